@@ -1,0 +1,136 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every hand-written Swift target is built with: one list, so that none is more lenient.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A module and its tests, so that neither exists alone.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+  [
+    .target(name: name, dependencies: dependencies, swiftSettings: strict),
+    .testTarget(
+      name: name + "Tests",
+      dependencies: dependencies + [.target(name: name), "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: strict),
+  ]
+}
+
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let grpcTransport = Target.Dependency.product(
+  name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+
+var targets: [Target] = [
+  systemLibrary("CNGHTTP2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
+  systemLibrary("CLibGit2", pkgConfig: "libgit2", apt: "libgit2-dev"),
+  systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+  .target(name: "CTOML", path: "Sources/C/CTOML"),
+  .target(name: "CChecksum", path: "Sources/C/CChecksum"),
+  .target(name: "TestSupport", swiftSettings: strict),
+  .target(
+    name: "EtcdProtos", dependencies: [protobuf, grpcCore, grpcProtobuf],
+    swiftSettings: [.swiftLanguageMode(.v6)]),
+]
+
+// Layer 0: pure.
+targets += module("BinaryCoding", ["CChecksum"])
+targets += module("Raft", [deque])
+targets += module("ConfigModel", [ordered])
+targets += module("Compiler", ["ConfigModel", "CYAML", "CTOML"])
+
+// Layer 1: storage.
+targets += module("RaftLog", ["BinaryCoding", "Raft"])
+targets += module("Store", ["BinaryCoding", deque, grdb])
+
+// Layer 2: shell.
+targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", logging])
+targets += module("Reconciler", ["Compiler", "ConfigModel", logging])
+
+// Layer 3: edge.
+targets += module("GRPCServer", ["CNGHTTP2", nioCore, nioPosix])
+targets += module("EtcdAPI", ["Cluster", "Store", "EtcdProtos", "GRPCServer", protobuf])
+targets += module("PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix])
+targets += module(
+  "ConfigSyncClient", ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
+targets += module("GitSource", ["ConfigModel", "CLibGit2"])
+
+// Layer 4: assemble.
+targets += module(
+  "Server",
+  [
+    "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer",
+    "GitSource", "PeerTransport", "Raft", "RaftLog", "Reconciler", "Store",
+    crypto, lifecycle, logging,
+  ])
+
+// Layer 5: run.
+targets += [
+  .executableTarget(
+    name: "configsync",
+    dependencies: [
+      "Compiler", "ConfigModel", "ConfigSyncClient", "GitSource", "Reconciler", "Server",
+      argumentParser, logging,
+    ],
+    swiftSettings: strict),
+  .testTarget(
+    name: "CLITests", dependencies: ["configsync", "TestSupport"], swiftSettings: strict),
+  .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: strict),
+]
+
+// A fast inner loop: `ONLY=Raft swift test` builds that module, its tests, and what they need.
+if let only = Context.environment["ONLY"] {
+  var wanted: Set<String> = [only, only + "Tests"]
+  for target in targets.reversed() where wanted.contains(target.name) {
+    for dependency in target.dependencies {
+      switch dependency {
+      case .byNameItem(let name, _), .targetItem(let name, _): wanted.insert(name)
+      default: break
+      }
+    }
+  }
+  targets.removeAll { !wanted.contains($0.name) }
+}
+
+let package = Package(
+  name: "configsync",
+  platforms: [.macOS(.v15)],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: targets,
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,94 @@
+import Raft
+import Store
+import Synchronization
+
+/// What the state machine's thread does, in order.
+enum ApplyJob: Sendable {
+  case apply([Entry])
+  case install(SnapshotMark)
+  /// Keeps a received snapshot until the log refers to it; answers whether it is whole.
+  case prepare(path: String, mark: SnapshotMark, completion: @Sendable (Bool) -> Void)
+  case makeDurable
+}
+
+/// Applies committed entries on a thread of its own, then tells watchers and waiters.
+final class Applier: Sendable {
+  struct Reports: Sendable {
+    var applied: @Sendable (LogIndex, [AppliedCommand]) -> Void
+    var installed: @Sendable (LogIndex) -> Void
+    var durable: @Sendable (LogIndex) -> Void
+    var refusedSnapshot: @Sendable (any Error) -> Void
+    var failed: @Sendable (any Error) -> Void
+  }
+
+  private let worker: SerialWorker<ApplyJob>
+
+  init(store: KeyValueStore, hub: WatchHub, reports: Reports) {
+    let hasFailed = Atomic(false)
+    let applying = Applying(store: store, hub: hub, reports: reports)
+    worker = SerialWorker(label: "configsync.apply") { jobs in
+      guard !hasFailed.load(ordering: .relaxed) else { return }
+      do {
+        try applying.run(jobs)
+      } catch {
+        hasFailed.store(true, ordering: .relaxed)
+        reports.failed(error)
+      }
+    }
+  }
+
+  func submit(_ job: ApplyJob) { worker.submit(job) }
+  func finish() { worker.finish() }
+
+  private struct Applying: Sendable {
+    let store: KeyValueStore
+    let hub: WatchHub
+    let reports: Reports
+
+    func run(_ jobs: [ApplyJob]) throws {
+      var entries: [Entry] = []
+      for job in jobs {
+        if case .apply(let more) = job {
+          entries += more
+          continue
+        }
+        try apply(&entries)
+        switch job {
+        case .apply: break
+        case .install(let mark):
+          try store.installSnapshot(index: mark.index.rawValue)
+          hub.resynchronize()
+          reports.installed(mark.index)
+        case .prepare(let path, let mark, let completion):
+          prepare(path: path, mark: mark, completion: completion)
+        case .makeDurable:
+          reports.durable(LogIndex(try store.makeDurable().appliedIndex))
+        }
+      }
+      try apply(&entries)
+    }
+
+    private func apply(_ entries: inout [Entry]) throws {
+      guard let last = entries.last else { return }
+      defer { entries = [] }
+      let applied = try store.apply(
+        entries.map { entry in
+          LogCommand(
+            index: entry.index.rawValue, term: entry.term.rawValue,
+            payload: entry.kind == .command ? entry.payload : nil)
+        })
+      hub.publish(applied)
+      reports.applied(last.index, applied)
+    }
+
+    private func prepare(path: String, mark: SnapshotMark, completion: (Bool) -> Void) {
+      do {
+        try store.prepareSnapshot(at: path, index: mark.index.rawValue)
+        completion(true)
+      } catch {
+        reports.refusedSnapshot(error)
+        completion(false)
+      }
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import Raft
+import RaftLog
+import Synchronization
+
+/// What the log thread does for one `Ready`.
+struct LogJob: Sendable {
+  var reset: SnapshotMark?
+  var hardState: HardState?
+  var entries: [Entry] = []
+  /// Messages that may leave only once the above is durable.
+  var promises: [Message] = []
+  var compact: SnapshotMark?
+
+  var writesNothing: Bool {
+    reset == nil && hardState == nil && entries.isEmpty && compact == nil
+  }
+}
+
+/// Writes the log on a thread of its own: jobs that wait are written with one sync.
+final class LogWriter: Sendable {
+  struct Reports: Sendable {
+    var send: @Sendable ([Message]) -> Void
+    var persisted: @Sendable (_ term: Term, _ index: LogIndex) -> Void
+    var wasReset: @Sendable (SnapshotMark) -> Void
+    var failed: @Sendable (any Error) -> Void
+  }
+
+  private let worker: SerialWorker<LogJob>
+
+  init(_ log: SegmentedLog, reports: Reports) {
+    let writing = Mutex(Writing(log: log, reports: reports))
+    worker = SerialWorker(label: "configsync.log") { jobs in
+      writing.withLock { $0.run(jobs) }
+    }
+  }
+
+  func submit(_ job: LogJob) { worker.submit(job) }
+  func finish() { worker.finish() }
+
+  /// The log itself: touched on the worker's thread alone.
+  private struct Writing {
+    let log: SegmentedLog
+    let reports: Reports
+    var hasFailed = false
+
+    mutating func run(_ jobs: [LogJob]) {
+      guard !hasFailed else { return }
+      do {
+        var batch: [LogJob] = []
+        for job in jobs {
+          if job.reset != nil || job.compact != nil {
+            try write(&batch)
+            if let mark = job.reset {
+              try log.reset(to: mark)
+              reports.wasReset(mark)
+            }
+            if let mark = job.compact { try log.compact(to: mark) }
+          }
+          batch.append(job)
+        }
+        try write(&batch)
+      } catch {
+        // After a failed write or sync nothing more may be promised.
+        hasFailed = true
+        reports.failed(error)
+      }
+    }
+
+    private func write(_ jobs: inout [LogJob]) throws {
+      defer { jobs = [] }
+      let hardState = jobs.last { $0.hardState != nil }?.hardState
+      let entries = jobs.flatMap(\.entries)
+      if hardState != nil || !entries.isEmpty {
+        try log.append(hardState: hardState, entries: entries)
+      }
+      for job in jobs {
+        if let last = job.entries.last { reports.persisted(last.term, last.index) }
+      }
+      let promises = jobs.flatMap(\.promises)
+      if !promises.isEmpty { reports.send(promises) }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package import Raft
+
+/// Carries what members say to each other. Messages may be lost, late, twice, or out of order.
+package protocol Transport: Sendable {
+  /// Never blocks; drops what a full queue can't take.
+  func send(_ messages: [Message])
+
+  /// Streams the file of a snapshot; `completion` is called once, with whether it arrived whole.
+  func sendSnapshot(
+    _ snapshot: OutgoingSnapshot, completion: @escaping @Sendable (_ arrived: Bool) -> Void)
+}
+
+package struct OutgoingSnapshot: Sendable {
+  package var to: MemberID
+  package var term: Term
+  package var mark: SnapshotMark
+  package var path: String
+
+  package init(to: MemberID, term: Term, mark: SnapshotMark, path: String) {
+    self.to = to
+    self.term = term
+    self.mark = mark
+    self.path = path
+  }
+}
+
+/// What a transport delivers to: the member itself.
+package protocol TransportDelegate: AnyObject, Sendable {
+  func received(_ messages: [Message])
+  func unreachable(_ member: MemberID)
+  /// Where to write a snapshot that begins to arrive from `member`.
+  func incomingSnapshotPath(from member: MemberID) -> String
+  /// A snapshot has arrived whole; `accepted` answers once it is checked and durable, or refused.
+  func receivedSnapshot(
+    from member: MemberID, term: Term, mark: SnapshotMark, path: String,
+    accepted: @escaping @Sendable (Bool) -> Void)
+}

@@ -1,0 +1,109 @@
+import Raft
+import Store
+import Synchronization
+
+/// Who waits for what, each until a tick at which it gives up.
+///
+/// A value: the caller resumes the continuations that it hands back, outside any lock.
+struct Waiters: Sendable {
+  typealias Proposal = CheckedContinuation<Result<Outcome, ClusterError>, Never>
+  typealias Read = CheckedContinuation<Result<Void, ClusterError>, Never>
+
+  struct ReadWaiter: Sendable {
+    var continuation: Read
+    var deadline: Int
+  }
+
+  struct ReadBatch: Sendable {
+    var waiters: [ReadWaiter]
+    var askedAt: Int
+    /// Known once the leader has answered.
+    var index: LogIndex?
+  }
+
+  /// Ticks after which a read that was asked of the leader is asked again under a new name.
+  static let readRetryTicks = 5
+
+  private(set) var tick = 0
+  private var proposals: [UInt64: (continuation: Proposal, deadline: Int)] = [:]
+  private var unasked: [ReadWaiter] = []
+  private var asked: [ReadID: ReadBatch] = [:]
+  private var nextRead: UInt64
+
+  init(firstRead: UInt64) { nextRead = firstRead }
+
+  // MARK: - Proposals
+
+  mutating func add(_ continuation: Proposal, number: UInt64, ticks: Int) {
+    proposals[number] = (continuation, tick + ticks)
+  }
+
+  func isWaiting(_ number: UInt64) -> Bool { proposals[number] != nil }
+
+  mutating func takeProposal(_ number: UInt64) -> Proposal? {
+    proposals.removeValue(forKey: number)?.continuation
+  }
+
+  // MARK: - Reads
+
+  /// Adds a read; true if the loop must be told, since none was waiting to be asked.
+  mutating func add(_ read: Read, ticks: Int) -> Bool {
+    unasked.append(ReadWaiter(continuation: read, deadline: tick + ticks))
+    return unasked.count == 1
+  }
+
+  /// One name for all reads that wait to be asked.
+  mutating func takeUnasked() -> ReadID? {
+    guard !unasked.isEmpty else { return nil }
+    let id = ReadID(nextRead)
+    nextRead &+= 1
+    asked[id] = ReadBatch(waiters: unasked, askedAt: tick, index: nil)
+    unasked = []
+    return id
+  }
+
+  mutating func readFailed(_ id: ReadID) {
+    guard let batch = asked.removeValue(forKey: id) else { return }
+    unasked += batch.waiters
+  }
+
+  mutating func readAnswered(_ id: ReadID, index: LogIndex) { asked[id]?.index = index }
+
+  /// Reads whose index is applied.
+  mutating func takeReads(applied: LogIndex) -> [Read] {
+    let done = asked.filter { ($0.value.index ?? .max) <= applied }
+    for id in done.keys { asked[id] = nil }
+    return done.values.flatMap { $0.waiters.map(\.continuation) }
+  }
+
+  // MARK: - Time
+
+  mutating func advance() -> (proposals: [Proposal], reads: [Read]) {
+    tick += 1
+    let late = proposals.filter { $0.value.deadline <= tick }
+    for number in late.keys { proposals[number] = nil }
+    for (id, batch) in asked
+    where batch.index == nil && tick - batch.askedAt >= Waiters.readRetryTicks {
+      readFailed(id)
+    }
+    var reads: [Read] = []
+    let now = tick
+    func expire(_ waiters: inout [ReadWaiter]) {
+      reads += waiters.filter { $0.deadline <= now }.map(\.continuation)
+      waiters.removeAll { $0.deadline <= now }
+    }
+    expire(&unasked)
+    for id in asked.keys { expire(&asked[id]!.waiters) }
+    return (late.values.map(\.continuation), reads)
+  }
+
+  mutating func takeAll() -> (proposals: [Proposal], reads: [Read]) {
+    defer {
+      proposals = [:]
+      unasked = []
+      asked = [:]
+    }
+    let reads = unasked + asked.values.flatMap(\.waiters)
+    return (proposals.values.map(\.continuation), reads.map(\.continuation))
+  }
+}

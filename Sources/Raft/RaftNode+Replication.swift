@@ -1,0 +1,214 @@
+extension RaftNode {
+  mutating func receive(_ message: Message) {
+    guard message.to == id, quorum.voters.contains(message.from), message.from != id,
+      admit(message)
+    else { return }
+    switch message.body {
+    case .preVoteRequest(let last): answerPreVote(message, last: last)
+    case .preVoteReply(let granted): countPreVote(from: message.from, isGranted: granted)
+    case .voteRequest(let last): answerVote(message, last: last)
+    case .voteReply(let granted): countVote(from: message.from, isGranted: granted)
+    case .append(let previous, let entries, let commit):
+      follow(message.from)
+      answerAppend(from: message.from, previous: previous, entries: entries, commit: commit)
+    case .appendAccepted(let through): accepted(by: message.from, through: through)
+    case .appendRejected(let previous, let hint):
+      rejected(by: message.from, previous: previous, hint: hint)
+    case .heartbeat(let commit, let token):
+      follow(message.from)
+      // The leader sends no more than this member has acknowledged.
+      advanceCommit(to: min(commit, log.last.index))
+      promise(.heartbeatReply(token: token), to: message.from)
+    case .heartbeatReply(let token): heartbeatAnswered(by: message.from, token: token)
+    case .installSnapshot(let mark):
+      follow(message.from)
+      answerSnapshot(from: message.from, mark: mark)
+    case .forward(let payloads): propose(payloads)
+    case .readRequest(let id): requestRead(id, from: message.from)
+    case .readReply(let id, let index): readAnswered(id, index: index)
+    }
+  }
+
+  /// The sender leads the current term.
+  private mutating func follow(_ leader: MemberID) {
+    precondition(!isLeader, "two leaders in term \(term)")
+    if case .follower(leader) = role {
+      electionElapsed = 0
+    } else {
+      becomeFollower(term: term, leader: leader)
+    }
+  }
+
+  // MARK: - Leader
+
+  mutating func propose(_ payloads: [[UInt8]]) {
+    switch role {
+    case .leader(let state):
+      let bytes = payloads.reduce(0) { $0 + $1.count }
+      let limit = configuration.limits.uncommittedBytes
+      // As etcd does: one proposal is always taken, else a large one could never be.
+      if state.uncommittedBytes > 0, state.uncommittedBytes + bytes > limit {
+        ready.dropped += payloads
+      } else {
+        appendAsLeader(payloads.map { (.command, $0) })
+      }
+    case .follower(let leader?): send(.forward(payloads: payloads), to: leader)
+    case .follower, .preCandidate, .candidate: ready.dropped += payloads
+    }
+  }
+
+  mutating func appendAsLeader(_ payloads: [(Entry.Kind, [UInt8])]) {
+    guard case .leader(var state) = role else { preconditionFailure("only a leader appends") }
+    for (kind, payload) in payloads {
+      log.append(
+        Entry(term: term, index: log.last.index.next, kind: kind, payload: payload))
+      state.uncommittedBytes += payload.count
+    }
+    role = .leader(state)
+    for peer in peers { sendAppend(to: peer) }
+  }
+
+  /// Sends what `member` lacks, within its limits of flight.
+  mutating func sendAppend(to member: MemberID, evenIfEmpty: Bool = false) {
+    guard case .leader(var state) = role, var progress = state.progress[member] else { return }
+    var mayBeEmpty = evenIfEmpty
+    while progress.mayReceive(configuration.limits) {
+      let previous = progress.next.previous
+      guard let previousTerm = log.term(at: previous) else {
+        progress.become(.snapshot)
+        ready.snapshotsNeeded.append(member)
+        break
+      }
+      let entries = log.slice(
+        from: progress.next, through: .max, maximumBytes: configuration.limits.appendBytes)
+      if entries.isEmpty && !mayBeEmpty { break }
+      mayBeEmpty = false
+      send(
+        .append(
+          previous: SnapshotMark(index: previous, term: previousTerm), entries: entries,
+          commit: commit),
+        to: member)
+      progress.sent(entries)
+    }
+    state.progress[member] = progress
+    role = .leader(state)
+  }
+
+  mutating func broadcastHeartbeat() {
+    guard case .leader(let state) = role else { return }
+    for peer in peers {
+      let match = state.progress[peer]?.match ?? .zero
+      send(.heartbeat(commit: min(commit, match), token: state.readToken), to: peer)
+    }
+  }
+
+  mutating func tryToCommit() {
+    guard case .leader(var state) = role else { return }
+    let index = quorum.committedIndex { member in
+      member == id ? stable : state.progress[member]?.match ?? .zero
+    }
+    // Only an entry of its own term is committed by counting (thesis §3.6.2).
+    guard index > commit, log.term(at: index) == term else { return }
+    for entry in log.slice(from: commit.next, through: index, maximumBytes: .max) {
+      state.uncommittedBytes = max(0, state.uncommittedBytes - entry.payload.count)
+    }
+    role = .leader(state)
+    advanceCommit(to: index)
+    for peer in peers { sendAppend(to: peer, evenIfEmpty: true) }
+  }
+
+  private mutating func accepted(by member: MemberID, through index: LogIndex) {
+    guard case .leader(var state) = role, index <= log.last.index else { return }
+    state.progress[member]?.isActive = true
+    let isNews = state.progress[member]?.accepted(through: index) ?? false
+    role = .leader(state)
+    if isNews { tryToCommit() }
+    sendAppend(to: member)
+  }
+
+  private mutating func rejected(by member: MemberID, previous: LogIndex, hint: SnapshotMark) {
+    guard case .leader(var state) = role else { return }
+    state.progress[member]?.isActive = true
+    let place = log.lastPlace(through: hint.index, withTermAtMost: hint.term)
+    // Below the window there is nothing to compare with: a snapshot is next.
+    let retry = hint.index < log.base.index ? hint.index : place.index
+    let isNews =
+      state.progress[member]?.rejected(previous: previous, retryAfter: retry) ?? false
+    role = .leader(state)
+    if isNews { sendAppend(to: member, evenIfEmpty: true) }
+  }
+
+  private mutating func heartbeatAnswered(by member: MemberID, token: UInt64) {
+    guard case .leader(var state) = role, var progress = state.progress[member] else { return }
+    progress.isActive = true
+    progress.confirmedToken = max(progress.confirmedToken, min(token, state.readToken))
+    if case .probe = progress.state { progress.state = .probe(paused: false) }
+    state.progress[member] = progress
+    role = .leader(state)
+    if progress.match < log.last.index { sendAppend(to: member, evenIfEmpty: true) }
+    answerConfirmedReads()
+  }
+
+  mutating func peerUnreachable(_ member: MemberID) {
+    guard case .leader(var state) = role else { return }
+    // Appends in flight may be lost: find anew where the logs agree.
+    if state.progress[member]?.state == .replicate {
+      state.progress[member]?.become(.probe(paused: false))
+    }
+    role = .leader(state)
+  }
+
+  // MARK: - Follower
+
+  private mutating func answerAppend(
+    from leader: MemberID, previous: SnapshotMark, entries: [Entry], commit: LogIndex
+  ) {
+    guard areContiguous(entries, after: previous) else { return }
+    if previous.index < self.commit {
+      // Everything committed agrees already; what follows it is sent again if need be.
+      let known = entries.prefix { $0.index <= self.commit }
+      let rest = entries.dropFirst(known.count)
+      guard let anchor = log.term(at: self.commit), !rest.isEmpty else {
+        return promise(.appendAccepted(through: self.commit), to: leader)
+      }
+      let mark = SnapshotMark(index: self.commit, term: anchor)
+      return store(Array(rest), after: mark, from: leader, commit: commit)
+    }
+    store(entries, after: previous, from: leader, commit: commit)
+  }
+
+  private mutating func store(
+    _ entries: [Entry], after previous: SnapshotMark, from leader: MemberID, commit: LogIndex
+  ) {
+    guard log.term(at: previous.index) == previous.term else {
+      let hint = log.lastPlace(
+        through: min(previous.index, log.last.index), withTermAtMost: previous.term)
+      return promise(.appendRejected(previous: previous.index, hint: hint), to: leader)
+    }
+    for entry in entries {
+      if let term = log.term(at: entry.index) {
+        if term == entry.term { continue }
+        precondition(entry.index > self.commit, "a committed entry can't be replaced")
+        log.truncate(from: entry.index)
+        stable = min(stable, entry.index.previous)
+        written = min(written, entry.index.previous)
+      }
+      log.append(entry)
+    }
+    // Only what this message proves to agree may be committed by it (thesis §3.5).
+    let last = entries.last?.index ?? previous.index
+    advanceCommit(to: min(commit, last))
+    promise(.appendAccepted(through: last), to: leader)
+  }
+
+  private func areContiguous(_ entries: [Entry], after previous: SnapshotMark) -> Bool {
+    var at = previous
+    for entry in entries {
+      guard entry.index == at.index.next, entry.term >= at.term, entry.term <= term else {
+        return false
+      }
+      at = SnapshotMark(index: entry.index, term: entry.term)
+    }
+    return true
+  }
+}

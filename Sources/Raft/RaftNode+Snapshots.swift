@@ -1,0 +1,26 @@
+extension RaftNode {
+  /// A follower has received a whole snapshot: takes it if it is ahead of the own commit index.
+  mutating func answerSnapshot(from leader: MemberID, mark: SnapshotMark) {
+    guard mark.index > commit else {
+      return promise(.appendAccepted(through: commit), to: leader)
+    }
+    if log.term(at: mark.index) == mark.term {
+      // The log has it all; the snapshot only tells that it is committed.
+      advanceCommit(to: mark.index)
+      return promise(.appendAccepted(through: mark.index), to: leader)
+    }
+    beginInstalling(mark)
+    promise(.appendAccepted(through: mark.index), to: leader)
+  }
+
+  /// Whatever came of the stream, ask the follower where it stands: its answer decides.
+  mutating func snapshotSent(to member: MemberID, mark: SnapshotMark?) {
+    guard case .leader(var state) = role, state.progress[member]?.state == .snapshot else {
+      return
+    }
+    // After a failure the next heartbeat's answer starts a new try: never a tight loop.
+    state.progress[member]?.become(.probe(paused: true))
+    if let mark { state.progress[member]?.expect(from: mark.index.next) }
+    role = .leader(state)
+  }
+}

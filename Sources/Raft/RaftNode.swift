@@ -1,0 +1,199 @@
+/// One member's view of its group: no clock, disk, socket, or randomness inside.
+///
+/// Events go in by `step`; the work to do comes out of `takeReady`. The algorithm is Raft as in
+/// Ongaro's thesis, with pre-vote (§9.6), check-quorum (§6.2) and read index (§6.4).
+/// `Documentation/raft.md` lists where it differs.
+package struct RaftNode: Sendable {
+  enum Role: Sendable {
+    case follower(leader: MemberID?)
+    case preCandidate(votes: [MemberID: Bool])
+    case candidate(votes: [MemberID: Bool])
+    case leader(LeaderState)
+  }
+
+  /// What only a leader keeps.
+  struct LeaderState: Sendable {
+    var progress: [MemberID: Progress]
+    /// Counts up within the term, so that no answer can confirm a read asked after it left.
+    var readToken: UInt64 = 0
+    /// Reads that wait for their token to be confirmed by a quorum, oldest first.
+    var pendingReads: [PendingRead] = []
+    var uncommittedBytes = 0
+  }
+
+  struct PendingRead: Sendable {
+    var id: ReadID
+    var origin: MemberID
+    /// Both are set when the first heartbeat that carries the token leaves.
+    var issued: (token: UInt64, index: LogIndex)?
+  }
+
+  let configuration: RaftConfiguration
+  let quorum: Quorum
+  let peers: [MemberID]
+  var role: Role = .follower(leader: nil)
+  package internal(set) var term: Term
+  var vote: MemberID?
+  var log: LogWindow
+  var commit: LogIndex
+  /// The last entry known to be durable here.
+  var stable: LogIndex
+  /// The last entry handed out in `Ready.committed`.
+  var handedOut: LogIndex
+  /// Entries after this one have not been handed out in `Ready.entries`.
+  var written: LogIndex
+  var electionElapsed = 0
+  var heartbeatElapsed = 0
+  var electionTimeout: Int
+  /// Reads asked of the leader by this follower; they fail when the leader changes.
+  var forwardedReads: Set<ReadID> = []
+  var ready = Ready()
+  private var timeoutState: UInt64
+  private var handedHardState: HardState
+  private var handedLeadership = Leadership(term: .zero, leader: nil)
+  private var isInstallingSnapshot = false
+
+  package init(_ configuration: RaftConfiguration, recovering disk: RaftRecovery) {
+    precondition(disk.applied >= disk.base.index, "the state machine lacks compacted entries")
+    self.configuration = configuration
+    self.quorum = Quorum(voters: configuration.voters)
+    self.peers = configuration.voters.filter { $0 != configuration.id }.sorted()
+    self.term = disk.hardState.term
+    self.vote = disk.hardState.vote
+    self.log = LogWindow(base: disk.base, entries: disk.entries)
+    precondition(disk.applied <= log.last.index, "the state machine is ahead of the log")
+    self.commit = max(disk.applied, min(disk.hardState.commit, log.last.index))
+    self.stable = log.last.index
+    self.written = log.last.index
+    self.handedOut = disk.applied
+    self.handedHardState = disk.hardState
+    self.timeoutState = configuration.timeoutSeed
+    self.electionTimeout = configuration.electionTicks
+    drawElectionTimeout()
+  }
+
+  package var id: MemberID { configuration.id }
+  package var leadership: Leadership { Leadership(term: term, leader: leader) }
+  package var leader: MemberID? {
+    switch role {
+    case .follower(let leader): leader
+    case .leader: id
+    case .preCandidate, .candidate: nil
+    }
+  }
+  package var isLeader: Bool { if case .leader = role { true } else { false } }
+  package var lastIndex: LogIndex { log.last.index }
+  package var commitIndex: LogIndex { commit }
+  /// Payload bytes held in memory, and the first index still there: what compaction judges by.
+  package var logBytes: Int { log.bytes }
+  package var logBase: LogIndex { log.base.index }
+
+  /// The term of an entry that the log still holds.
+  package func term(at index: LogIndex) -> Term? { log.term(at: index) }
+
+  package mutating func step(_ event: Event) {
+    switch event {
+    case .tick: tick()
+    case .received(let message): receive(message)
+    case .proposed(let payloads): propose(payloads)
+    case .readRequested(let id): requestRead(id, from: self.id)
+    case .persisted(let term, let index): persisted(term: term, index: index)
+    case .snapshotInstalled(let index): snapshotInstalled(index)
+    case .compacted(let index): log.compact(through: min(index, handedOut))
+    case .snapshotSent(let member, let mark): snapshotSent(to: member, mark: mark)
+    case .unreachable(let member): peerUnreachable(member)
+    }
+  }
+
+  /// The work that has gathered, if any; the caller does it and reports back.
+  package mutating func takeReady() -> Ready? {
+    sendPendingReads()
+    let hardState = HardState(term: term, vote: vote, commit: commit)
+    if hardState.term != handedHardState.term || hardState.vote != handedHardState.vote {
+      ready.hardState = hardState
+      handedHardState = hardState
+    }
+    if written < log.last.index {
+      ready.entries = log.slice(from: written.next, through: .max, maximumBytes: .max)
+      written = log.last.index
+    }
+    let applicable = min(commit, stable)
+    if handedOut < applicable, !isInstallingSnapshot {
+      ready.committed = log.slice(
+        from: handedOut.next, through: applicable,
+        maximumBytes: configuration.limits.committedBytes)
+      handedOut = ready.committed.last?.index ?? handedOut
+    }
+    if leadership != handedLeadership {
+      handedLeadership = leadership
+      ready.leadership = leadership
+    }
+    guard !ready.isEmpty else { return nil }
+    defer { ready = Ready() }
+    return ready
+  }
+
+  // MARK: - Shared by the aspects
+
+  /// Sends at once: nothing that it says needs to be durable first.
+  mutating func send(_ body: Message.Body, to member: MemberID) {
+    ready.messages.append(Message(from: id, to: member, term: term, body: body))
+  }
+
+  /// Sends once everything handed out so far is durable.
+  mutating func promise(_ body: Message.Body, to member: MemberID, term: Term? = nil) {
+    ready.promises.append(Message(from: id, to: member, term: term ?? self.term, body: body))
+  }
+
+  mutating func becomeFollower(term: Term, leader: MemberID?) {
+    precondition(term >= self.term, "a term never falls")
+    if term > self.term {
+      self.term = term
+      vote = nil
+    }
+    failReads(unless: leader)
+    role = .follower(leader: leader)
+    electionElapsed = 0
+    drawElectionTimeout()
+  }
+
+  mutating func drawElectionTimeout() {
+    // SplitMix64 (Steele, Lea, Flood 2014): a sequence fixed by the seed, no source of chance.
+    timeoutState &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = timeoutState
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    mixed ^= mixed >> 31
+    let base = configuration.electionTicks
+    electionTimeout = base + Int(mixed % UInt64(base))
+  }
+
+  mutating func advanceCommit(to index: LogIndex) {
+    guard index > commit else { return }
+    precondition(index <= log.last.index, "a commit index beyond the log")
+    commit = index
+  }
+
+  mutating func beginInstalling(_ mark: SnapshotMark) {
+    log.reset(to: mark)
+    commit = mark.index
+    stable = mark.index
+    written = mark.index
+    handedOut = mark.index
+    isInstallingSnapshot = true
+    ready.entries = []
+    ready.committed = []
+    ready.snapshot = mark
+  }
+
+  private mutating func snapshotInstalled(_ index: LogIndex) {
+    if index == log.base.index || index <= handedOut { isInstallingSnapshot = false }
+  }
+
+  private mutating func persisted(term: Term, index: LogIndex) {
+    // An entry that was replaced meanwhile has another term: that write proves nothing now.
+    guard index > stable, log.term(at: index) == term else { return }
+    stable = index
+    if isLeader { tryToCommit() }
+  }
+}

@@ -1,0 +1,179 @@
+// The format of a segment file. Integers are little-endian.
+//
+// A segment begins with a header block of 4096 bytes:
+//
+//    0  magic "CSYNCLOG"      8   format version, 1 (u32)      12  zero (u32)
+//   16  sequence (u64): segments count up from 1 without a gap
+//   24  cluster id (u64)     32  member id (u64)
+//   40  chain before the first record (u64)
+//   48  batch number of the first record (u64)
+//   56  CRC-32C of bytes 0 to 55 (u32); the rest is zero
+//
+// Then come records, each at a multiple of 8 bytes, and zeros to the end of the file:
+//
+//    0  magic 0xc510_6ec0 (u32)
+//    4  record kind (u8)      5  entry kind (u8)    6  1 if the batch ends here (u8)    7  zero
+//    8  payload length (u32)
+//   12  CRC-32C of bytes 0 to 11, 16 to 47, and the payload (u32)
+//   16  batch (u64): records that were synced together share it, and it counts up by one
+//   24  term (u64)           32  index (u64)
+//   40  chain (u64): hash of the chain before, bytes 0 to 11 and 16 to 39, and the payload
+//   48  payload, then zeros to a multiple of 8
+//
+// A record is valid if its magic and CRC are right and its chain follows from the record before.
+// A batch is written by one pwrite and made durable by one fdatasync before the next one is
+// written. So after a crash only the last batch can be incomplete: an invalid record with a valid
+// record of a later batch behind it is damage, not a torn tail.
+
+import BinaryCoding
+import Raft
+
+enum LogFormat {
+  static let headerBytes = 4096
+  static let headerFieldBytes = 56
+  static let recordHeaderBytes = 48
+  static let recordMagic: UInt32 = 0xc510_6ec0
+  static let fileMagic: [UInt8] = Array("CSYNCLOG".utf8)
+  static let version: UInt32 = 1
+  /// Above every limit of a proposal: a larger length is damage, not a record.
+  static let maximumPayloadBytes = 256 << 20
+
+  static func recordBytes(payload: Int) -> Int { (recordHeaderBytes + payload + 7) & ~7 }
+}
+
+/// What one record says.
+enum LogRecord: Hashable {
+  case entry(Entry)
+  case hardState(HardState)
+  /// Entries through the mark are no longer needed.
+  case compacted(SnapshotMark)
+  /// Every entry before this record is void; the state machine holds a snapshot of the mark.
+  case reset(SnapshotMark)
+
+  private var fields: (kind: UInt8, term: Term, index: LogIndex) {
+    switch self {
+    case .entry(let entry): (1, entry.term, entry.index)
+    case .hardState(let state): (2, state.term, state.commit)
+    case .compacted(let mark): (3, mark.term, mark.index)
+    case .reset(let mark): (4, mark.term, mark.index)
+    }
+  }
+
+  /// Appends the record to `writer`, whose first byte is at a multiple of 8 in the file.
+  ///
+  /// - Returns: the chain after it.
+  func encode(
+    to writer: inout ByteWriter, batch: UInt64, endsBatch: Bool, chain: UInt64
+  ) -> UInt64 {
+    let start = writer.count
+    let fields = fields
+    var payload: [UInt8] = []
+    var entryKind: UInt8 = 0
+    switch self {
+    case .entry(let entry):
+      payload = entry.payload
+      entryKind = entry.kind.rawValue
+    case .hardState(let state):
+      var vote = ByteWriter(reservingCapacity: 8)
+      vote.write(state.vote?.rawValue ?? 0)
+      payload = vote.bytes
+    case .compacted, .reset: break
+    }
+    writer.write(LogFormat.recordMagic)
+    writer.write(fields.kind)
+    writer.write(entryKind)
+    writer.write(endsBatch)
+    writer.write(UInt8(0))
+    writer.write(UInt32(payload.count))
+    writer.write(UInt32(0))
+    writer.write(batch)
+    writer.write(fields.term.rawValue)
+    writer.write(fields.index.rawValue)
+    writer.write(UInt64(0))
+    let header = writer.bytes[start..<start + LogFormat.recordHeaderBytes]
+    let next = LogRecord.chain(header: header, payload: payload[...], after: chain)
+    writer.patch(next, at: start + 40)
+    let checked = writer.bytes[start..<start + LogFormat.recordHeaderBytes]
+    writer.patch(LogRecord.checksum(header: checked, payload: payload[...]), at: start + 12)
+    writer.write(raw: payload)
+    writer.pad(to: 8)
+    return next
+  }
+
+  static func chain(
+    header: ArraySlice<UInt8>, payload: ArraySlice<UInt8>, after chain: UInt64
+  ) -> UInt64 {
+    let start = header.startIndex
+    var hash = chainHash(header[start..<start + 12], after: chain)
+    hash = chainHash(header[start + 16..<start + 40], after: hash)
+    return chainHash(payload, after: hash)
+  }
+
+  static func checksum(header: ArraySlice<UInt8>, payload: ArraySlice<UInt8>) -> UInt32 {
+    let start = header.startIndex
+    var crc = crc32c(header[start..<start + 12])
+    crc = crc32c(header[start + 16..<start + 48], continuing: crc)
+    return crc32c(payload, continuing: crc)
+  }
+}
+
+/// A record as it stands in a file, its checksum verified.
+struct StoredRecord {
+  var record: LogRecord
+  var batch: UInt64
+  var endsBatch: Bool
+  var chain: UInt64
+  var bytes: Int
+
+  /// The record at `offset`, or nil if none with a right checksum begins there.
+  init?(in file: [UInt8], at offset: Int) {
+    let headerEnd = offset + LogFormat.recordHeaderBytes
+    // Most offsets that a search for records tries are told apart by their first byte.
+    guard headerEnd <= file.count, file[offset] == UInt8(truncatingIfNeeded: LogFormat.recordMagic)
+    else { return nil }
+    let header = file[offset..<headerEnd]
+    var reader = ByteReader(header)
+    guard let magic = try? reader.read(UInt32.self), magic == LogFormat.recordMagic,
+      let kind = try? reader.readByte(), let entryKind = try? reader.readByte(),
+      let endsBatch = try? reader.readBool(), (try? reader.readByte()) == 0,
+      let length = try? reader.read(UInt32.self), length <= LogFormat.maximumPayloadBytes,
+      headerEnd + Int(length) <= file.count, let crc = try? reader.read(UInt32.self),
+      let batch = try? reader.read(UInt64.self), let term = try? reader.read(UInt64.self),
+      let index = try? reader.read(UInt64.self), let chain = try? reader.read(UInt64.self)
+    else { return nil }
+    let payload = file[headerEnd..<headerEnd + Int(length)]
+    guard crc == LogRecord.checksum(header: header, payload: payload) else { return nil }
+    let mark = SnapshotMark(index: LogIndex(index), term: Term(term))
+    switch kind {
+    case 1:
+      guard let kind = Entry.Kind(rawValue: entryKind) else { return nil }
+      record = .entry(
+        Entry(term: mark.term, index: mark.index, kind: kind, payload: Array(payload)))
+    case 2:
+      var reader = ByteReader(payload)
+      guard let vote = try? reader.read(UInt64.self) else { return nil }
+      record = .hardState(
+        HardState(term: mark.term, vote: vote == 0 ? nil : MemberID(vote), commit: mark.index))
+    case 3: record = .compacted(mark)
+    case 4: record = .reset(mark)
+    default: return nil
+    }
+    self.batch = batch
+    self.endsBatch = endsBatch
+    self.chain = chain
+    self.bytes = LogFormat.recordBytes(payload: Int(length))
+  }
+
+  func follows(_ previous: UInt64, in file: [UInt8], at offset: Int) -> Bool {
+    let header = file[offset..<offset + LogFormat.recordHeaderBytes]
+    let length: Int
+    switch record {
+    case .entry(let entry): length = entry.payload.count
+    case .hardState: length = 8
+    case .compacted, .reset: length = 0
+    }
+    let start = offset + LogFormat.recordHeaderBytes
+    return LogRecord.chain(header: header, payload: file[start..<start + length], after: previous)
+      == chain
+  }
+}

@@ -1,0 +1,48 @@
+/// Names a request among all that were ever proposed, so that its proposer finds its outcome.
+public struct RequestID: Hashable, Sendable {
+  public var member: UInt64
+  /// Unique in the member's life; it starts anew at a random place with each start.
+  public var number: UInt64
+  public init(member: UInt64, number: UInt64) {
+    self.member = member
+    self.number = number
+  }
+}
+
+/// How a member presents itself to clients.
+public struct MemberAttributes: Hashable, Sendable {
+  public var id: UInt64
+  public var name: String
+  public var clientURLs: [String]
+  public init(id: UInt64, name: String, clientURLs: [String]) {
+    self.id = id
+    self.name = name
+    self.clientURLs = clientURLs
+  }
+}
+
+/// A change of the store, as it stands in the log.
+public struct Command: Hashable, Sendable {
+  public enum Action: Hashable, Sendable {
+    case put(PutRequest)
+    case delete(DeleteRequest)
+    case transaction(Transaction)
+    case memberAttributes(MemberAttributes)
+  }
+
+  public var request: RequestID
+  public var action: Action
+
+  public init(request: RequestID, action: Action) {
+    self.request = request
+    self.action = action
+  }
+}
+
+/// What came of a command, the same on every member.
+public struct Outcome: Hashable, Sendable {
+  public var request: RequestID
+  public var result: Result<OperationResult, StoreError>
+  /// The store's revision once the command was applied.
+  public var revision: Revision
+}

@@ -1,0 +1,275 @@
+import BinaryCoding
+import Foundation
+import GRDB
+import Synchronization
+
+/// One entry of the log for the store to apply.
+package struct LogCommand: Sendable {
+  package var index: UInt64
+  package var term: UInt64
+  /// nil for an entry that changes nothing.
+  package var payload: [UInt8]?
+
+  package init(index: UInt64, term: UInt64, payload: [UInt8]?) {
+    self.index = index
+    self.term = term
+    self.payload = payload
+  }
+}
+
+/// What applying one entry did.
+package struct AppliedCommand: Sendable {
+  package var outcome: Outcome
+  package var events: [KeyEvent]
+}
+
+/// The replicated state machine: a multi-version key-value store in SQLite.
+///
+/// The same entries give the same state, results and digest on every member. Entries are applied by
+/// one caller, in order; the applied index is written in the transaction of its effects. Reads run
+/// beside it on connections of their own and see whole applied batches.
+package final class KeyValueStore: Sendable {
+  /// Connections for reads; a further read waits for one.
+  private static let readers = 6
+
+  private let pool: Mutex<DatabasePool>
+  private let position: Mutex<StorePosition>
+  private let directory: StateDirectory
+
+  /// Opens the state in `directory`, made if missing.
+  ///
+  /// - Throws: `StateDatabaseError`, or SQLite's own error; nothing is repaired silently.
+  package init(directory path: String, cluster: UInt64) throws {
+    directory = try StateDirectory(path: path)
+    let opened = try KeyValueStore.open(directory.currentPath)
+    let state = try opened.write { db in
+      if try Int.fetchOne(db, sql: "PRAGMA user_version") == 0 {
+        try Schema.create(db)
+        try StorePosition.empty(cluster: cluster).write(db)
+      }
+      return try StorePosition.read(db)
+    }
+    guard state.cluster == cluster else {
+      throw StateDatabaseError(
+        "it belongs to cluster \(String(state.cluster, radix: 16)), not "
+          + String(cluster, radix: 16))
+    }
+    try opened.writeWithoutTransaction(Schema.verify)
+    pool = Mutex(opened)
+    position = Mutex(state)
+  }
+
+  private static func open(_ path: String) throws -> DatabasePool {
+    try DatabasePool(path: path, configuration: Schema.configuration(readers: readers))
+  }
+
+  /// Where the store stands: applied and committed to the database.
+  package var current: StorePosition { position.withLock { $0 } }
+
+  // MARK: - Apply
+
+  /// Applies `commands` in one database transaction and returns what each did.
+  ///
+  /// A command's failure is its outcome. A thrown error means that the database failed: nothing of
+  /// the batch is applied, and the member must stop.
+  package func apply(_ commands: [LogCommand]) throws -> [AppliedCommand] {
+    let pool = pool.withLock { $0 }
+    let (applied, state) = try pool.write { db in
+      var state = try StorePosition.read(db)
+      var applied: [AppliedCommand] = []
+      for command in commands {
+        precondition(command.index == state.appliedIndex + 1, "entries are applied in order")
+        if let payload = command.payload {
+          applied.append(try KeyValueStore.apply(payload, db: db, state: &state))
+        }
+        state.appliedIndex = command.index
+        state.appliedTerm = command.term
+      }
+      try state.write(db)
+      return (applied, state)
+    }
+    position.withLock { $0 = state }
+    return applied
+  }
+
+  private static func apply(
+    _ payload: [UInt8], db: Database, state: inout StorePosition
+  ) throws -> AppliedCommand {
+    let command = try Command(decoding: payload)
+    let operation: Operation
+    switch command.action {
+    case .put(let put): operation = .put(put)
+    case .delete(let delete): operation = .delete(delete)
+    case .transaction(let transaction): operation = .transaction(transaction)
+    case .memberAttributes(let member):
+      try member.write(db)
+      let outcome = Outcome(
+        request: command.request, result: .success(.put(previous: nil)), revision: state.revision)
+      return AppliedCommand(outcome: outcome, events: [])
+    }
+    var writing = Writing(db: db, before: state)
+    var result: Result<OperationResult, StoreError>
+    do {
+      var done: OperationResult?
+      try db.inSavepoint {
+        if case .transaction(let transaction) = operation { try transaction.validate() }
+        done = try writing.run(operation)
+        return .commit
+      }
+      guard let done else { throw StateDatabaseError("a savepoint ended without a result") }
+      result = .success(done)
+      state = writing.after
+    } catch let error as StoreError {
+      result = .failure(error)
+      writing = Writing(db: db, before: state)
+    }
+    let outcome = Outcome(request: command.request, result: result, revision: state.revision)
+    return AppliedCommand(outcome: outcome, events: writing.events)
+  }
+
+  // MARK: - Reads
+
+  /// - Throws: `StoreError.compacted`, `.futureRevision`, `.emptyKey`, or SQLite's error.
+  package func range(_ query: RangeQuery) throws -> (result: RangeResult, state: StorePosition) {
+    if query.range.start.bytes.isEmpty { throw StoreError.emptyKey }
+    return try read { db, state in (try Reading(db: db).range(query, current: state), state) }
+  }
+
+  /// Runs a transaction that only reads; nil if it would write.
+  package func evaluate(
+    _ transaction: Transaction
+  ) throws -> (result: TransactionResult, state: StorePosition)? {
+    guard transaction.isReadOnly else { return nil }
+    try transaction.validate()
+    return try read { db, state in
+      var writing = Writing(db: db, before: state)
+      guard case .transaction(let result) = try writing.run(.transaction(transaction)) else {
+        throw StateDatabaseError("a transaction gave another result")
+      }
+      return (result, state)
+    }
+  }
+
+  package func events(
+    in range: KeyRange, from start: Revision, withPrevious: Bool, maximumBytes: Int
+  ) throws -> EventHistory {
+    try read { db, state in
+      if start < state.compactRevision.next, state.compactRevision > Revision(0) {
+        throw StoreError.compacted(oldest: state.compactRevision)
+      }
+      return try Reading(db: db).events(
+        in: range, from: start, withPrevious: withPrevious, maximumBytes: maximumBytes,
+        current: state)
+    }
+  }
+
+  package func members() throws -> [MemberAttributes] {
+    try read { db, _ in try MemberAttributes.readAll(db) }
+  }
+
+  private func read<Value>(_ body: (Database, StorePosition) throws -> Value) throws -> Value {
+    let pool = pool.withLock { $0 }
+    return try pool.read { db in try body(db, StorePosition.read(db)) }
+  }
+
+  /// Bytes of the database file: all, and those that hold data.
+  package func sizes() throws -> (total: Int64, used: Int64) {
+    try read { db, _ in
+      let page = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0
+      let count = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+      let free = try Int64.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+      return (page * count, page * (count - free))
+    }
+  }
+
+  // MARK: - Snapshots
+
+  /// Makes everything applied durable, so that the log may be cut up to the returned position.
+  ///
+  /// The write-ahead log is copied into the database under full syncs, and the result is read
+  /// again on a connection of its own.
+  package func makeDurable() throws -> StorePosition {
+    let pool = pool.withLock { $0 }
+    let state = try pool.writeWithoutTransaction { db in
+      try db.execute(sql: "PRAGMA synchronous = FULL")
+      defer { try? db.execute(sql: "PRAGMA synchronous = NORMAL") }
+      let state = try StorePosition.read(db)
+      try db.checkpoint(.full)
+      return state
+    }
+    let readAgain = try pool.read(StorePosition.read)
+    guard readAgain.appliedIndex >= state.appliedIndex else {
+      throw StateDatabaseError("a checkpoint lost applied entries")
+    }
+    return state
+  }
+
+  /// Writes a consistent copy of the whole state to a new file.
+  package func writeSnapshot(to path: String) throws -> StorePosition {
+    let pool = pool.withLock { $0 }
+    removeSnapshot(at: path)
+    let copy = try DatabaseQueue(path: path)
+    defer { try? copy.close() }
+    try pool.backup(to: copy)
+    try copy.writeWithoutTransaction { db in
+      try db.execute(sql: "PRAGMA journal_mode = DELETE")
+    }
+    return try copy.read(StorePosition.read)
+  }
+
+  /// Where a snapshot that is being received from, or sent to, a member is written.
+  package func incomingPath(from member: UInt64) -> String {
+    directory.path + "/incoming-\(member).db"
+  }
+  package func outgoingPath(to member: UInt64) -> String {
+    directory.path + "/outgoing-\(member).db"
+  }
+
+  /// Removes a snapshot file that is no longer needed; what stays is removed at the next start.
+  package func removeSnapshot(at path: String) { try? FileManager.default.removeItem(atPath: path) }
+
+  /// Checks a received snapshot and keeps it, durable, until `installSnapshot`.
+  package func prepareSnapshot(at path: String, index: UInt64) throws {
+    let state = try DatabaseQueue(path: path).read { db in
+      guard try String.fetchOne(db, sql: "PRAGMA quick_check") == "ok" else {
+        throw StateDatabaseError("the received snapshot is damaged")
+      }
+      return try StorePosition.read(db)
+    }
+    guard state.cluster == current.cluster, state.appliedIndex == index else {
+      throw StateDatabaseError("the received snapshot is of index \(state.appliedIndex)")
+    }
+    try directory.keepPrepared(path, index: index)
+  }
+
+  /// Replaces the state by the prepared snapshot of `index`; the log must already begin after it.
+  package func installSnapshot(index: UInt64) throws {
+    let path = try directory.promotePrepared(index: index)
+    let opened = try KeyValueStore.open(path)
+    let state = try opened.write(StorePosition.read)
+    try opened.writeWithoutTransaction(Schema.verify)
+    // Readers of the former state finish on it; its file is removed at the next start.
+    pool.withLock { $0 = opened }
+    position.withLock { $0 = state }
+  }
+
+  /// Finishes an installation that a crash interrupted, where the log says that it began.
+  package func recoverInstallation(logBase: UInt64) throws {
+    if current.appliedIndex < logBase, directory.hasPrepared(index: logBase) {
+      try installSnapshot(index: logBase)
+    }
+    directory.removeLeftovers()
+  }
+}
+
+extension Transaction {
+  package var isReadOnly: Bool {
+    (success + failure).allSatisfy { operation in
+      switch operation {
+      case .range: true
+      case .put, .delete: false
+      case .transaction(let nested): nested.isReadOnly
+      }
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// The state database.
+//
+// `history` holds every version of every key; its rowid is revision << 24 | position of the change
+// in its transaction, so that rowids ascend in the order of events and a watch from a revision is
+// one scan. A row with version 0 is a deletion. `current` maps each live key to its newest row.
+// `state` has one row: what has been applied, and the revision, stored and never derived.
+
+import GRDB
+
+enum Schema {
+  static let version = 1
+  static let positionBits: Int64 = 24
+  static let maximumPosition: Int64 = 1 << positionBits - 1
+
+  static func rowID(_ revision: Revision, _ position: Int64 = 0) -> Int64 {
+    revision.rawValue << positionBits | position
+  }
+
+  static func revision(ofRow id: Int64) -> Revision { Revision(id >> positionBits) }
+
+  static func create(_ db: Database) throws {
+    try db.execute(
+      sql: """
+        CREATE TABLE history(
+          id INTEGER PRIMARY KEY, key BLOB NOT NULL, createRevision INTEGER NOT NULL,
+          version INTEGER NOT NULL, lease INTEGER NOT NULL, value BLOB);
+        CREATE INDEX historyByKey ON history(key, id);
+        CREATE TABLE current(key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE members(id INTEGER PRIMARY KEY, name TEXT NOT NULL, clientURLs TEXT NOT NULL);
+        CREATE TABLE state(
+          id INTEGER PRIMARY KEY CHECK(id = 1), cluster INTEGER NOT NULL,
+          appliedIndex INTEGER NOT NULL, appliedTerm INTEGER NOT NULL,
+          revision INTEGER NOT NULL, compactRevision INTEGER NOT NULL, digest INTEGER NOT NULL);
+        PRAGMA user_version = \(version);
+        """)
+  }
+
+  /// The settings that the promises rest on, set and read back: SQLite ignores some silently.
+  static func configuration(readers: Int) -> Configuration {
+    var configuration = Configuration()
+    configuration.maximumReaderCount = readers
+    configuration.prepareDatabase { db in
+      try db.execute(
+        sql: """
+          PRAGMA synchronous = NORMAL;
+          PRAGMA trusted_schema = OFF;
+          PRAGMA cell_size_check = ON;
+          PRAGMA mmap_size = 0;
+          """)
+    }
+    return configuration
+  }
+
+  static func verify(_ db: Database) throws {
+    let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode")
+    let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous")
+    let found = try Int.fetchOne(db, sql: "PRAGMA user_version")
+    guard mode == "wal", synchronous == 1 else {
+      throw StateDatabaseError("journal mode \(mode ?? "-"), synchronous \(synchronous ?? -1)")
+    }
+    guard found == version else {
+      throw StateDatabaseError("its format is version \(found ?? 0), this program reads \(version)")
+    }
+  }
+}
+
+/// The state database can't be used; the member must not go on.
+package struct StateDatabaseError: Error, CustomStringConvertible {
+  package var reason: String
+  init(_ reason: String) { self.reason = reason }
+  package var description: String { "the state database can't be used: \(reason)" }
+}

@@ -1,0 +1,173 @@
+import BinaryCoding
+import Foundation
+import GRDB
+
+/// Carries out one command at one revision, within a transaction of the writer connection.
+struct Writing {
+  let db: Database
+  let reading: Reading
+  /// The state before the command.
+  let before: StorePosition
+  /// What the command has changed so far, in order.
+  private(set) var events: [KeyEvent] = []
+
+  init(db: Database, before: StorePosition) {
+    self.db = db
+    self.reading = Reading(db: db)
+    self.before = before
+  }
+
+  private var revision: Revision { before.revision.next }
+
+  /// The state after the command, its log position aside.
+  var after: StorePosition {
+    guard !events.isEmpty else { return before }
+    var after = before
+    after.revision = revision
+    for event in events { after.digest = event.digest(after: after.digest) }
+    return after
+  }
+
+  mutating func run(_ operation: Operation) throws -> OperationResult {
+    switch operation {
+    case .range(let query):
+      // A read inside a transaction sees what the operations before it wrote.
+      return .range(try reading.range(query, current: seen))
+    case .put(let put): return .put(previous: try run(put))
+    case .delete(let delete): return try run(delete)
+    case .transaction(let transaction): return .transaction(try run(transaction))
+    }
+  }
+
+  private var seen: StorePosition {
+    var seen = before
+    if !events.isEmpty { seen.revision = revision }
+    return seen
+  }
+
+  private mutating func run(_ put: PutRequest) throws -> KeyValue? {
+    if put.key.bytes.isEmpty { throw StoreError.emptyKey }
+    let previous = try reading.item(put.key)
+    if case .set(let lease) = put.lease, lease != 0 { throw StoreError.leaseNotFound }
+    if put.value == .keep || put.lease == .keep, previous == nil { throw StoreError.keyNotFound }
+    let value: [UInt8] = if case .set(let value) = put.value { value } else { previous?.value ?? [] }
+    let item = KeyValue(
+      key: put.key, value: value, createRevision: previous?.createRevision ?? revision,
+      modRevision: revision, version: (previous?.version ?? 0) + 1,
+      lease: put.lease == .keep ? previous?.lease ?? 0 : 0)
+    let id = try insert(item)
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO current(key, id) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET id = excluded.id
+        """
+    ).execute(arguments: [put.key.data, id])
+    events.append(KeyEvent(.put(item), previous: previous))
+    return put.returnsPrevious ? previous : nil
+  }
+
+  private mutating func run(_ delete: DeleteRequest) throws -> OperationResult {
+    if delete.range.start.bytes.isEmpty { throw StoreError.emptyKey }
+    let doomed = try reading.range(RangeQuery(delete.range), current: seen).items
+    let remove = try db.cachedStatement(sql: "DELETE FROM current WHERE key = ?")
+    for item in doomed {
+      let tombstone = KeyValue(
+        key: item.key, value: [], createRevision: Revision(0), modRevision: revision, version: 0,
+        lease: 0)
+      _ = try insert(tombstone)
+      try remove.execute(arguments: [item.key.data])
+      events.append(KeyEvent(.delete(item.key, at: revision), previous: item))
+    }
+    return .delete(count: doomed.count, previous: delete.returnsPrevious ? doomed : [])
+  }
+
+  private mutating func run(_ transaction: Transaction) throws -> TransactionResult {
+    // Every compare is of the state that the transaction, or the nested one, begins with.
+    let holds = try transaction.compares.allSatisfy { try self.holds($0) }
+    var results: [OperationResult] = []
+    for operation in holds ? transaction.success : transaction.failure {
+      results.append(try run(operation))
+    }
+    return TransactionResult(hasSucceeded: holds, results: results)
+  }
+
+  private func holds(_ compare: Compare) throws -> Bool {
+    let items: [KeyValue]
+    if case .single(let key) = compare.range {
+      items = try reading.item(key).map { [$0] } ?? []
+    } else {
+      items = try reading.range(RangeQuery(compare.range), current: seen).items
+    }
+    // A missing key, and an empty range, compares as zero, and as no value at all.
+    if items.isEmpty { return compare.holdsWithoutKey }
+    return items.allSatisfy(compare.holds)
+  }
+
+  private func insert(_ item: KeyValue) throws -> Int64 {
+    let position = Int64(events.count)
+    guard position <= Schema.maximumPosition else {
+      throw StoreError.tooManyOperations(limit: Int(Schema.maximumPosition))
+    }
+    let id = Schema.rowID(revision, position)
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO history(id, key, createRevision, version, lease, value)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      id, item.key.data, item.createRevision.rawValue, item.version, item.lease,
+      item.version == 0 ? nil : Data(item.value),
+    ])
+    return id
+  }
+}
+
+extension Compare {
+  func holds(_ item: KeyValue) -> Bool {
+    switch target {
+    case .version(let version): relation.holds(item.version, version)
+    case .create(let revision): relation.holds(item.createRevision, revision)
+    case .mod(let revision): relation.holds(item.modRevision, revision)
+    case .lease(let lease): relation.holds(item.lease, lease)
+    case .value(let value): relation.holds(Key(item.value), Key(value))
+    }
+  }
+
+  var holdsWithoutKey: Bool {
+    switch target {
+    case .version(let version): relation.holds(0, version)
+    case .create(let revision), .mod(let revision): relation.holds(Revision(0), revision)
+    case .lease(let lease): relation.holds(0, lease)
+    case .value: false
+    }
+  }
+}
+
+extension Compare.Relation {
+  func holds<Value: Comparable>(_ found: Value, _ wanted: Value) -> Bool {
+    switch self {
+    case .equal: found == wanted
+    case .greater: found > wanted
+    case .less: found < wanted
+    case .notEqual: found != wanted
+    }
+  }
+}
+
+extension KeyEvent {
+  /// What this event adds to the running digest of the store.
+  func digest(after previous: UInt64) -> UInt64 {
+    var writer = ByteWriter(reservingCapacity: 64)
+    switch change {
+    case .delete(let key, let revision):
+      writer.write(key.bytes)
+      writer.write(revision.rawValue)
+    case .put(let item):
+      writer.write(item.key.bytes)
+      writer.write(item.modRevision.rawValue)
+      writer.write(item.createRevision.rawValue)
+      writer.write(item.version)
+      writer.write(item.value)
+    }
+    return chainHash(writer.bytes[...], after: previous)
+  }
+}

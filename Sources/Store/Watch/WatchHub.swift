@@ -1,0 +1,171 @@
+import Synchronization
+
+/// Publishes what is applied to the watch streams of this member.
+package final class WatchHub: Sendable {
+  private struct State {
+    var current: Revision
+    var streams: [UInt64: WatchStream] = [:]
+    var nextStream: UInt64 = 0
+  }
+
+  private let store: KeyValueStore
+  private let state: Mutex<State>
+
+  package init(store: KeyValueStore) {
+    self.store = store
+    self.state = Mutex(State(current: store.current.revision))
+  }
+
+  package var current: Revision { state.withLock { $0.current } }
+
+  /// Opens a stream; the caller closes it.
+  package func openStream() -> WatchStream {
+    state.withLock { state in
+      state.nextStream += 1
+      let stream = WatchStream(
+        id: state.nextStream, hub: self, store: store, published: state.current)
+      state.streams[state.nextStream] = stream
+      return stream
+    }
+  }
+
+  func close(_ stream: UInt64) {
+    state.withLock { _ = $0.streams.removeValue(forKey: stream) }
+  }
+
+  /// Tells the streams what applying did, in the order of revisions.
+  package func publish(_ applied: [AppliedCommand]) {
+    for command in applied where !command.events.isEmpty {
+      let batch = EventBatch(revision: command.outcome.revision, events: command.events)
+      // The revision counts as published only once every stream has it or knows that it lacks it.
+      let streams = state.withLock { state in
+        state.current = batch.revision
+        return Array(state.streams.values)
+      }
+      for stream in streams { stream.publish(batch) }
+    }
+  }
+
+  /// The store was replaced by a snapshot.
+  package func resynchronize() {
+    let current = store.current.revision
+    let streams = state.withLock { state in
+      state.current = current
+      return Array(state.streams.values)
+    }
+    for stream in streams { stream.fallBehind(at: current) }
+  }
+}
+
+/// The watches of one client connection, and what they are to be told.
+package final class WatchStream: Sendable {
+  private struct State {
+    var table = WatchTable()
+    /// The last revision that was published to this stream.
+    var current: Revision
+    var waiter: CheckedContinuation<Void, Never>?
+    var isClosed = false
+  }
+
+  private let id: UInt64
+  private let hub: WatchHub
+  private let store: KeyValueStore
+  private let state: Mutex<State>
+
+  init(id: UInt64, hub: WatchHub, store: KeyValueStore, published: Revision) {
+    self.id = id
+    self.hub = hub
+    self.store = store
+    self.state = Mutex(State(current: published))
+  }
+
+  /// Adds a watch; nil if its id is taken.
+  package func add(_ request: WatchRequest, id: WatchID?) -> WatchID? {
+    let applied = store.current.revision
+    let added = state.withLock { state in
+      // The next change is the one after all that the client could have read by now, published
+      // to this stream or not.
+      let start = request.start ?? max(state.current, applied).next
+      return state.table.add(request, from: start, id: id, published: state.current)
+    }
+    wake()
+    return added
+  }
+
+  package func cancel(_ id: WatchID) -> Bool { state.withLock { $0.table.remove(id) } }
+
+  package func requestProgress() {
+    state.withLock { $0.table.requestProgress() }
+    wake()
+  }
+
+  func publish(_ batch: EventBatch) {
+    state.withLock { state in
+      state.current = batch.revision
+      state.table.publish(batch)
+    }
+    wake()
+  }
+
+  func fallBehind(at current: Revision) {
+    state.withLock { state in
+      state.current = current
+      state.table.fallBehind()
+    }
+    wake()
+  }
+
+  package func close() {
+    hub.close(id)
+    state.withLock { $0.isClosed = true }
+    wake()
+  }
+
+  /// Waits for the next deliveries; nil once the stream is closed.
+  ///
+  /// - Throws: SQLite's error if the store can't be read.
+  package func next() async throws -> [WatchDelivery]? {
+    while true {
+      let next = state.withLock { $0.isClosed ? nil : $0.table.takeNext(published: $0.current) }
+      switch next {
+      case nil: return nil
+      case .deliver(let deliveries): return deliveries
+      case .read(let id, let request, let start): try catchUp(id, request, from: start)
+      case .idle: await wait()
+      }
+    }
+  }
+
+  private func catchUp(_ id: WatchID, _ request: WatchRequest, from start: Revision) throws {
+    do {
+      let history = try store.events(
+        in: request.range, from: start, withPrevious: request.wantsPrevious,
+        maximumBytes: WatchLimits.catchUpBytes)
+      state.withLock { $0.table.caughtUp(id, with: history, published: $0.current) }
+    } catch StoreError.compacted(let oldest) {
+      state.withLock { $0.table.compacted(id, oldest: oldest) }
+    }
+  }
+
+  private func wait() async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let mustWait = state.withLock { state in
+          let isIdle = !state.isClosed && !state.table.hasWork && !Task.isCancelled
+          if isIdle { state.waiter = continuation }
+          return isIdle
+        }
+        if !mustWait { continuation.resume() }
+      }
+    } onCancel: {
+      close()
+    }
+  }
+
+  private func wake() {
+    state.withLock { state in
+      defer { state.waiter = nil }
+      return state.waiter
+    }?.resume()
+  }
+}
