@@ -36,6 +36,8 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(
+  name: "UnixSignals", package: "swift-service-lifecycle")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -93,7 +95,7 @@ targets += [
     name: "configsync",
     dependencies: [
       "Compiler", "ConfigModel", "ConfigSyncClient", "GitSource", "Reconciler", "Server",
-      argumentParser, logging,
+      argumentParser, lifecycle, signals, logging,
     ],
     swiftSettings: strict),
   .testTarget(

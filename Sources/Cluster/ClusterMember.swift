@@ -90,10 +90,13 @@ package final class ClusterMember: Sendable, TransportDelegate {
   package var status: MemberStatus { published.withLock { $0 } }
 
   /// The members and how clients reach them; a member that has never started has no client URLs.
-  package func members() throws -> [(peer: Peer, attributes: MemberAttributes?)] {
+  package func members() throws -> [MemberDescription] {
     let known = try store.members()
     return configuration.peers.sorted { $0.id < $1.id }.map { peer in
-      (peer, known.first { $0.id == peer.id.rawValue })
+      let attributes = known.first { $0.id == peer.id.rawValue }
+      return MemberDescription(
+        id: peer.id.rawValue, name: attributes?.name ?? "", peerURLs: peer.urls,
+        clientURLs: attributes?.clientURLs ?? [])
     }
   }
 

@@ -92,7 +92,10 @@ package final class WatchStream: Sendable {
     return added
   }
 
-  package func cancel(_ id: WatchID) -> Bool { state.withLock { $0.table.remove(id) } }
+  package func cancel(_ id: WatchID) {
+    state.withLock { $0.table.remove(id) }
+    wake()
+  }
 
   package func requestProgress() {
     state.withLock { $0.table.requestProgress() }

@@ -4,20 +4,24 @@ package typealias WatchID = Int64
 /// What a watcher asks for.
 package struct WatchRequest: Hashable, Sendable {
   package enum Filter: Hashable, Sendable { case noPut, noDelete }
+  /// Whether a revision too large for one response may come in several.
+  package enum Delivery: Hashable, Sendable { case whole, fragments }
   package var range: KeyRange
   /// The first revision of interest, past or future; nil for the next change.
   package var start: Revision?
   package var wantsPrevious: Bool
   package var filters: Set<Filter>
+  package var delivery: Delivery
 
   package init(
     _ range: KeyRange, from start: Revision? = nil, wantsPrevious: Bool = false,
-    filters: Set<Filter> = []
+    filters: Set<Filter> = [], delivery: Delivery = .whole
   ) {
     self.range = range
     self.start = start
     self.wantsPrevious = wantsPrevious
     self.filters = filters
+    self.delivery = delivery
   }
 
   /// The events of a batch that this watcher wants.
@@ -35,8 +39,12 @@ package struct WatchRequest: Hashable, Sendable {
 
 /// What a stream is to tell its client next.
 package enum WatchDelivery: Sendable {
+  /// The watch begins; nothing of it comes before this.
+  case created(WatchID)
+  /// The watch has ended, as the client asked.
+  case cancelled(WatchID)
   /// All events that one revision has for the watch.
-  case events(WatchID, EventBatch)
+  case events(WatchID, EventBatch, WatchRequest.Delivery)
   /// The watch ended: what it still had to see has been compacted.
   case compacted(WatchID, oldest: Revision)
   /// Every watch of the stream has been sent everything up to this revision.
@@ -77,6 +85,7 @@ struct WatchTable: Sendable {
     let id = wanted ?? nextID
     if wanted == nil { nextID += 1 }
     watches[id] = Watch(request: request, next: start, isInStep: start > published)
+    pending.append(.created(id))
     return id
   }
 
@@ -85,7 +94,10 @@ struct WatchTable: Sendable {
     wantsProgress || !pending.isEmpty || watches.values.contains { !$0.isInStep }
   }
 
-  mutating func remove(_ id: WatchID) -> Bool { watches.removeValue(forKey: id) != nil }
+  /// Ends a watch; one that is unknown is ignored.
+  mutating func remove(_ id: WatchID) {
+    if watches.removeValue(forKey: id) != nil { pending.append(.cancelled(id)) }
+  }
 
   mutating func publish(_ batch: EventBatch) {
     for (id, watch) in watches.sorted(by: { $0.key < $1.key })
@@ -97,7 +109,7 @@ struct WatchTable: Sendable {
         watches[id]?.isInStep = false
       } else {
         watches[id]?.next = batch.revision.next
-        push(.events(id, EventBatch(revision: batch.revision, events: events)))
+        push(id, watch.request, EventBatch(revision: batch.revision, events: events))
       }
     }
   }
@@ -139,7 +151,7 @@ struct WatchTable: Sendable {
     for batch in history.batches where batch.revision >= watch.next {
       let events = watch.request.select(batch.events)
       if !events.isEmpty {
-        push(.events(id, EventBatch(revision: batch.revision, events: events)))
+        push(id, watch.request, EventBatch(revision: batch.revision, events: events))
       }
     }
     let next = max(watch.next, history.next)
@@ -152,10 +164,8 @@ struct WatchTable: Sendable {
     pending.append(.compacted(id, oldest: oldest))
   }
 
-  private mutating func push(_ delivery: WatchDelivery) {
-    pending.append(delivery)
-    if case .events(_, let batch) = delivery {
-      pendingBytes += batch.events.reduce(0) { $0 + $1.byteCount }
-    }
+  private mutating func push(_ id: WatchID, _ request: WatchRequest, _ batch: EventBatch) {
+    pending.append(.events(id, batch, request.delivery))
+    pendingBytes += batch.events.reduce(0) { $0 + $1.byteCount }
   }
 }

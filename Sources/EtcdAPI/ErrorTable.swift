@@ -1,0 +1,50 @@
+import Cluster
+import GRPCServer
+import Store
+
+// The one place where errors become etcd's status codes and texts; clients match the whole text.
+// Source: etcd v3.5 `rpctypes/error.go`, as listed in the API reference.
+
+extension GRPCStatus {
+  init(_ error: StoreError) {
+    switch error {
+    case .emptyKey: self.init(.invalidArgument, "etcdserver: key is not provided")
+    case .keyNotFound: self.init(.invalidArgument, "etcdserver: key not found")
+    case .leaseNotFound: self.init(.notFound, "etcdserver: requested lease not found")
+    case .compacted:
+      self.init(.outOfRange, "etcdserver: mvcc: required revision has been compacted")
+    case .futureRevision:
+      self.init(.outOfRange, "etcdserver: mvcc: required revision is a future revision")
+    case .tooManyOperations, .transactionTooDeep:
+      self.init(.invalidArgument, "etcdserver: too many operations in txn request")
+    case .duplicateKey:
+      self.init(.invalidArgument, "etcdserver: duplicate key given in txn request")
+    }
+  }
+
+  init(_ error: ClusterError) {
+    switch error {
+    case .timedOut: self.init(.unavailable, "etcdserver: request timed out")
+    case .overloaded: self.init(.resourceExhausted, "etcdserver: too many requests")
+    case .tooLarge: self.init(.invalidArgument, "etcdserver: request is too large")
+    case .stopped: self.init(.unavailable, "etcdserver: server stopped")
+    }
+  }
+
+  /// What is thrown below the API: its own errors by the tables above, anything else as internal.
+  init(_ error: any Error) {
+    switch error {
+    case let status as GRPCStatus: self = status
+    case let error as StoreError: self.init(error)
+    case let error as ClusterError: self.init(error)
+    default: self.init(.internalError, "etcdserver: the store can't be read")
+    }
+  }
+
+  static let noLeader = GRPCStatus(.unavailable, "etcdserver: no leader")
+  static let keyNotProvided = GRPCStatus(.invalidArgument, "etcdserver: key is not provided")
+  static let valueProvided = GRPCStatus(.invalidArgument, "etcdserver: value is provided")
+  static let leaseProvided = GRPCStatus(.invalidArgument, "etcdserver: lease is provided")
+  static let invalidSort = GRPCStatus(.invalidArgument, "etcdserver: invalid sort option")
+  static let operationMissing = GRPCStatus(.invalidArgument, "etcdserver: key not found")
+}

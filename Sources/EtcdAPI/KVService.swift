@@ -1,0 +1,82 @@
+import Cluster
+import EtcdProtos
+import Foundation
+import GRPCServer
+import Store
+
+/// etcdserverpb.KV: range, put, delete and transactions.
+struct KVService: Sendable {
+  let base: ServiceBase
+
+  func register(in services: inout GRPCServices) {
+    services.add("/etcdserverpb.KV/Range", base.unary(range))
+    services.add("/etcdserverpb.KV/Put", base.unary(put))
+    services.add("/etcdserverpb.KV/DeleteRange", base.unary(delete))
+    services.add("/etcdserverpb.KV/Txn", base.unary(transact))
+  }
+
+  private func range(
+    _ request: Etcdserverpb_RangeRequest
+  ) async throws -> Etcdserverpb_RangeResponse {
+    let query = try RangeQuery(request)
+    if !request.serializable { try await base.member.readBarrier() }
+    let (result, state) = try base.member.store.range(query)
+    var response = Etcdserverpb_RangeResponse(result)
+    response.header = base.header(revision: state.revision.rawValue)
+    return response
+  }
+
+  private func put(_ request: Etcdserverpb_PutRequest) async throws -> Etcdserverpb_PutResponse {
+    let (result, revision) = try await propose(.put(try PutRequest(request)))
+    var response = Etcdserverpb_PutResponse()
+    response.header = base.header(revision: revision)
+    if case .put(let previous?) = result { response.prevKv = Mvccpb_KeyValue(previous) }
+    return response
+  }
+
+  private func delete(
+    _ request: Etcdserverpb_DeleteRangeRequest
+  ) async throws -> Etcdserverpb_DeleteRangeResponse {
+    let (result, revision) = try await propose(.delete(try DeleteRequest(request)))
+    var response = Etcdserverpb_DeleteRangeResponse()
+    response.header = base.header(revision: revision)
+    if case .delete(let count, let previous) = result {
+      response.deleted = Int64(count)
+      response.prevKvs = previous.map(Mvccpb_KeyValue.init)
+    }
+    return response
+  }
+
+  private func transact(
+    _ request: Etcdserverpb_TxnRequest
+  ) async throws -> Etcdserverpb_TxnResponse {
+    let transaction = try Transaction(request)
+    try transaction.validate()
+    if transaction.isReadOnly {
+      try await base.member.readBarrier()
+      if let (result, state) = try base.member.store.evaluate(transaction) {
+        return response(result, revision: state.revision.rawValue)
+      }
+    }
+    let (result, revision) = try await propose(.transaction(transaction))
+    guard case .transaction(let result) = result else {
+      throw GRPCStatus(.internalError, "etcdserver: a transaction gave another result")
+    }
+    return response(result, revision: revision)
+  }
+
+  private func response(
+    _ result: TransactionResult, revision: Int64
+  ) -> Etcdserverpb_TxnResponse {
+    var response = Etcdserverpb_TxnResponse(result, revision: revision)
+    response.header = base.header(revision: revision)
+    return response
+  }
+
+  private func propose(
+    _ action: Command.Action
+  ) async throws -> (result: OperationResult, revision: Int64) {
+    let outcome = try await base.member.propose(action)
+    return (try outcome.result.get(), outcome.revision.rawValue)
+  }
+}

@@ -1,0 +1,141 @@
+import Cluster
+import EtcdProtos
+import Foundation
+import GRPCServer
+import Store
+import SwiftProtobuf
+
+/// etcdserverpb.Watch: many watches on one stream.
+struct WatchService: Sendable {
+  /// Events in one response of a watch that asked for fragments, about etcd's request limit.
+  private static let fragmentBytes = 1_500_000
+
+  let base: ServiceBase
+
+  func register(in services: inout GRPCServices) {
+    services.add(
+      "/etcdserverpb.Watch/Watch",
+      .streaming { call, requests, writer in
+        do {
+          try base.checkLeader(call)
+          try await serve(requests, writer)
+          return .ok
+        } catch {
+          return GRPCStatus(error)
+        }
+      })
+  }
+
+  private func serve(
+    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
+  ) async throws {
+    let stream = base.member.hub.openStream()
+    defer { stream.close() }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        while let deliveries = try await stream.next() {
+          for delivery in deliveries { try await send(delivery, writer) }
+        }
+      }
+      for await bytes in requests {
+        let request: Etcdserverpb_WatchRequest = try ServiceBase.decode(bytes)
+        switch request.requestUnion {
+        case .createRequest(let create):
+          try await self.create(create, on: stream, writer)
+        case .cancelRequest(let cancel): stream.cancel(cancel.watchID)
+        case .progressRequest: stream.requestProgress()
+        case nil: break
+        }
+      }
+      stream.close()
+      try await group.waitForAll()
+    }
+  }
+
+  private func create(
+    _ request: Etcdserverpb_WatchCreateRequest, on stream: WatchStream,
+    _ writer: GRPCResponseWriter
+  ) async throws {
+    // An empty key means the smallest key there is.
+    let key = request.key.isEmpty ? [0] : [UInt8](request.key)
+    let range = KeyRange(key: key, rangeEnd: [UInt8](request.rangeEnd))
+    guard !range.isEmpty else {
+      return try await refuse("mvcc: watcher range is empty", writer)
+    }
+    var filters: Set<WatchRequest.Filter> = []
+    if request.filters.contains(.noput) { filters.insert(.noPut) }
+    if request.filters.contains(.nodelete) { filters.insert(.noDelete) }
+    let start = request.startRevision == 0 ? nil : Revision(request.startRevision)
+    let wanted = WatchRequest(
+      range, from: start, wantsPrevious: request.prevKv, filters: filters,
+      delivery: request.fragment ? .fragments : .whole)
+    let id = request.watchID == 0 ? nil : request.watchID
+    guard stream.add(wanted, id: id) != nil else {
+      return try await refuse("mvcc: duplicate watch ID provided on the WatchStream", writer)
+    }
+  }
+
+  private func refuse(_ reason: String, _ writer: GRPCResponseWriter) async throws {
+    var response = response(-1)
+    response.created = true
+    response.canceled = true
+    response.cancelReason = reason
+    try await writer.send(response.serializedBytes())
+  }
+
+  private func response(_ id: WatchID, revision: Int64? = nil) -> Etcdserverpb_WatchResponse {
+    var response = Etcdserverpb_WatchResponse()
+    response.header = base.header(
+      revision: revision ?? base.member.store.current.revision.rawValue)
+    response.watchID = id
+    return response
+  }
+
+  private func send(
+    _ delivery: WatchDelivery, _ writer: GRPCResponseWriter
+  ) async throws {
+    switch delivery {
+    case .created(let id):
+      var response = response(id)
+      response.created = true
+      try await writer.send(response.serializedBytes())
+    case .cancelled(let id):
+      var response = response(id)
+      response.canceled = true
+      try await writer.send(response.serializedBytes())
+    case .compacted(let id, let oldest):
+      var response = response(id, revision: 0)
+      response.canceled = true
+      response.compactRevision = oldest.rawValue
+      try await writer.send(response.serializedBytes())
+    case .progress(let revision):
+      try await writer.send(response(-1, revision: revision.rawValue).serializedBytes())
+    case .events(let id, let batch, let form):
+      let events = batch.events.map(Mvccpb_Event.init)
+      let parts = form == .fragments ? WatchService.fragments(of: events) : [events[...]]
+      for (number, part) in parts.enumerated() {
+        var response = response(id, revision: batch.revision.rawValue)
+        response.events = Array(part)
+        response.fragment = number < parts.count - 1
+        try await writer.send(response.serializedBytes())
+      }
+    }
+  }
+
+  private static func fragments(of events: [Mvccpb_Event]) -> [ArraySlice<Mvccpb_Event>] {
+    var parts: [ArraySlice<Mvccpb_Event>] = []
+    var start = 0
+    var bytes = 0
+    for (index, event) in events.enumerated() {
+      let size = event.kv.key.count + event.kv.value.count + event.prevKv.value.count + 64
+      if index > start, bytes + size > fragmentBytes {
+        parts.append(events[start..<index])
+        start = index
+        bytes = 0
+      }
+      bytes += size
+    }
+    parts.append(events[start...])
+    return parts
+  }
+}

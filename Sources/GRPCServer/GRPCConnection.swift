@@ -1,0 +1,304 @@
+import CNGHTTP2
+import NIOCore
+
+/// One client connection: bytes in and out of an HTTP/2 session, and its calls.
+///
+/// Lives on its event loop. What a call answers comes back to the loop; everything that one turn
+/// of the loop produces leaves in one write.
+final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let services: GRPCServices
+  private let limits: GRPCLimits
+  private var session: HTTP2Session?
+  private var context: ChannelHandlerContext?
+  private var streams: [Int32: GRPCStream] = [:]
+  private var isFlushScheduled = false
+
+  init(services: GRPCServices, limits: GRPCLimits) {
+    self.services = services
+    self.limits = limits
+  }
+
+  // MARK: - Channel
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    do {
+      session = try HTTP2Session(limits: limits, delegate: self)
+    } catch {
+      context.close(promise: nil)
+    }
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    flush()
+    context.fireChannelActive()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let buffer = unwrapInboundIn(data)
+    do {
+      try buffer.withUnsafeReadableBytes { try session?.receive($0) }
+    } catch {
+      // What the session has to say about it (GOAWAY) still leaves.
+      flush()
+      context.close(promise: nil)
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) { flush() }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) { flush() }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    let open = streams.values
+    streams = [:]
+    for stream in open { stream.end(GRPCStatus(.cancelled, "the connection is closed")) }
+    self.context = nil
+    session = nil
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    context.close(promise: nil)
+  }
+
+  private func flush() {
+    guard let context, let session, context.channel.isWritable else { return }
+    var output = context.channel.allocator.buffer(capacity: 4096)
+    do {
+      while context.channel.isWritable, let bytes = try session.nextOutput() {
+        output.writeBytes(bytes)
+        if output.readableBytes > limits.streamBufferBytes {
+          context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+          output = context.channel.allocator.buffer(capacity: 4096)
+        }
+      }
+    } catch {
+      return context.close(promise: nil)
+    }
+    if output.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(output), promise: nil) }
+    if session.isDone { context.close(promise: nil) }
+  }
+
+  /// Flushes at the end of this turn of the loop, once for all answers that arrive in it.
+  private func scheduleFlush() {
+    guard !isFlushScheduled, let context else { return }
+    isFlushScheduled = true
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    context.eventLoop.execute {
+      bound.value.isFlushScheduled = false
+      bound.value.flush()
+    }
+  }
+
+  // MARK: - What the session tells
+
+  func began(stream: Int32) { streams[stream] = streams[stream] ?? GRPCStream(id: stream) }
+
+  func received(
+    name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>, stream: Int32
+  ) {
+    guard let call = streams[stream] else { return }
+    call.headerBytes += name.count + value.count
+    guard call.headerBytes <= limits.headerBytes else {
+      session?.reset(stream: stream, error: NGHTTP2_ENHANCE_YOUR_CALM)
+      return
+    }
+    let text = String(decoding: value, as: UTF8.self)
+    let key = String(decoding: name, as: UTF8.self)
+    if key == ":path" { call.path = text } else { call.metadata[key] = text }
+  }
+
+  func receivedHeaders(stream: Int32) {
+    guard let call = streams[stream], call.method == nil, call.status == nil else { return }
+    guard call.metadata["content-type"]?.hasPrefix("application/grpc") == true else {
+      call.status = .ok
+      session?.respond(stream: stream, headers: [(":status", "415")], withData: false)
+      return
+    }
+    switch services.method(at: call.path) {
+    case .failure(let status): finish(call, status)
+    case .success(let method):
+      call.method = method
+      setDeadline(of: call)
+      if case .streaming(let body) = method { start(call, body) }
+    }
+  }
+
+  func received(data: UnsafeBufferPointer<UInt8>, stream: Int32) {
+    guard let call = streams[stream], call.status == nil else { return }
+    call.reader.append(data)
+    do {
+      while let message = try call.reader.take(limit: limits.messageBytes) {
+        try take(message, call)
+      }
+    } catch {
+      finish(call, error)
+    }
+  }
+
+  private func take(_ message: [UInt8], _ call: GRPCStream) throws(GRPCStatus) {
+    if let requests = call.requests {
+      if case .dropped = requests.yield(message) {
+        throw GRPCStatus(.resourceExhausted, "too many requests wait on the stream")
+      }
+    } else if call.unaryRequest == nil {
+      call.unaryRequest = message
+    } else {
+      throw GRPCStatus(.internalError, "a unary call has one request")
+    }
+  }
+
+  func ended(stream: Int32) {
+    guard let call = streams[stream], call.status == nil else { return }
+    call.requests?.finish()
+    guard case .unary(let body) = call.method else { return }
+    guard let request = call.unaryRequest, call.reader.isEmpty else {
+      return finish(call, GRPCStatus(.internalError, "the request ends before its message does"))
+    }
+    start(call, request, body)
+  }
+
+  func closed(stream: Int32) {
+    streams.removeValue(forKey: stream)?.end(GRPCStatus(.cancelled, "the client has gone"))
+  }
+
+  func provide(
+    stream: Int32, into target: UnsafeMutablePointer<UInt8>, capacity: Int
+  ) -> HTTP2Provided {
+    guard let call = streams[stream] else { return .wait }
+    let count = call.take(into: target, capacity: capacity)
+    if call.outputBytes < limits.streamBufferBytes { resumeWriters(of: call) }
+    if call.outputBytes == 0, let status = call.status {
+      return .last(count, trailers: GRPCConnection.trailers(status))
+    }
+    if count == 0 {
+      call.isDeferred = true
+      return .wait
+    }
+    return .bytes(count)
+  }
+
+  // MARK: - Calls
+
+  private func setDeadline(of call: GRPCStream) {
+    guard let context, let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else {
+      return
+    }
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    let id = call.id
+    let (seconds, attoseconds) = timeout.components
+    let amount = TimeAmount.nanoseconds(
+      min(seconds, 1 << 32) * 1_000_000_000 + attoseconds / 1_000_000_000)
+    call.deadline = context.eventLoop.scheduleTask(in: amount) {
+      guard let call = bound.value.streams[id] else { return }
+      bound.value.finish(call, GRPCStatus(.deadlineExceeded, "context deadline exceeded"))
+      bound.value.flush()
+    }
+  }
+
+  private func start(_ call: GRPCStream, _ request: [UInt8], _ body: @escaping GRPCMethod.Unary) {
+    guard let loop = context?.eventLoop else { return }
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    let id = call.id
+    let head = GRPCCall(path: call.path, metadata: call.metadata)
+    // Owned by the stream, which cancels it when the client goes or the deadline passes.
+    call.task = Task {
+      let result = await body(head, request)
+      loop.execute {
+        guard let call = bound.value.streams[id], call.status == nil else { return }
+        switch result {
+        case .success(let message):
+          bound.value.send(GRPCMessageReader.frame(message), on: call)
+          bound.value.finish(call, .ok)
+        case .failure(let status): bound.value.finish(call, status)
+        }
+      }
+    }
+  }
+
+  private func start(_ call: GRPCStream, _ body: @escaping GRPCMethod.Streaming) {
+    guard let loop = context?.eventLoop else { return }
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    let id = call.id
+    let head = GRPCCall(path: call.path, metadata: call.metadata)
+    let (requests, continuation) = AsyncStream.makeStream(
+      of: [UInt8].self, bufferingPolicy: .bufferingOldest(limits.waitingRequests))
+    call.requests = continuation
+    let writer = GRPCResponseWriter { bytes, continuation in
+      loop.execute { bound.value.write(bytes, stream: id, continuation) }
+    }
+    call.task = Task {
+      let status = await body(head, requests, writer)
+      loop.execute {
+        guard let call = bound.value.streams[id] else { return }
+        bound.value.finish(call, status)
+      }
+    }
+  }
+
+  private func write(
+    _ bytes: [UInt8], stream: Int32, _ continuation: CheckedContinuation<Void, any Error>
+  ) {
+    guard let call = streams[stream], call.status == nil else {
+      return continuation.resume(throwing: GRPCStatus(.cancelled, "the call has ended"))
+    }
+    send(bytes, on: call)
+    if call.outputBytes < limits.streamBufferBytes {
+      continuation.resume()
+    } else {
+      call.writers.append(continuation)
+    }
+  }
+
+  private func resumeWriters(of call: GRPCStream) {
+    let waiting = call.writers
+    call.writers = []
+    for writer in waiting { writer.resume() }
+  }
+
+  private func send(_ bytes: [UInt8], on call: GRPCStream) {
+    call.append(bytes)
+    if !call.hasSentHeaders {
+      call.hasSentHeaders = true
+      session?.respond(
+        stream: call.id, headers: GRPCConnection.responseHeaders, withData: true)
+    }
+    wake(call)
+  }
+
+  private func finish(_ call: GRPCStream, _ status: GRPCStatus) {
+    guard call.status == nil else { return }
+    call.status = status
+    call.end(status)
+    if call.hasSentHeaders {
+      wake(call)
+    } else {
+      call.hasSentHeaders = true
+      session?.respond(
+        stream: call.id,
+        headers: GRPCConnection.responseHeaders + GRPCConnection.trailers(status),
+        withData: false)
+      scheduleFlush()
+    }
+  }
+
+  private func wake(_ call: GRPCStream) {
+    if call.isDeferred {
+      call.isDeferred = false
+      session?.resume(stream: call.id)
+    }
+    scheduleFlush()
+  }
+
+  private static let responseHeaders = [
+    (":status", "200"), ("content-type", "application/grpc"),
+  ]
+
+  private static func trailers(_ status: GRPCStatus) -> [(String, String)] {
+    [("grpc-status", String(status.code.rawValue)), ("grpc-message", status.encodedMessage)]
+  }
+}

@@ -1,0 +1,47 @@
+import NIOCore
+import NIOPosix
+
+/// Serves gRPC over HTTP/2 in clear text on one or more addresses.
+package final class GRPCListener: Sendable {
+  private let group: MultiThreadedEventLoopGroup
+  private let channels: [any Channel]
+
+  /// Binds every address at once.
+  ///
+  /// - Throws: the operating system's error; then nothing is bound.
+  package init(
+    services: GRPCServices, addresses: [(host: String, port: Int)], threads: Int,
+    limits: GRPCLimits = GRPCLimits()
+  ) async throws {
+    group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 1024)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(
+            GRPCConnection(services: services, limits: limits))
+        }
+      }
+    var bound: [any Channel] = []
+    do {
+      for address in addresses {
+        bound.append(try await bootstrap.bind(host: address.host, port: address.port).get())
+      }
+    } catch {
+      for channel in bound { channel.close(promise: nil) }
+      try await group.shutdownGracefully()
+      throw error
+    }
+    channels = bound
+  }
+
+  package var ports: [Int] { channels.compactMap { $0.localAddress?.port } }
+
+  /// Stops listening and closes every connection.
+  package func shutDown() async throws {
+    for channel in channels { try await channel.close().get() }
+    try await group.shutdownGracefully()
+  }
+}

@@ -1,0 +1,61 @@
+/// Cuts the data of a stream into gRPC messages: a compression flag, a length, the bytes.
+struct GRPCMessageReader {
+  private var buffer: [UInt8] = []
+  private var start = 0
+
+  /// Adds `data`; `take` then returns what is complete.
+  mutating func append(_ data: UnsafeBufferPointer<UInt8>) {
+    if start == buffer.count {
+      buffer.removeAll(keepingCapacity: true)
+      start = 0
+    }
+    buffer.append(contentsOf: data)
+  }
+
+  var isEmpty: Bool { start == buffer.count }
+
+  /// The next whole message, or nil if more data is needed.
+  ///
+  /// - Throws: a message above `limit`, known by its length before its bytes are gathered, or a
+  ///   compressed one.
+  mutating func take(limit: Int) throws(GRPCStatus) -> [UInt8]? {
+    guard buffer.count - start >= 5 else { return nil }
+    let length = buffer[start + 1..<start + 5].reduce(0) { $0 << 8 | Int($1) }
+    guard length <= limit else {
+      throw GRPCStatus(
+        .resourceExhausted, "grpc: received message larger than max (\(length) vs. \(limit))")
+    }
+    guard buffer[start] == 0 else {
+      throw GRPCStatus(.unimplemented, "grpc: compressed messages are not supported")
+    }
+    guard buffer.count - start >= 5 + length else { return nil }
+    defer { start += 5 + length }
+    return Array(buffer[start + 5..<start + 5 + length])
+  }
+
+  static func frame(_ message: [UInt8]) -> [UInt8] {
+    let count = UInt32(message.count)
+    var framed: [UInt8] = []
+    framed.reserveCapacity(message.count + 5)
+    framed.append(0)
+    for shift in [24, 16, 8, 0] { framed.append(UInt8(truncatingIfNeeded: count >> UInt32(shift))) }
+    framed.append(contentsOf: message)
+    return framed
+  }
+}
+
+/// Reads `grpc-timeout`: at most eight digits and a unit.
+func parseTimeout(_ text: String) -> Duration? {
+  guard let unit = text.last, let value = Int64(text.dropLast()), value >= 0,
+    text.count <= 9
+  else { return nil }
+  return switch unit {
+  case "H": .seconds(value * 3600)
+  case "M": .seconds(value * 60)
+  case "S": .seconds(value)
+  case "m": .milliseconds(value)
+  case "u": .microseconds(value)
+  case "n": .nanoseconds(value)
+  default: nil
+  }
+}

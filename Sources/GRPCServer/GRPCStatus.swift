@@ -1,0 +1,51 @@
+/// The outcome of a call (https://grpc.io/docs/guides/status-codes/).
+package struct GRPCStatus: Error, Hashable, Sendable {
+  package enum Code: Int, Sendable {
+    case ok = 0
+    case cancelled, unknown, invalidArgument, deadlineExceeded, notFound, alreadyExists
+    case permissionDenied, resourceExhausted, failedPrecondition, aborted, outOfRange
+    case unimplemented, internalError, unavailable, dataLoss, unauthenticated
+  }
+
+  package var code: Code
+  package var message: String
+
+  package init(_ code: Code, _ message: String = "") {
+    self.code = code
+    self.message = message
+  }
+
+  package static let ok = GRPCStatus(.ok)
+
+  /// The message as `grpc-message` carries it: printable ASCII, the rest percent-encoded.
+  var encodedMessage: String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var encoded: [UInt8] = []
+    for byte in message.utf8 {
+      if byte >= 0x20, byte <= 0x7e, byte != UInt8(ascii: "%") {
+        encoded.append(byte)
+      } else {
+        encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: encoded, as: UTF8.self)
+  }
+}
+
+/// The limits of one listener.
+package struct GRPCLimits: Hashable, Sendable {
+  /// One request message.
+  package var messageBytes = 66 << 20
+  package var concurrentStreams: UInt32 = 10_000
+  /// Header fields of one request, names and values.
+  package var headerBytes = 64 << 10
+  /// Response bytes that a stream holds before its writer must wait.
+  package var streamBufferBytes = 1 << 20
+  /// Request messages of a stream that wait to be read.
+  package var waitingRequests = 1_000
+  /// What a client may send ahead on one stream, and on the whole connection.
+  package var streamWindowBytes: Int32 = 1 << 20
+  package var connectionWindowBytes: Int32 = 16 << 20
+
+  package init() {}
+}

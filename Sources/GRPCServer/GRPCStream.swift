@@ -1,0 +1,73 @@
+import NIOCore
+
+/// One call on a connection, on its event loop.
+final class GRPCStream {
+  let id: Int32
+  var path = ""
+  var metadata: [String: String] = [:]
+  var headerBytes = 0
+  var reader = GRPCMessageReader()
+  /// The single message of a unary call, until the client ends its side.
+  var unaryRequest: [UInt8]?
+  var requests: AsyncStream<[UInt8]>.Continuation?
+  var method: GRPCMethod?
+  var task: Task<Void, Never>?
+  var deadline: Scheduled<Void>?
+  /// Response bytes that wait for the client's window.
+  var output: [ArraySlice<UInt8>] = []
+  var outputBytes = 0
+  /// Set once the call has ended; sent after the output.
+  var status: GRPCStatus?
+  var hasSentHeaders = false
+  /// The data source is asleep and must be resumed for new output.
+  var isDeferred = false
+  var writers: [CheckedContinuation<Void, any Error>] = []
+
+  init(id: Int32) { self.id = id }
+
+  func append(_ bytes: [UInt8]) {
+    output.append(bytes[...])
+    outputBytes += bytes.count
+  }
+
+  /// Copies waiting bytes into `target`, as many as fit.
+  func take(into target: UnsafeMutablePointer<UInt8>, capacity: Int) -> Int {
+    var copied = 0
+    while copied < capacity, let first = output.first {
+      let count = min(capacity - copied, first.count)
+      first.prefix(count).withUnsafeBufferPointer {
+        if let base = $0.baseAddress { (target + copied).update(from: base, count: count) }
+      }
+      copied += count
+      if count == first.count {
+        output.removeFirst()
+      } else {
+        output[0] = first.dropFirst(count)
+      }
+    }
+    outputBytes -= copied
+    return copied
+  }
+
+  func end(_ error: any Error) {
+    deadline?.cancel()
+    task?.cancel()
+    requests?.finish()
+    let waiting = writers
+    writers = []
+    for writer in waiting { writer.resume(throwing: error) }
+  }
+}
+
+/// Sends the messages of a streaming call.
+package struct GRPCResponseWriter: Sendable {
+  let write: @Sendable ([UInt8], CheckedContinuation<Void, any Error>) -> Void
+
+  /// Sends one message; waits while the client is slow to take what was sent before.
+  ///
+  /// - Throws: `GRPCStatus` if the call has ended.
+  package func send(_ message: [UInt8]) async throws {
+    let framed = GRPCMessageReader.frame(message)
+    try await withCheckedThrowingContinuation { write(framed, $0) }
+  }
+}

@@ -1,0 +1,142 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Raft
+import Synchronization
+
+/// The connection on which this member sends messages to one other, kept up as long as it runs.
+final class PeerLink: Sendable {
+  private struct State {
+    var channel: (any Channel)?
+    var isConnecting = false
+    var isClosed = false
+    var failures = 0
+    var queuedBytes = 0
+  }
+
+  private static let firstRetry = TimeAmount.milliseconds(100)
+  private static let longestRetry = TimeAmount.seconds(2)
+
+  let peer: MemberID
+  private let address: PeerAddress
+  private let hello: PeerFrame.Hello
+  private let group: any EventLoopGroup
+  private let logger: Logger
+  private let lost: @Sendable () -> Void
+  private let state = Mutex(State())
+
+  init(
+    to address: PeerAddress, hello: PeerFrame.Hello, group: any EventLoopGroup, logger: Logger,
+    lost: @escaping @Sendable () -> Void
+  ) {
+    self.peer = hello.to
+    self.address = address
+    self.hello = hello
+    self.group = group
+    self.logger = logger
+    self.lost = lost
+  }
+
+  func send(_ messages: [Message]) {
+    let bytes = PeerFrame.messages(messages).encoded()
+    let channel = state.withLock { state -> (any Channel)? in
+      guard let channel = state.channel,
+        state.queuedBytes + bytes.count <= PeerLimits.queuedBytes
+      else { return nil }
+      state.queuedBytes += bytes.count
+      return channel
+    }
+    guard let channel else {
+      connect()
+      return lost()
+    }
+    channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { [self] result in
+      state.withLock { $0.queuedBytes -= bytes.count }
+      if case .failure = result { lost() }
+    }
+  }
+
+  func connect() {
+    let mayConnect = state.withLock { state in
+      guard state.channel == nil, !state.isConnecting, !state.isClosed else { return false }
+      state.isConnecting = true
+      return true
+    }
+    guard mayConnect else { return }
+    let link = self
+    address.connect(group: group) { channel in
+      channel.eventLoop.makeCompletedFuture {
+        try channel.pipeline.syncOperations.addHandlers(
+          ByteToMessageHandler(PeerFrameDecoder()), LinkHandler(link: link))
+      }
+    }.whenComplete { [self] result in
+      switch result {
+      case .success(let channel): opened(channel)
+      case .failure: retry()
+      }
+    }
+  }
+
+  private func opened(_ channel: any Channel) {
+    channel.closeFuture.whenComplete { [self] _ in
+      state.withLock { $0.channel = nil }
+      lost()
+      retry()
+    }
+    channel.writeAndFlush(ByteBuffer(bytes: PeerFrame.hello(hello).encoded()), promise: nil)
+    let isClosed = state.withLock { state in
+      state.isConnecting = false
+      state.channel = channel
+      state.failures = 0
+      state.queuedBytes = 0
+      return state.isClosed
+    }
+    if isClosed { channel.close(promise: nil) }
+  }
+
+  /// Tries again after a pause that doubles with each failure, and differs between members.
+  private func retry() {
+    let failures = state.withLock { state in
+      state.isConnecting = true
+      state.failures += 1
+      return state.isClosed ? nil : state.failures
+    }
+    guard let failures else { return }
+    let doubled = PeerLink.firstRetry.nanoseconds << min(failures - 1, 10)
+    let pause = min(doubled, PeerLink.longestRetry.nanoseconds)
+    let jitter = Int64.random(in: 0...pause / 2)
+    group.next().scheduleTask(in: .nanoseconds(pause / 2 + jitter)) { [self] in
+      state.withLock { $0.isConnecting = false }
+      connect()
+    }
+  }
+
+  func refused(_ reason: String) {
+    logger.error(
+      "a member refuses this one", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+  }
+
+  func close() {
+    let channel = state.withLock { state in
+      state.isClosed = true
+      return state.channel
+    }
+    channel?.close(promise: nil)
+  }
+}
+
+/// Reads what a peer says on a connection that this member opened: nothing but a refusal.
+private final class LinkHandler: ChannelInboundHandler {
+  typealias InboundIn = PeerFrame
+  private let link: PeerLink
+
+  init(link: PeerLink) { self.link = link }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    if case .refused(let reason) = unwrapInboundIn(data) { link.refused(reason) }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    context.close(promise: nil)
+  }
+}

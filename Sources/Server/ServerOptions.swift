@@ -1,0 +1,129 @@
+import Cluster
+import Crypto
+import PeerTransport
+import Raft
+
+/// A member's settings, named as etcd names its flags.
+package struct ServerOptions: Sendable {
+  package var name = "default"
+  package var dataDirectory = ""
+  package var listenClientURLs: [String] = ["http://localhost:2379"]
+  package var advertiseClientURLs: [String] = []
+  package var listenPeerURLs: [String] = ["http://localhost:2380"]
+  package var initialAdvertisePeerURLs: [String] = []
+  /// `name=url,name=url`: every member of the cluster.
+  package var initialCluster = ""
+  package var initialClusterToken = "etcd-cluster"
+  package var snapshotCount: UInt64 = 10_000
+  package var heartbeatMilliseconds = 100
+  package var electionMilliseconds = 1000
+  package var clientThreads = 2
+
+  package init() {}
+}
+
+/// Settings that can't work, and what to change.
+package struct OptionsError: Error, CustomStringConvertible {
+  package var description: String
+  init(_ description: String) { self.description = description }
+}
+
+extension ServerOptions {
+  var clientAddresses: [PeerAddress] {
+    get throws { try addresses(listenClientURLs, flag: "--listen-client-urls") }
+  }
+
+  var peerAddress: PeerAddress {
+    get throws {
+      let all = try addresses(listenPeerURLs, flag: "--listen-peer-urls")
+      guard let first = all.first, all.count == 1 else {
+        throw OptionsError("--listen-peer-urls takes one URL")
+      }
+      return first
+    }
+  }
+
+  private func addresses(_ urls: [String], flag: String) throws -> [PeerAddress] {
+    guard !urls.isEmpty else { throw OptionsError("\(flag) is empty") }
+    return try urls.map { url in
+      guard let address = PeerAddress(url: url) else {
+        throw OptionsError("\(flag): '\(url)' is not of the form http://HOST:PORT")
+      }
+      return address
+    }
+  }
+
+  /// Members and ids, by the same rules on every member: equal settings give an equal cluster.
+  func clusterConfiguration() throws -> ClusterConfiguration {
+    let advertised =
+      initialAdvertisePeerURLs.isEmpty ? listenPeerURLs : initialAdvertisePeerURLs
+    let setting =
+      initialCluster.isEmpty
+      ? advertised.map { "\(name)=\($0)" }.joined(separator: ",") : initialCluster
+    let peers = try members(of: setting)
+    guard let own = peers.first(where: { $0.name == name }) else {
+      throw OptionsError(
+        "--initial-cluster names \(peers.map(\.name).joined(separator: ", ")), but this member's "
+          + "--name is '\(name)'")
+    }
+    guard Set(own.urls) == Set(advertised) else {
+      throw OptionsError(
+        "--initial-cluster says \(own.urls.joined(separator: ",")) for '\(name)', "
+          + "--initial-advertise-peer-urls says \(advertised.joined(separator: ","))")
+    }
+    guard dataDirectory.isEmpty == false else { throw OptionsError("--data-dir is empty") }
+    guard heartbeatMilliseconds > 0, electionMilliseconds >= 5 * heartbeatMilliseconds else {
+      throw OptionsError(
+        "--election-timeout (\(electionMilliseconds) ms) must be at least 5 times "
+          + "--heartbeat-interval (\(heartbeatMilliseconds) ms)")
+    }
+    var configuration = ClusterConfiguration(
+      clusterID: clusterID(of: peers), id: own.id, peers: peers,
+      clientURLs: advertiseClientURLs.isEmpty ? listenClientURLs : advertiseClientURLs,
+      dataDirectory: dataDirectory)
+    configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
+    configuration.electionTimeout = .milliseconds(electionMilliseconds)
+    configuration.limits.entriesBeforeCompaction = max(1, snapshotCount)
+    return configuration
+  }
+
+  private func members(of setting: String) throws -> [Peer] {
+    var urls: [String: [String]] = [:]
+    var names: [String] = []
+    for part in setting.split(separator: ",") {
+      guard let equals = part.firstIndex(of: "="), equals != part.startIndex else {
+        throw OptionsError("--initial-cluster: '\(part)' is not of the form NAME=URL")
+      }
+      let name = String(part[..<equals])
+      let url = String(part[part.index(after: equals)...])
+      guard PeerAddress(url: url) != nil else {
+        throw OptionsError("--initial-cluster: '\(url)' is not of the form http://HOST:PORT")
+      }
+      if urls[name] == nil { names.append(name) }
+      urls[name, default: []].append(url)
+    }
+    let all = urls.values.flatMap { $0 }
+    guard Set(all).count == all.count else {
+      throw OptionsError("--initial-cluster gives one URL to two members")
+    }
+    return names.map { name in
+      let own = urls[name, default: []].sorted()
+      return Peer(id: memberID(of: own), name: name, urls: own)
+    }
+  }
+
+  private func memberID(of urls: [String]) -> MemberID {
+    MemberID(fingerprint((urls + [initialClusterToken]).joined(separator: "\n")))
+  }
+
+  private func clusterID(of peers: [Peer]) -> UInt64 {
+    fingerprint(
+      peers.map(\.id.description).sorted().joined(separator: "\n") + "\n" + initialClusterToken)
+  }
+
+  /// The first eight bytes of the SHA-256: never 0, which the wire reads as "none".
+  private func fingerprint(_ text: String) -> UInt64 {
+    let digest = SHA256.hash(data: Array(text.utf8))
+    return max(1, digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
+  }
+}

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Server
+import ServiceLifecycle
+import UnixSignals
+
+struct ServerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "server", abstract: "Run one member of the cluster.",
+    discussion: """
+      Example, a cluster of one:
+        configsync server --name a --data-dir a.data
+
+      The flags are named as etcd names them.
+      """)
+
+  @Option(help: "The member's name, as --initial-cluster has it.")
+  var name = environment("NAME", "default")
+
+  @Option(help: "Where the member keeps its log and state. Default: NAME.configsync.")
+  var dataDir = environment("DATA_DIR", "")
+
+  @Option(help: "URLs to listen on for clients.")
+  var listenClientUrls = environment("LISTEN_CLIENT_URLS", "http://localhost:2379")
+
+  @Option(help: "URLs that clients reach this member at. Default: those it listens on.")
+  var advertiseClientUrls = environment("ADVERTISE_CLIENT_URLS", "")
+
+  @Option(help: "The URL to listen on for other members.")
+  var listenPeerUrls = environment("LISTEN_PEER_URLS", "http://localhost:2380")
+
+  @Option(help: "URLs that other members reach this one at. Default: those it listens on.")
+  var initialAdvertisePeerUrls = environment("INITIAL_ADVERTISE_PEER_URLS", "")
+
+  @Option(help: "NAME=URL of every member, comma-separated. Default: this one alone.")
+  var initialCluster = environment("INITIAL_CLUSTER", "")
+
+  @Option(help: "Keeps clusters apart that were set up with the same URLs.")
+  var initialClusterToken = environment("INITIAL_CLUSTER_TOKEN", "etcd-cluster")
+
+  @Option(help: "Applied entries after which the log is cut.")
+  var snapshotCount: UInt64 = environment("SNAPSHOT_COUNT", 10_000)
+
+  @Option(help: "Milliseconds between heartbeats.")
+  var heartbeatInterval = environment("HEARTBEAT_INTERVAL", 100)
+
+  @Option(help: "Milliseconds without a leader before a member campaigns.")
+  var electionTimeout = environment("ELECTION_TIMEOUT", 1000)
+
+  @OptionGroup var logging: LoggingOptions
+
+  func run() async throws {
+    var options = ServerOptions()
+    options.name = name
+    options.dataDirectory = dataDir.isEmpty ? "\(name).configsync" : dataDir
+    options.listenClientURLs = listenClientUrls.commaSeparated
+    options.advertiseClientURLs = advertiseClientUrls.commaSeparated
+    options.listenPeerURLs = listenPeerUrls.commaSeparated
+    options.initialAdvertisePeerURLs = initialAdvertisePeerUrls.commaSeparated
+    options.initialCluster = initialCluster
+    options.initialClusterToken = initialClusterToken
+    options.snapshotCount = snapshotCount
+    options.heartbeatMilliseconds = heartbeatInterval
+    options.electionMilliseconds = electionTimeout
+    let logger = logging.makeLogger("configsync.\(name)")
+    let server = ConfigSyncServer(options, logger: logger, failStop: { stop($0, logger: logger) })
+    try await runService(logger) { try await server.run() }
+  }
+}
+
+/// A long-running body as a service: SIGTERM and SIGINT end it gracefully.
+struct BodyService: Service {
+  let body: @Sendable () async throws -> Void
+  func run() async throws { try await body() }
+}
+
+/// Runs `body` until it ends or a signal asks it to.
+func runService(_ logger: Logger, _ body: @escaping @Sendable () async throws -> Void) async throws
+{
+  let group = ServiceGroup(
+    configuration: ServiceGroupConfiguration(
+      services: [
+        .init(
+          service: BodyService(body: body), successTerminationBehavior: .gracefullyShutdownGroup)
+      ],
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+  do {
+    try await group.run()
+  } catch let failure as CommandFailure {
+    throw failure
+  } catch {
+    throw CommandFailure(.unknown, "\(error)")
+  }
+}
+
+/// Ends the process: the disk has failed, and nothing more may be promised.
+func stop(_ error: any Error, logger: Logger) {
+  logger.critical("the member stops: its disk failed", metadata: ["error": "\(error)"])
+  exit(2)
+}

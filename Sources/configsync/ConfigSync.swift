@@ -1,0 +1,34 @@
+import ArgumentParser
+import Foundation
+
+/// The command line of the project: one subcommand a file.
+@main
+struct ConfigSync: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "configsync",
+    abstract: "Keeps a replicated key-value store in step with a Git repository.",
+    subcommands: [ServerCommand.self])
+
+  /// Ends with the exit codes of the contract: 0 fine, 1 the answer is no, 2 it is not known.
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch let failure as CommandFailure {
+      if !failure.description.isEmpty { printError("configsync: \(failure.description)") }
+      Foundation.exit(failure.kind.rawValue)
+    } catch {
+      let isRequest = exitCode(for: error) == .success
+      let text = fullMessage(for: error)
+      if isRequest { print(text) } else { printError(text) }
+      Foundation.exit(isRequest ? 0 : CommandFailure.Kind.unknown.rawValue)
+    }
+  }
+}
+
+/// Prints a line to standard error.
+func printError(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
