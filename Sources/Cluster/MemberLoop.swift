@@ -14,8 +14,10 @@ struct MemberLoop {
   private var node: RaftNode
   private var applied: LogIndex
   private var isMakingDurable = false
-  /// Proposals that wait for a leader, oldest first.
+  /// Proposals that wait for a leader that can be reached, oldest first.
   private var held: [[UInt8]] = []
+  /// Members to which the connection broke, until they are heard from again.
+  private var unreachable: Set<MemberID> = []
 
   init(
     member: ClusterMember, recovered: RaftRecovery, transport: some Transport, writer: LogWriter,
@@ -42,6 +44,7 @@ struct MemberLoop {
         if case .stop = event { return }
         take(event)
       }
+      releaseHeld()
       while let ready = node.takeReady() { handle(ready) }
       publishStatus()
     }
@@ -49,7 +52,14 @@ struct MemberLoop {
 
   private mutating func take(_ event: LoopEvent) {
     switch event {
-    case .raft(.proposed(let payloads)) where node.leader == nil: hold(payloads)
+    // What is passed on to a leader that just died would be lost without a word.
+    case .raft(.proposed(let payloads)) where !canPropose: hold(payloads)
+    case .raft(.unreachable(let peer)):
+      unreachable.insert(peer)
+      node.step(.unreachable(peer))
+    case .raft(.received(let message)):
+      unreachable.remove(message.from)
+      node.step(.received(message))
     case .raft(.tick):
       node.step(.tick)
       askReads()
@@ -61,6 +71,21 @@ struct MemberLoop {
     case .readsWaiting: askReads()
     case .stop: break
     }
+  }
+
+  private var canPropose: Bool {
+    guard let leader = node.leader else { return false }
+    return !unreachable.contains(leader)
+  }
+
+  private mutating func releaseHeld() {
+    guard canPropose, !held.isEmpty else { return }
+    // Nobody waits any more for what has timed out meanwhile: it must not take effect late.
+    let waiting = member.waiters.withLock { waiters in
+      held.filter { Command.request(of: $0).map { waiters.isWaiting($0.number) } ?? false }
+    }
+    held = []
+    if !waiting.isEmpty { node.step(.proposed(waiting)) }
   }
 
   private mutating func askReads() {
@@ -96,7 +121,7 @@ struct MemberLoop {
     for payload in ready.dropped { fail(payload) }
     answerReads(ready)
     for member in ready.snapshotsNeeded { snapshots.send(to: member, term: node.term) }
-    if let leadership = ready.leadership { leadershipChanged(leadership) }
+    if let leadership = ready.leadership { logChange(of: leadership) }
   }
 
   private func answerReads(_ ready: Ready) {
@@ -110,19 +135,12 @@ struct MemberLoop {
     for read in done { read.resume(returning: .success(())) }
   }
 
-  private mutating func leadershipChanged(_ leadership: Leadership) {
+  private func logChange(of leadership: Leadership) {
     member.logger.info(
       "leadership changed",
       metadata: [
         "term": "\(leadership.term)", "leader": "\(leadership.leader?.description ?? "none")",
       ])
-    guard leadership.leader != nil, !held.isEmpty else { return }
-    // Nobody waits any more for what has timed out meanwhile: it must not take effect late.
-    let waiting = member.waiters.withLock { waiters in
-      held.filter { Command.request(of: $0).map { waiters.isWaiting($0.number) } ?? false }
-    }
-    held = []
-    node.step(.proposed(waiting))
   }
 
   private func publishStatus() {

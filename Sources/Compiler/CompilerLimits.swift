@@ -1,0 +1,16 @@
+/// What a repository may ask of the compiler, so that a hostile one can't hurt the machine.
+public enum CompilerLimits {
+  /// One structured file.
+  public static let fileBytes = 16 << 20
+  /// Maps and sequences inside each other.
+  public static let depth = 64
+  /// Values of one file with every alias expanded.
+  public static let expandedValues = 1_000_000
+  /// Files that are published.
+  public static let files = 200_000
+  public static let pathBytes = 4096
+  public static let nameBytes = 255
+  public static let pathDepth = 64
+  /// Findings of one file; what follows is not looked for.
+  public static let diagnosticsPerFile = 200
+}

@@ -1,0 +1,117 @@
+import ConfigModel
+
+/// The text of one file: valid UTF-8 without a byte order mark, and the places in it.
+struct SourceText {
+  let file: String
+  let bytes: [UInt8]
+  /// Where each line begins.
+  private let lineStarts: [Int]
+
+  /// The text of `bytes`, or the finding that they are none.
+  static func decode(
+    _ bytes: [UInt8], file: String, _ diagnostics: inout [Diagnostic]
+  ) -> SourceText? {
+    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+    let text = SourceText(file: file, bytes: bytes.starts(with: mark) ? Array(bytes[3...]) : bytes)
+    if let offset = firstInvalidByte(text.bytes) {
+      diagnostics.append(
+        Diagnostic(
+          .textEncoding, at: text.span(offset, offset), "the file is not UTF-8",
+          hint: "byte 0x\(String(text.bytes[offset], radix: 16)) can't stand here; save it as UTF-8"
+        ))
+      return nil
+    }
+    if let offset = text.bytes.firstIndex(of: 0) {
+      diagnostics.append(
+        Diagnostic(.textNUL, at: text.span(offset, offset), "a NUL character can't be published"))
+      return nil
+    }
+    return text
+  }
+
+  init(file: String, bytes: [UInt8]) {
+    self.file = file
+    self.bytes = bytes
+    var starts = [0]
+    for (offset, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") {
+      starts.append(offset + 1)
+    }
+    lineStarts = starts
+  }
+
+  /// The place of the byte at `offset`.
+  ///
+  /// - Complexity: O(log *n*) in lines, and the length of the line.
+  func position(_ offset: Int) -> SourcePosition {
+    let offset = min(max(offset, 0), bytes.count)
+    var low = 0
+    var high = lineStarts.count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if lineStarts[middle] <= offset { low = middle } else { high = middle }
+    }
+    // Continuation bytes begin no character; a broken one before `offset` counts as one each.
+    let column = bytes[lineStarts[low]..<offset].count { $0 & 0xc0 != 0x80 }
+    return SourcePosition(line: low + 1, column: column + 1)
+  }
+
+  /// The byte at a place; the end of its line, where the line is shorter.
+  func offset(_ position: SourcePosition) -> Int {
+    guard position.line <= lineStarts.count else { return bytes.count }
+    var offset = lineStarts[position.line - 1]
+    var column = 1
+    while column < position.column, offset < bytes.count, bytes[offset] != UInt8(ascii: "\n") {
+      offset += 1
+      while offset < bytes.count, bytes[offset] & 0xc0 == 0x80 { offset += 1 }
+      column += 1
+    }
+    return offset
+  }
+
+  func span(_ start: Int, _ end: Int) -> SourceSpan {
+    SourceSpan(file: file, start: position(start), end: position(end))
+  }
+
+  /// The text between two places.
+  func slice(_ span: SourceSpan) -> String {
+    let start = offset(span.start)
+    return String(decoding: bytes[start..<max(start, offset(span.end))], as: UTF8.self)
+  }
+
+  private static func firstInvalidByte(_ bytes: [UInt8]) -> Int? {
+    if String(validating: bytes, as: UTF8.self) != nil { return nil }
+    var offset = 0
+    while offset < bytes.count {
+      let length = validSequence(bytes, at: offset)
+      if length == 0 { return offset }
+      offset += length
+    }
+    return nil
+  }
+
+  /// The length of the well-formed sequence at `offset` (Unicode 15, table 3-7); 0 if there is
+  /// none.
+  private static func validSequence(_ bytes: [UInt8], at offset: Int) -> Int {
+    let lead = bytes[offset]
+    let length: Int
+    switch lead {
+    case 0..<0x80: return 1
+    case 0xc2...0xdf: length = 2
+    case 0xe0...0xef: length = 3
+    case 0xf0...0xf4: length = 4
+    default: return 0
+    }
+    guard offset + length <= bytes.count else { return 0 }
+    let rest = bytes[offset + 1..<offset + length]
+    guard let second = rest.first, rest.allSatisfy({ $0 & 0xc0 == 0x80 }) else { return 0 }
+    let isNarrow: Bool =
+      switch lead {
+      case 0xe0: second < 0xa0
+      case 0xed: second > 0x9f
+      case 0xf0: second < 0x90
+      case 0xf4: second > 0x8f
+      default: false
+      }
+    return isNarrow ? 0 : length
+  }
+}

@@ -1,0 +1,251 @@
+public import ConfigModel
+
+/// What configsync.yaml says, or its defaults.
+public struct Settings: Sendable {
+  public enum Encoding: String, Hashable, Sendable, CaseIterable { case leaf, document, raw }
+
+  struct FileRule: Hashable, Sendable {
+    var match: Glob
+    var encoding: Encoding?
+    var isIgnored = false
+  }
+
+  /// The name of the file, at the root of the repository.
+  public static let fileName = "configsync.yaml"
+
+  /// The source's name in the store.
+  public internal(set) var name = "default"
+  /// Where the namespaces are: without slashes at its ends, empty for the root.
+  var root = ""
+  /// What stands before every key: empty, or a path without a slash at its end.
+  public internal(set) var prefix = ConfigPath.root
+  var encoding = Encoding.leaf
+  var files: [FileRule] = []
+  var maximumValueBytes = 1 << 20
+  var maximumKeys = 1_000_000
+
+  public init() {}
+}
+
+/// Reads configsync.yaml, reporting everything that is wrong with it.
+struct SettingsReader {
+  private static let known: Set<String> = [
+    "apiVersion", "name", "root", "prefix", "encode", "files", "limits",
+  ]
+  /// What the contract has and this version does not: never ignored, since it would decide what is
+  /// valid.
+  private static let unsupported: Set<String> = [
+    "layers", "policies", "owners", "signatures", "prune", "freeze", "protect",
+  ]
+
+  private var settings = Settings()
+  private var diagnostics: [Diagnostic] = []
+
+  static func read(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) -> Settings {
+    guard let file = tree.files.first(where: { $0.path == Settings.fileName }) else {
+      return Settings()
+    }
+    var reader = SettingsReader()
+    defer { diagnostics += reader.diagnostics }
+    guard let bytes = FileParser.load(file, &reader.diagnostics),
+      let text = SourceText.decode(bytes, file: file.path, &reader.diagnostics),
+      let value = YAMLComposer.parse(text, &reader.diagnostics), !reader.diagnostics.hasErrors
+    else { return Settings() }
+    reader.read(value)
+    return reader.settings
+  }
+
+  private mutating func invalid(_ span: SourceSpan, _ message: String, hint: String? = nil) {
+    diagnostics.append(Diagnostic(.configInvalid, at: span, message, hint: hint))
+  }
+
+  private mutating func read(_ value: ConfigValue) {
+    guard case .map(let members) = value.content else {
+      return invalid(value.span, "configsync.yaml is a map of settings")
+    }
+    if !members.contains(where: { $0.key == "apiVersion" }) {
+      invalid(
+        SourceSpan(file: Settings.fileName), "apiVersion is missing",
+        hint: "begin with 'apiVersion: configsync/v1'")
+    }
+    for member in members { read(member) }
+  }
+
+  private mutating func read(_ member: ConfigValue.Member) {
+    let value = member.value
+    switch member.key {
+    case "apiVersion":
+      if value.content != .string("configsync/v1") {
+        invalid(value.span, "apiVersion is 'configsync/v1'")
+      }
+    case "name": readName(value)
+    case "root": readRoot(value)
+    case "prefix": readPrefix(value)
+    case "encode": settings.encoding = encoding(value) ?? settings.encoding
+    case "files": readFiles(value)
+    case "limits": readLimits(value)
+    case "signatures" where value.content == .string("none"): break
+    case let key where SettingsReader.unsupported.contains(key):
+      diagnostics.append(
+        Diagnostic(
+          .featureUnsupported, at: member.keySpan,
+          "'\(member.key)' is not supported by this version",
+          hint: "it is refused, not ignored: what it asks for would not be checked"))
+    default: unknown(member, among: SettingsReader.known.union(SettingsReader.unsupported))
+    }
+  }
+
+  private mutating func unknown(_ member: ConfigValue.Member, among known: Set<String>) {
+    let near = known.sorted().first { Spelling.isNear($0, member.key) }
+    diagnostics.append(
+      Diagnostic(
+        .configUnknownKey, at: member.keySpan, "unknown key '\(member.key)'",
+        hint: near.map { "did you mean '\($0)'?" } ?? "known: \(known.sorted().joined(separator: ", "))"
+      ))
+  }
+
+  private mutating func readName(_ value: ConfigValue) {
+    guard case .string(let name) = value.content, !name.isEmpty, name != ".", name != "..",
+      name.utf8.allSatisfy({ $0.isLetter || $0.isDigit || "-_.".utf8.contains($0) })
+    else {
+      return invalid(
+        value.span, "name is a text of letters, digits, '-', '_' and '.'")
+    }
+    settings.name = name
+  }
+
+  private mutating func readRoot(_ value: ConfigValue) {
+    guard case .string(let root) = value.content, !root.isEmpty, !root.hasPrefix("/") else {
+      return invalid(value.span, "root is a folder of the repository, relative to its top")
+    }
+    let parts = root.split(separator: "/").filter { $0 != "." }
+    guard !parts.contains("..") else {
+      return invalid(value.span, "root can't lead out of the repository")
+    }
+    settings.root = parts.joined(separator: "/")
+  }
+
+  private mutating func readPrefix(_ value: ConfigValue) {
+    guard case .string(let prefix) = value.content, prefix.hasPrefix("/") else {
+      return invalid(value.span, "prefix is a key that begins with '/'")
+    }
+    let trimmed = prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix
+    let parts = trimmed.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    guard !parts.contains("") else {
+      return invalid(value.span, "prefix has an empty segment")
+    }
+    guard parts.first != ".configsync" else {
+      return invalid(value.span, "keys under '/.configsync' are the program's own")
+    }
+    settings.prefix = ConfigPath(escaped: trimmed)
+  }
+
+  private mutating func encoding(_ value: ConfigValue) -> Settings.Encoding? {
+    guard case .string(let text) = value.content, let encoding = Settings.Encoding(rawValue: text)
+    else {
+      invalid(value.span, "encode is leaf, document or raw")
+      return nil
+    }
+    return encoding
+  }
+
+  private mutating func readFiles(_ value: ConfigValue) {
+    guard case .sequence(let rules) = value.content else {
+      return invalid(value.span, "files is a list of rules")
+    }
+    for rule in rules { readRule(rule) }
+  }
+
+  private mutating func readRule(_ value: ConfigValue) {
+    guard case .map(let members) = value.content else {
+      return invalid(value.span, "a rule is a map with 'match'")
+    }
+    var match: Glob?
+    var encoding: Settings.Encoding?
+    var isIgnored = false
+    if value["match"] == nil { invalid(value.span, "the rule has no 'match'") }
+    for member in members {
+      switch (member.key, member.value.content) {
+      case ("match", .string(let pattern)):
+        do {
+          match = try Glob(pattern)
+        } catch {
+          invalid(member.value.span, "the pattern is malformed: \(error.description)")
+        }
+      case ("match", _): invalid(member.value.span, "match is a pattern, a text")
+      case ("encode", _): encoding = self.encoding(member.value)
+      case ("ignore", .boolean(let flag)): isIgnored = flag
+      case ("ignore", _): invalid(member.value.span, "ignore is true or false")
+      case ("schema", _):
+        diagnostics.append(
+          Diagnostic(
+            .featureUnsupported, at: member.keySpan, "'schema' is not supported by this version",
+            hint: "it is refused, not ignored: the files would not be checked"))
+      default: unknown(member, among: ["match", "encode", "ignore", "schema"])
+      }
+    }
+    if let match {
+      settings.files.append(
+        Settings.FileRule(match: match, encoding: encoding, isIgnored: isIgnored))
+    }
+  }
+
+  private mutating func readLimits(_ value: ConfigValue) {
+    guard case .map(let members) = value.content else {
+      return invalid(value.span, "limits is a map")
+    }
+    for member in members {
+      switch member.key {
+      case "maxValueBytes":
+        if let bytes = Spelling.byteCount(member.value), bytes <= 8 << 20 {
+          settings.maximumValueBytes = bytes
+        } else {
+          invalid(member.value.span, "maxValueBytes is a size up to 8MiB, as 512KiB or 1MiB")
+        }
+      case "maxKeys":
+        if case .number(let digits) = member.value.content, let keys = Int(digits), keys > 0 {
+          settings.maximumKeys = keys
+        } else {
+          invalid(member.value.span, "maxKeys is a positive integer")
+        }
+      default: unknown(member, among: ["maxValueBytes", "maxKeys"])
+      }
+    }
+  }
+}
+
+enum Spelling {
+  /// Whether two words differ by one or two slips (Levenshtein distance), relative to their length.
+  static func isNear(_ left: String, _ right: String) -> Bool {
+    let (left, right) = (Array(left.lowercased()), Array(right.lowercased()))
+    guard abs(left.count - right.count) <= 2, right.count <= 64 else { return false }
+    var row = Array(0...right.count)
+    for (i, character) in left.enumerated() {
+      var previous = row[0]
+      row[0] = i + 1
+      for (j, other) in right.enumerated() {
+        let cost = character == other ? previous : previous + 1
+        previous = row[j + 1]
+        row[j + 1] = min(cost, row[j] + 1, row[j + 1] + 1)
+      }
+    }
+    return row[right.count] <= (left.count > 4 ? 2 : 1)
+  }
+
+  /// `1048576`, `512KiB` or `1MiB`.
+  static func byteCount(_ value: ConfigValue) -> Int? {
+    switch value.content {
+    case .number(let digits): return Int(digits).flatMap { $0 > 0 ? $0 : nil }
+    case .string(let text):
+      for (unit, scale) in [("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)]
+      where text.hasSuffix(unit) {
+        guard let count = Int(text.dropLast(unit.count)), count > 0, count < 1 << 30 else {
+          return nil
+        }
+        return count * scale
+      }
+      return nil
+    default: return nil
+    }
+  }
+}

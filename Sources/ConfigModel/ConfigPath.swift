@@ -1,0 +1,45 @@
+/// A key of the configuration: segments joined by `/`, each escaped, with a leading `/`.
+///
+/// Compared by bytes, so that keys that only look alike stay apart.
+public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The text of the key, escaped.
+  public let text: String
+
+  public init(escaped text: String) { self.text = text }
+
+  public static let root = ConfigPath(escaped: "")
+
+  public func appending(_ segment: String) -> ConfigPath {
+    ConfigPath(escaped: text + "/" + ConfigPath.escape(segment))
+  }
+
+  /// `%` and `/` inside a segment, as a key writes them.
+  public static func escape(_ segment: String) -> String {
+    guard segment.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "%") })
+    else { return segment }
+    var escaped = String.UnicodeScalarView()
+    for scalar in segment.unicodeScalars {
+      switch scalar {
+      case "/": escaped.append(contentsOf: "%2F".unicodeScalars)
+      case "%": escaped.append(contentsOf: "%25".unicodeScalars)
+      default: escaped.append(scalar)
+      }
+    }
+    return String(escaped)
+  }
+
+  public var description: String { text }
+
+  // Swift compares texts by canonical equivalence; keys are bytes.
+  public static func == (left: ConfigPath, right: ConfigPath) -> Bool {
+    left.text.utf8.elementsEqual(right.text.utf8)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    for byte in text.utf8 { hasher.combine(byte) }
+  }
+
+  public static func < (left: ConfigPath, right: ConfigPath) -> Bool {
+    left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+  }
+}

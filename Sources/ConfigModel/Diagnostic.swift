@@ -1,0 +1,89 @@
+/// A finding about the configuration, at its place.
+public struct Diagnostic: Hashable, Sendable {
+  public enum Severity: String, Hashable, Sendable, CaseIterable { case error, warning, note }
+
+  /// Another place that the finding is about.
+  public struct Related: Hashable, Sendable {
+    public var span: SourceSpan
+    public var message: String
+    public init(_ span: SourceSpan, _ message: String) {
+      self.span = span
+      self.message = message
+    }
+  }
+
+  public var code: DiagnosticCode
+  public var severity: Severity
+  public var span: SourceSpan
+  /// The key that it concerns, where there is one.
+  public var key: ConfigPath?
+  /// The fact, without a period.
+  public var message: String
+  /// The way out.
+  public var hint: String?
+  public var related: [Related]
+
+  public init(
+    _ code: DiagnosticCode, _ severity: Severity = .error, at span: SourceSpan,
+    key: ConfigPath? = nil, _ message: String, hint: String? = nil, related: [Related] = []
+  ) {
+    self.code = code
+    self.severity = severity
+    self.span = span
+    self.key = key
+    self.message = message
+    self.hint = hint
+    self.related = related
+  }
+}
+
+/// What kind of finding: stable, documented in `Documentation/diagnostics.md`, never reused.
+public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
+  case yamlSyntax = "yaml.syntax"
+  case yamlTag = "yaml.tag"
+  case yamlDocuments = "yaml.documents"
+  case yamlVersion = "yaml.version"
+  case yamlMerge = "yaml.merge"
+  case yamlAlias = "yaml.alias"
+  case jsonSyntax = "json.syntax"
+  case tomlSyntax = "toml.syntax"
+  case keyDuplicate = "key.duplicate"
+  case keyConflict = "key.conflict"
+  case keyValueAndFolder = "key.value-and-folder"
+  case keyEmpty = "key.empty"
+  case keyComplex = "key.complex"
+  case textEncoding = "text.encoding"
+  case textNUL = "text.nul"
+  case textSurrogate = "text.surrogate"
+  case numberNotFinite = "number.not-finite"
+  case rootNotMap = "root.not-map"
+  case fileSymlink = "file.symlink"
+  case fileSubmodule = "file.submodule"
+  case fileUnreadable = "file.unreadable"
+  case pathInvalid = "path.invalid"
+  case limitFileBytes = "limit.file-bytes"
+  case limitDepth = "limit.depth"
+  case limitAliases = "limit.aliases"
+  case limitValueBytes = "limit.value-bytes"
+  case limitKeys = "limit.keys"
+  case limitFiles = "limit.files"
+  case configUnknownKey = "config.unknown-key"
+  case configInvalid = "config.invalid"
+  case featureUnsupported = "feature.unsupported"
+}
+
+extension Sequence<Diagnostic> {
+  public var hasErrors: Bool { contains { $0.severity == .error } }
+
+  /// In the order in which a person reads them: by file, place and code.
+  public func sortedByPlace() -> [Diagnostic] {
+    sorted { left, right in
+      if left.span.file != right.span.file {
+        return left.span.file.utf8.lexicographicallyPrecedes(right.span.file.utf8)
+      }
+      if left.span.start != right.span.start { return left.span.start < right.span.start }
+      if left.code != right.code { return left.code.rawValue < right.code.rawValue }
+      return left.message < right.message
+    }
+  }
+}

@@ -1,0 +1,25 @@
+public import OrderedCollections
+
+/// What a commit publishes: every key with its value and the place that it comes from.
+public struct KeySpace: Sendable {
+  public struct Item: Hashable, Sendable {
+    public var value: [UInt8]
+    public var origin: SourceSpan
+
+    public init(value: [UInt8], origin: SourceSpan) {
+      self.value = value
+      self.origin = origin
+    }
+  }
+
+  /// Sorted by the bytes of the key.
+  public let items: OrderedDictionary<ConfigPath, Item>
+
+  /// - Precondition: no key twice.
+  public init(_ items: [(ConfigPath, Item)]) {
+    self.items = OrderedDictionary(uniqueKeysWithValues: items.sorted { $0.0 < $1.0 })
+  }
+
+  public static let empty = KeySpace([])
+  public var count: Int { items.count }
+}

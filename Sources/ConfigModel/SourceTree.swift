@@ -1,0 +1,41 @@
+/// The files of one commit, or of a working tree: paths, and bytes on demand.
+public struct SourceTree: Sendable {
+  /// What stands at a path.
+  public enum Kind: Hashable, Sendable { case file, symlink, submodule }
+
+  public struct File: Sendable {
+    /// From the repository's root, with `/`.
+    public var path: String
+    public var kind: Kind
+    /// Names the bytes: equal where they are equal; nil where nobody has named them.
+    public var objectID: String?
+    public var byteCount: Int
+    private let load: @Sendable () throws -> [UInt8]
+
+    public init(
+      path: String, kind: Kind = .file, objectID: String? = nil, byteCount: Int,
+      load: @escaping @Sendable () throws -> [UInt8]
+    ) {
+      self.path = path
+      self.kind = kind
+      self.objectID = objectID
+      self.byteCount = byteCount
+      self.load = load
+    }
+
+    public func bytes() throws -> [UInt8] { try load() }
+  }
+
+  /// Sorted by path, byte by byte.
+  public let files: [File]
+
+  public init(_ files: [File]) {
+    self.files = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+  }
+
+  /// A tree of files in memory.
+  public init(contents: [String: [UInt8]]) {
+    self.init(
+      contents.map { path, bytes in File(path: path, byteCount: bytes.count) { bytes } })
+  }
+}
