@@ -70,7 +70,7 @@ targets += module("Store", ["BinaryCoding", deque, grdb])
 
 // Layer 2: shell.
 targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", logging])
-targets += module("Reconciler", ["Compiler", "ConfigModel", logging])
+targets += module("Reconciler", ["Compiler", "ConfigModel", ordered])
 
 // Layer 3: edge.
 targets += module("GRPCServer", ["CNGHTTP2", nioCore, nioPosix])
@@ -95,7 +95,7 @@ targets += [
     name: "configsync",
     dependencies: [
       "Compiler", "ConfigModel", "ConfigSyncClient", "GitSource", "Reconciler", "Server",
-      argumentParser, lifecycle, signals, logging,
+      argumentParser, lifecycle, logging, ordered, signals,
     ],
     swiftSettings: strict),
   .testTarget(

@@ -48,6 +48,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     store = try KeyValueStore(directory: directory + "/state", cluster: configuration.clusterID)
     try store.recoverInstallation(logBase: opened.recovered.base.index.rawValue)
     let recovered = try ClusterMember.check(opened.recovered, against: store)
+    try store.removeLeftovers()
     if opened.recovered.tornBytes > 0 {
       logger.notice(
         "cut an unfinished write from the end of the log",
@@ -117,10 +118,14 @@ package final class ClusterMember: Sendable, TransportDelegate {
       throw .overloaded
     }
     let result = await withCheckedContinuation { continuation in
-      waiters.withLock {
+      let isOpen = waiters.withLock {
         $0.add(continuation, number: number, ticks: configuration.requestTicks)
       }
-      if !inbox.offer(.raft(.proposed([payload]))) { fail(number, with: .overloaded) }
+      if !isOpen {
+        continuation.resume(returning: .failure(.stopped))
+      } else if !inbox.offer(.raft(.proposed([payload]))) {
+        fail(number, with: .overloaded)
+      }
     }
     return try result.get()
   }
@@ -129,8 +134,11 @@ package final class ClusterMember: Sendable, TransportDelegate {
   /// of the store is then linearizable.
   package func readBarrier() async throws(ClusterError) {
     let result = await withCheckedContinuation { continuation in
-      let isFirst = waiters.withLock { $0.add(continuation, ticks: configuration.requestTicks) }
-      if isFirst { inbox.post(.readsWaiting) }
+      switch waiters.withLock({ $0.add(continuation, ticks: configuration.requestTicks) }) {
+      case .first: inbox.post(.readsWaiting)
+      case .further: break
+      case .closed: continuation.resume(returning: .failure(.stopped))
+      }
     }
     try result.get()
   }
@@ -187,14 +195,15 @@ package final class ClusterMember: Sendable, TransportDelegate {
       } onCancel: {
         inbox.post(.stop)
       }
+      // Whoever waits is told now: the tasks of this group are among them.
+      let abandoned = waiters.withLock { $0.close() }
+      for proposal in abandoned.proposals { proposal.resume(returning: .failure(.stopped)) }
+      for read in abandoned.reads { read.resume(returning: .failure(.stopped)) }
       group.cancelAll()
     }
     snapshotJobs.withLock { $0 = nil }
     writer.finish()
     applier.finish()
-    let abandoned = waiters.withLock { $0.takeAll() }
-    for proposal in abandoned.proposals { proposal.resume(returning: .failure(.stopped)) }
-    for read in abandoned.reads { read.resume(returning: .failure(.stopped)) }
   }
 
   private func makeApplier() -> Applier {
@@ -203,9 +212,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
       reports: Applier.Reports(
         applied: { [self] index, commands in applied(index, commands) },
         installed: { [self] index in
-          published.withLock { $0.appliedIndex = index }
+          applied(index, [])
           inbox.post(.raft(.snapshotInstalled(index)))
-          inbox.post(.applied(index))
         },
         durable: { [inbox] index in inbox.post(.durable(index)) },
         refusedSnapshot: { [logger] error in

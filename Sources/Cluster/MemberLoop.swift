@@ -59,7 +59,7 @@ struct MemberLoop {
       node.step(.unreachable(peer))
     case .raft(.received(let message)):
       unreachable.remove(message.from)
-      node.step(.received(message))
+      if isSound(message) { node.step(.received(message)) }
     case .raft(.tick):
       node.step(.tick)
       askReads()
@@ -71,6 +71,14 @@ struct MemberLoop {
     case .readsWaiting: askReads()
     case .stop: break
     }
+  }
+
+  /// What another member passes on is decoded before it enters the log: afterwards it would stop
+  /// every member.
+  private func isSound(_ message: Message) -> Bool {
+    guard case .forward(let payloads) = message.body else { return true }
+    let limit = member.configuration.limits.commandBytes
+    return payloads.allSatisfy { $0.count <= limit && Command.isValid($0) }
   }
 
   private var canPropose: Bool {
@@ -126,11 +134,11 @@ struct MemberLoop {
 
   private func answerReads(_ ready: Ready) {
     guard !ready.reads.isEmpty || !ready.failedReads.isEmpty else { return }
-    let applied = member.status.appliedIndex
     let done = member.waiters.withLock { waiters in
       for (id, index) in ready.reads { waiters.readAnswered(id, index: index) }
       for id in ready.failedReads { waiters.readFailed(id) }
-      return waiters.takeReads(applied: applied)
+      // Read inside the lock: an apply that ends later finds these answers.
+      return waiters.takeReads(applied: member.status.appliedIndex)
     }
     for read in done { read.resume(returning: .success(())) }
   }

@@ -25,6 +25,7 @@ struct Waiters: Sendable {
   static let readRetryTicks = 5
 
   private(set) var tick = 0
+  private var isClosed = false
   private var proposals: [UInt64: (continuation: Proposal, deadline: Int)] = [:]
   private var unasked: [ReadWaiter] = []
   private var asked: [ReadID: ReadBatch] = [:]
@@ -34,8 +35,11 @@ struct Waiters: Sendable {
 
   // MARK: - Proposals
 
-  mutating func add(_ continuation: Proposal, number: UInt64, ticks: Int) {
+  /// Adds a proposal; false if the member has stopped.
+  mutating func add(_ continuation: Proposal, number: UInt64, ticks: Int) -> Bool {
+    guard !isClosed else { return false }
     proposals[number] = (continuation, tick + ticks)
+    return true
   }
 
   func isWaiting(_ number: UInt64) -> Bool { proposals[number] != nil }
@@ -46,10 +50,13 @@ struct Waiters: Sendable {
 
   // MARK: - Reads
 
-  /// Adds a read; true if the loop must be told, since none was waiting to be asked.
-  mutating func add(_ read: Read, ticks: Int) -> Bool {
+  enum Added { case first, further, closed }
+
+  /// Adds a read; at the first that waits to be asked the loop must be told.
+  mutating func add(_ read: Read, ticks: Int) -> Added {
+    guard !isClosed else { return .closed }
     unasked.append(ReadWaiter(continuation: read, deadline: tick + ticks))
-    return unasked.count == 1
+    return unasked.count == 1 ? .first : .further
   }
 
   /// One name for all reads that wait to be asked.
@@ -97,7 +104,9 @@ struct Waiters: Sendable {
     return (late.values.map(\.continuation), reads)
   }
 
-  mutating func takeAll() -> (proposals: [Proposal], reads: [Read]) {
+  /// Takes everyone who waits; nobody is added any more.
+  mutating func close() -> (proposals: [Proposal], reads: [Read]) {
+    isClosed = true
     defer {
       proposals = [:]
       unasked = []

@@ -36,6 +36,9 @@ private struct TreeCompiler {
 
   mutating func compile() -> Compilation {
     settings = SettingsReader.read(tree, &diagnostics)
+    if let access = tree.files.first(where: { $0.path == "access.yaml" }) {
+      refuse(access, "access.yaml is not supported by this version")
+    }
     var keySpace: KeySpace?
     if !diagnostics.hasErrors {
       var merger = KeyMerger()
@@ -94,7 +97,7 @@ private struct TreeCompiler {
       guard name.utf8.starts(with: (settings.root + "/").utf8) else { return nil }
       name = String(name.dropFirst(settings.root.count + 1))
     }
-    guard file.path != Settings.fileName,
+    guard file.path != Settings.fileName, file.path != "access.yaml",
       !name.split(separator: "/").contains(where: { $0.hasPrefix(".") })
     else { return nil }
     return name
@@ -143,15 +146,10 @@ private struct TreeCompiler {
   private mutating func encoding(
     of file: SourceTree.File, name: String, rule: Settings.FileRule?
   ) -> Settings.Encoding? {
+    if name.hasSuffix(".libsonnet") || name.hasSuffix("_test.jsonnet") { return nil }
     if rule?.encoding == .raw { return .raw }
-    let last = name.split(separator: "/").last ?? ""
-    if last.hasSuffix(".libsonnet") || last.hasSuffix("_test.jsonnet") { return nil }
-    if last.hasSuffix(".jsonnet") {
+    if name.hasSuffix(".jsonnet") {
       refuse(file, "Jsonnet is not supported by this version")
-      return nil
-    }
-    if file.path == "access.yaml" {
-      refuse(file, "access.yaml is not supported by this version")
       return nil
     }
     guard FileParser.format(of: name) != nil else {
@@ -165,7 +163,7 @@ private struct TreeCompiler {
     diagnostics.append(
       Diagnostic(
         .featureUnsupported, at: SourceSpan(file: file.path), message,
-        hint: "it is refused, not ignored; leave it out with 'ignore: true' under 'files'"))
+        hint: "it is refused, not ignored: what it asks for would not be done"))
   }
 }
 

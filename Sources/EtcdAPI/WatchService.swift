@@ -37,18 +37,30 @@ struct WatchService: Sendable {
           for delivery in deliveries { try await send(delivery, writer) }
         }
       }
-      for await bytes in requests {
-        let request: Etcdserverpb_WatchRequest = try ServiceBase.decode(bytes)
-        switch request.requestUnion {
-        case .createRequest(let create):
-          try await self.create(create, on: stream, writer)
-        case .cancelRequest(let cancel): stream.cancel(cancel.watchID)
-        case .progressRequest: stream.requestProgress()
-        case nil: break
-        }
+      group.addTask {
+        for await bytes in requests { try await take(bytes, on: stream, writer) }
+        stream.close()
       }
-      stream.close()
-      try await group.waitForAll()
+      // Whichever side fails first ends the other: no client waits on a stream that is dead.
+      do {
+        while try await group.next() != nil {}
+      } catch {
+        stream.close()
+        group.cancelAll()
+        throw error
+      }
+    }
+  }
+
+  private func take(
+    _ bytes: [UInt8], on stream: WatchStream, _ writer: GRPCResponseWriter
+  ) async throws {
+    let request: Etcdserverpb_WatchRequest = try ServiceBase.decode(bytes)
+    switch request.requestUnion {
+    case .createRequest(let create): try await self.create(create, on: stream, writer)
+    case .cancelRequest(let cancel): stream.cancel(cancel.watchID)
+    case .progressRequest: stream.requestProgress()
+    case nil: break
     }
   }
 
@@ -95,8 +107,9 @@ struct WatchService: Sendable {
     _ delivery: WatchDelivery, _ writer: GRPCResponseWriter
   ) async throws {
     switch delivery {
-    case .created(let id):
-      var response = response(id)
+    case .created(let id, let revision):
+      // A client that lost the stream before an event goes on after this revision.
+      var response = response(id, revision: revision.rawValue)
       response.created = true
       try await writer.send(response.serializedBytes())
     case .cancelled(let id):

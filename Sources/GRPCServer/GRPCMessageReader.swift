@@ -5,8 +5,9 @@ struct GRPCMessageReader {
 
   /// Adds `data`; `take` then returns what is complete.
   mutating func append(_ data: UnsafeBufferPointer<UInt8>) {
-    if start == buffer.count {
-      buffer.removeAll(keepingCapacity: true)
+    // What was taken is dropped once it is most of the buffer.
+    if start > buffer.count / 2 {
+      buffer.removeFirst(start)
       start = 0
     }
     buffer.append(contentsOf: data)

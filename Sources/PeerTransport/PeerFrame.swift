@@ -13,6 +13,8 @@ import Raft
 package enum PeerLimits {
   /// A frame holds at most one command of the largest size, and what goes with it.
   package static let frameBytes = 80 << 20
+  /// Messages are put into one frame up to here; one larger message travels alone.
+  package static let frameTargetBytes = 4 << 20
   /// Bytes that wait for a peer; more are dropped, and Raft sends them again.
   package static let queuedBytes = 160 << 20
   package static let snapshotChunkBytes = 256 << 10
@@ -173,7 +175,9 @@ extension ByteWriter {
 
 extension ByteReader {
   fileprivate mutating func readIndex() throws(DecodingFailure) -> LogIndex {
-    LogIndex(try read(UInt64.self))
+    let index = LogIndex(try read(UInt64.self))
+    guard index.rawValue < 1 << 62 else { throw DecodingFailure("an implausible index") }
+    return index
   }
 
   fileprivate mutating func readMark() throws(DecodingFailure) -> SnapshotMark {
@@ -184,6 +188,8 @@ extension ByteReader {
     let from = MemberID(try read(UInt64.self))
     let to = MemberID(try read(UInt64.self))
     let term = Term(try read(UInt64.self))
+    // Numbers that could overflow are no numbers of a cluster's life.
+    guard term.rawValue < 1 << 62 else { throw DecodingFailure("an implausible term") }
     return Message(from: from, to: to, term: term, body: try readBody())
   }
 
@@ -221,5 +227,42 @@ extension ByteReader {
       throw DecodingFailure("an unknown kind of entry")
     }
     return Entry(term: term, index: index, kind: kind, payload: try readBytes())
+  }
+}
+
+extension Message {
+  /// About what the message takes in a frame.
+  fileprivate var byteCount: Int {
+    switch body {
+    case .append(_, let entries, _): entries.reduce(64) { $0 + $1.payload.count + 32 }
+    case .forward(let payloads): payloads.reduce(64) { $0 + $1.count + 4 }
+    default: 64
+    }
+  }
+
+  /// Proposals may be passed on one by one.
+  fileprivate var parts: [Message] {
+    guard case .forward(let payloads) = body, payloads.count > 1 else { return [self] }
+    return payloads.map {
+      Message(from: from, to: to, term: term, body: .forward(payloads: [$0]))
+    }
+  }
+}
+
+extension [Message] {
+  /// Runs of messages of at most so many bytes; a larger one alone.
+  func split(atBytes limit: Int) -> [[Message]] {
+    var parts: [[Message]] = []
+    var size = 0
+    for message in flatMap({ $0.byteCount > limit ? $0.parts : [$0] }) {
+      let bytes = message.byteCount
+      if parts.isEmpty || size + bytes > limit {
+        parts.append([])
+        size = 0
+      }
+      parts[parts.count - 1].append(message)
+      size += bytes
+    }
+    return parts
   }
 }

@@ -78,11 +78,6 @@ final class PeerLink: Sendable {
   }
 
   private func opened(_ channel: any Channel) {
-    channel.closeFuture.whenComplete { [self] _ in
-      state.withLock { $0.channel = nil }
-      lost()
-      retry()
-    }
     channel.writeAndFlush(ByteBuffer(bytes: PeerFrame.hello(hello).encoded()), promise: nil)
     let isClosed = state.withLock { state in
       state.isConnecting = false
@@ -90,6 +85,12 @@ final class PeerLink: Sendable {
       state.failures = 0
       state.queuedBytes = 0
       return state.isClosed
+    }
+    // Only now: a channel that is closed already calls back at once.
+    channel.closeFuture.whenComplete { [self] _ in
+      state.withLock { $0.channel = nil }
+      lost()
+      retry()
     }
     if isClosed { channel.close(promise: nil) }
   }

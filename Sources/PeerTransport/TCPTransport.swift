@@ -62,7 +62,9 @@ package final class TCPTransport: Transport {
   package var port: Int? { listener.localAddress?.port }
 
   package func send(_ messages: [Message]) {
-    for (peer, batch) in Dictionary(grouping: messages, by: \.to) { links[peer]?.send(batch) }
+    for (peer, batch) in Dictionary(grouping: messages, by: \.to) {
+      for part in batch.split(atBytes: PeerLimits.frameTargetBytes) { links[peer]?.send(part) }
+    }
   }
 
   package func sendSnapshot(

@@ -143,6 +143,8 @@ extension RaftNode {
     progress.isActive = true
     progress.confirmedToken = max(progress.confirmedToken, min(token, state.readToken))
     if case .probe = progress.state { progress.state = .probe(paused: false) }
+    // It lives, but of a full flight no answer may have arrived: one more append asks for it.
+    if progress.match < log.last.index { progress.freeOldestFlight(configuration.limits) }
     state.progress[member] = progress
     role = .leader(state)
     if progress.match < log.last.index { sendAppend(to: member, evenIfEmpty: true) }

@@ -108,7 +108,8 @@ package struct RaftNode: Sendable {
   /// The work that has gathered, if any; the caller does it and reports back.
   package mutating func takeReady() -> Ready? {
     sendPendingReads()
-    let hardState = HardState(term: term, vote: vote, commit: commit)
+    // The hint must never become durable before the entries that it speaks of.
+    let hardState = HardState(term: term, vote: vote, commit: min(commit, stable))
     if hardState.term != handedHardState.term || hardState.vote != handedHardState.vote {
       ready.hardState = hardState
       handedHardState = hardState
@@ -152,6 +153,8 @@ package struct RaftNode: Sendable {
       vote = nil
     }
     failReads(unless: leader)
+    // Only a leader sends snapshots, and in its own term.
+    ready.snapshotsNeeded = []
     role = .follower(leader: leader)
     electionElapsed = 0
     drawElectionTimeout()

@@ -13,6 +13,7 @@ extension SegmentedLog {
     if mkdir(directory, 0o700) != 0, errno != EEXIST {
       throw .io(operation: "mkdir", path: directory, errno: errno)
     }
+    try syncDirectory(directory + "/..")
     let log = SegmentedLog(directory: directory, identity: identity, limits: limits)
     var recovery = Recovery()
     let sequences = try log.storedSequences()
@@ -29,6 +30,11 @@ extension SegmentedLog {
     log.hardState = recovery.result.hardState
     log.base = recovery.result.base
     try recovery.verifyEntries(path: directory)
+    // Nothing is changed before everything has been found right.
+    if let (file, offset, bytes) = log.unfinished {
+      log.unfinished = nil
+      recovery.result.tornBytes = try log.cut(file, bytes, from: offset)
+    }
     return (log, recovery.result)
   }
 
@@ -37,10 +43,9 @@ extension SegmentedLog {
     var result = RecoveredLog()
     var chain: UInt64 = 0
     var batch: UInt64 = 0
-    var isBatchComplete = true
 
     /// The only batch that a crash may have left incomplete.
-    var tornBatch: UInt64 { isBatchComplete ? batch + 1 : batch }
+    var tornBatch: UInt64 { batch + 1 }
 
     mutating func replay(_ record: LogRecord) -> Bool {
       switch record {
@@ -99,34 +104,53 @@ extension SegmentedLog {
       guard unlink(path) == 0 else { throw .io(operation: "unlink", path: path, errno: errno) }
       return try syncDirectory(directory)
     }
-    var offset = LogFormat.headerBytes
-    var segment = Segment(sequence: sequence, lastIndex: .zero)
-    while let stored = StoredRecord(in: bytes, at: offset),
-      stored.follows(recovery.chain, in: bytes, at: offset)
-    {
-      guard recovery.replay(stored.record) else {
-        throw .damaged(path: path, offset: offset, reason: "an entry is missing before it")
-      }
-      if case .entry(let entry) = stored.record {
-        segment.lastIndex = max(segment.lastIndex, entry.index)
-      }
-      recovery.chain = stored.chain
-      recovery.batch = stored.batch
-      recovery.isBatchComplete = stored.endsBatch
-      offset += stored.bytes
-    }
-    segments.append(segment)
+    segments.append(Segment(sequence: sequence, lastIndex: .zero))
+    let offset = try replay(bytes, path: path, into: &recovery)
     guard isLast else {
-      if bytes[offset...].contains(where: { $0 != 0 }) || !recovery.isBatchComplete {
+      if bytes[min(offset, bytes.count)...].contains(where: { $0 != 0 }) {
         throw .damaged(path: path, offset: offset, reason: "no valid record, but a later segment")
       }
       return
     }
     try expectTorn(bytes, from: offset, path: path, isLast: true, recovery: recovery)
-    recovery.result.tornBytes += try cut(file, bytes, from: offset)
+    unfinished = (file, offset, bytes)
     self.file = file
     end = offset
     zeroedEnd = max(bytes.count, offset)
+  }
+
+  /// Replays whole batches, and tells where the first record stands that is not of one.
+  ///
+  /// Of an incomplete batch nothing is kept: what stands in it may refer to what is lost of it.
+  private func replay(
+    _ bytes: [UInt8], path: String, into recovery: inout Recovery
+  ) throws(LogError) -> Int {
+    var batchStart = LogFormat.headerBytes
+    var offset = batchStart
+    var chain = recovery.chain
+    var batch: [LogRecord] = []
+    while let stored = StoredRecord(in: bytes, at: offset),
+      stored.follows(chain, in: bytes, at: offset)
+    {
+      batch.append(stored.record)
+      chain = stored.chain
+      offset += stored.bytes
+      guard stored.endsBatch else { continue }
+      for record in batch {
+        guard recovery.replay(record) else {
+          throw .damaged(path: path, offset: batchStart, reason: "an entry is missing before it")
+        }
+        if case .entry(let entry) = record {
+          let last = segments[segments.count - 1].lastIndex
+          segments[segments.count - 1].lastIndex = max(last, entry.index)
+        }
+      }
+      recovery.chain = chain
+      recovery.batch = stored.batch
+      batchStart = offset
+      batch = []
+    }
+    return batchStart
   }
 
   /// Checks the header block; false if it was never completely written.
@@ -194,7 +218,7 @@ extension SegmentedLog {
   private func cut(
     _ file: FileDescriptor, _ bytes: [UInt8], from offset: Int
   ) throws(LogError) -> Int {
-    guard let last = bytes[offset...].lastIndex(where: { $0 != 0 }) else { return 0 }
+    guard offset < bytes.count, let last = bytes[offset...].lastIndex(where: { $0 != 0 }) else { return 0 }
     let count = last + 1 - offset
     try file.write([UInt8](repeating: 0, count: count)[...], at: offset)
     try file.sync()

@@ -47,6 +47,8 @@ package final class SegmentedLog: @unchecked Sendable {
   var nextBatch: UInt64 = 1
   var hardState = HardState()
   var base = SnapshotMark.origin
+  /// While it is being opened: where an incomplete batch may have to be cut.
+  var unfinished: (file: FileDescriptor, offset: Int, bytes: [UInt8])?
 
   init(directory: String, identity: LogIdentity, limits: SegmentLimits) {
     self.directory = directory

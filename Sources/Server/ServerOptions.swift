@@ -83,7 +83,7 @@ extension ServerOptions {
       dataDirectory: dataDirectory)
     configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     configuration.electionTimeout = .milliseconds(electionMilliseconds)
-    configuration.limits.entriesBeforeCompaction = max(1, snapshotCount)
+    configuration.limits.entriesBeforeCompaction = min(max(1, snapshotCount), 1 << 40)
     return configuration
   }
 

@@ -35,6 +35,10 @@ extension Command {
     return RequestID(member: member, number: number)
   }
 
+  package static func isValid(_ bytes: [UInt8]) -> Bool {
+    (try? Command(decoding: bytes)) != nil
+  }
+
   package init(decoding bytes: [UInt8]) throws(DecodingFailure) {
     var reader = ByteReader(bytes)
     guard try reader.readByte() == Command.version else {

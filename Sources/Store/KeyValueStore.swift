@@ -41,7 +41,7 @@ package final class KeyValueStore: Sendable {
   /// - Throws: `StateDatabaseError`, or SQLite's own error; nothing is repaired silently.
   package init(directory path: String, cluster: UInt64) throws {
     directory = try StateDirectory(path: path)
-    let opened = try KeyValueStore.open(directory.currentPath)
+    let opened = try KeyValueStore.open(try directory.currentPath)
     let state = try opened.write { db in
       if try Int.fetchOne(db, sql: "PRAGMA user_version") == 0 {
         try Schema.create(db)
@@ -186,20 +186,29 @@ package final class KeyValueStore: Sendable {
 
   /// Makes everything applied durable, so that the log may be cut up to the returned position.
   ///
-  /// The write-ahead log is copied into the database under full syncs, and the result is read
-  /// again on a connection of its own.
+  /// A commit under full syncs makes the write-ahead log durable, and with it every commit before;
+  /// unlike a checkpoint it waits for no reader. The result is read again on another connection.
   package func makeDurable() throws -> StorePosition {
     let pool = pool.withLock { $0 }
     let state = try pool.writeWithoutTransaction { db in
       try db.execute(sql: "PRAGMA synchronous = FULL")
-      defer { try? db.execute(sql: "PRAGMA synchronous = NORMAL") }
-      let state = try StorePosition.read(db)
-      try db.checkpoint(.full)
+      defer {
+        // Staying at FULL would be slower, and no less safe.
+        try? db.execute(sql: "PRAGMA synchronous = NORMAL")
+      }
+      var state: StorePosition?
+      try db.inTransaction(.immediate) {
+        let found = try StorePosition.read(db)
+        try found.write(db)
+        state = found
+        return .commit
+      }
+      guard let state else { throw StateDatabaseError("a transaction ended without a result") }
       return state
     }
     let readAgain = try pool.read(StorePosition.read)
     guard readAgain.appliedIndex >= state.appliedIndex else {
-      throw StateDatabaseError("a checkpoint lost applied entries")
+      throw StateDatabaseError("a sync lost applied entries")
     }
     return state
   }
@@ -218,8 +227,9 @@ package final class KeyValueStore: Sendable {
   }
 
   /// Where a snapshot that is being received from, or sent to, a member is written.
+  /// Another one each time: a late stream must not write into a file that is being checked.
   package func incomingPath(from member: UInt64) -> String {
-    directory.path + "/incoming-\(member).db"
+    directory.path + "/incoming-\(member)-\(UUID().uuidString).db"
   }
   package func outgoingPath(to member: UInt64) -> String {
     directory.path + "/outgoing-\(member).db"
@@ -231,9 +241,9 @@ package final class KeyValueStore: Sendable {
   /// Checks a received snapshot and keeps it, durable, until `installSnapshot`.
   package func prepareSnapshot(at path: String, index: UInt64) throws {
     let state = try DatabaseQueue(path: path).read { db in
-      guard try String.fetchOne(db, sql: "PRAGMA quick_check") == "ok" else {
-        throw StateDatabaseError("the received snapshot is damaged")
-      }
+      guard try Int.fetchOne(db, sql: "PRAGMA user_version") == Schema.version,
+        try String.fetchOne(db, sql: "PRAGMA quick_check") == "ok"
+      else { throw StateDatabaseError("the received snapshot is damaged or of another version") }
       return try StorePosition.read(db)
     }
     guard state.cluster == current.cluster, state.appliedIndex == index else {
@@ -255,11 +265,13 @@ package final class KeyValueStore: Sendable {
 
   /// Finishes an installation that a crash interrupted, where the log says that it began.
   package func recoverInstallation(logBase: UInt64) throws {
-    if current.appliedIndex < logBase, directory.hasPrepared(index: logBase) {
+    if current.appliedIndex < logBase, try directory.hasPrepared(index: logBase) {
       try installSnapshot(index: logBase)
     }
-    directory.removeLeftovers()
   }
+
+  /// Removes what a crash left behind; nothing of it is in use.
+  package func removeLeftovers() throws { try directory.removeLeftovers() }
 }
 
 extension Transaction {

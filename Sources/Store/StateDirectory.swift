@@ -12,11 +12,16 @@ struct StateDirectory {
     self.path = path
     try FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try sync(URL(fileURLWithPath: path).deletingLastPathComponent().path)
   }
 
-  var currentPath: String { path + "/state-\(indexes(of: "state").max() ?? 0).db" }
+  var currentPath: String {
+    get throws { path + "/state-\(try indexes(of: "state").max() ?? 0).db" }
+  }
 
-  func hasPrepared(index: UInt64) -> Bool { indexes(of: "prepared").contains(index) }
+  func hasPrepared(index: UInt64) throws -> Bool {
+    try indexes(of: "prepared").contains(index)
+  }
 
   func keepPrepared(_ file: String, index: UInt64) throws {
     try sync(file)
@@ -29,20 +34,20 @@ struct StateDirectory {
     return final
   }
 
-  func removeLeftovers() {
-    let current = URL(fileURLWithPath: currentPath).lastPathComponent
-    for name in names where !name.hasPrefix(current) {
+  func removeLeftovers() throws {
+    let current = URL(fileURLWithPath: try currentPath).lastPathComponent
+    for name in try names() where !name.hasPrefix(current) {
       // What can't be removed now is removed at a later start; it is never read.
       try? FileManager.default.removeItem(atPath: path + "/" + name)
     }
   }
 
-  private var names: [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
+  private func names() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: path).sorted()
   }
 
-  private func indexes(of kind: String) -> [UInt64] {
-    names.compactMap { name in
+  private func indexes(of kind: String) throws -> [UInt64] {
+    try names().compactMap { name in
       guard name.hasPrefix(kind + "-"), name.hasSuffix(".db") else { return nil }
       return UInt64(name.dropFirst(kind.count + 1).dropLast(3))
     }

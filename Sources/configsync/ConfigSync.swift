@@ -7,7 +7,27 @@ struct ConfigSync: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "configsync",
     abstract: "Keeps a replicated key-value store in step with a Git repository.",
-    subcommands: [ServerCommand.self])
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Configuration:",
+        subcommands: [
+          InitCommand.self, ValidateCommand.self, BuildCommand.self, RollbackCommand.self,
+        ]),
+      CommandGroup(
+        name: "Reconciling:",
+        subcommands: [ApplyCommand.self, RunCommand.self, StatusCommand.self, DevCommand.self]),
+      CommandGroup(
+        name: "Audit:",
+        subcommands: [
+          LogCommand.self, HistoryCommand.self, BlameCommand.self, ShowCommand.self,
+        ]),
+      CommandGroup(
+        name: "Store:",
+        subcommands: [
+          ServerCommand.self, GetCommand.self, PutCommand.self, DelCommand.self,
+          WatchCommand.self,
+        ]),
+    ])
 
   /// Ends with the exit codes of the contract: 0 fine, 1 the answer is no, 2 it is not known.
   static func main() async {

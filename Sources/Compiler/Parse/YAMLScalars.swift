@@ -11,6 +11,10 @@ enum CoreSchema {
     case string
   }
 
+  /// Digits of an octal or hexadecimal number: turning one into decimal takes their square. What
+  /// is longer is a text.
+  private static let maximumDigits = 4096
+
   static func resolve(_ text: String) -> Scalar {
     switch text {
     case "", "~", "null", "Null", "NULL": return .null
@@ -27,10 +31,11 @@ enum CoreSchema {
 
   private static func number(_ text: String) -> Scalar {
     let digits = Array(text.utf8)
-    if text.hasPrefix("0o"), digits.count > 2, digits[2...].allSatisfy({ (48...55).contains($0) }) {
+    if text.hasPrefix("0o"), digits.count > 2, digits.count <= maximumDigits, digits[2...].allSatisfy({ (48...55).contains($0) }) {
       return .number(Numbers.integer(digits[2...], radix: 8, isNegative: false))
     }
     if text.hasPrefix("0x"), digits.count > 2,
+      digits.count <= maximumDigits,
       digits[2...].allSatisfy({ Character(UnicodeScalar($0)).isHexDigit })
     {
       return .number(Numbers.integer(digits[2...], radix: 16, isNegative: false))

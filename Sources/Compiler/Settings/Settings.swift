@@ -46,6 +46,12 @@ struct SettingsReader {
       return Settings()
     }
     var reader = SettingsReader()
+    guard file.kind == .file else {
+      diagnostics.append(
+        Diagnostic(
+          .fileSymlink, at: SourceSpan(file: file.path), "configsync.yaml can't be a link"))
+      return Settings()
+    }
     defer { diagnostics += reader.diagnostics }
     guard let bytes = FileParser.load(file, &reader.diagnostics),
       let text = SourceText.decode(bytes, file: file.path, &reader.diagnostics),
@@ -248,4 +254,11 @@ enum Spelling {
     default: return nil
     }
   }
+}
+
+/// The settings of a tree; nil if its configsync.yaml can't be read.
+public func readSettings(_ tree: SourceTree) -> Settings? {
+  var diagnostics: [Diagnostic] = []
+  let settings = SettingsReader.read(tree, &diagnostics)
+  return diagnostics.hasErrors ? nil : settings
 }

@@ -48,6 +48,12 @@ struct Progress: Sendable {
     }
   }
 
+  /// Makes room for one append if the flight is full.
+  mutating func freeOldestFlight(_ limits: RaftLimits) {
+    guard state == .replicate, !mayReceive(limits) else { return }
+    while !mayReceive(limits), let first = flight.popFirst() { flightBytes -= first.bytes }
+  }
+
   /// Takes in an acknowledgement; false if it says nothing new.
   mutating func accepted(through index: LogIndex) -> Bool {
     while let first = flight.first, first.last <= index {

@@ -10,7 +10,7 @@ extension Transaction {
   /// Checks everything that can be told without the store: empty keys, sizes, and that no branch
   /// puts a key twice or both puts and deletes it.
   ///
-  /// - Complexity: O(*n* log *n*) in the operations, times the ranges that are deleted.
+  /// - Complexity: O(*n* log *n*) in the operations.
   package func validate() throws(StoreError) {
     _ = try footprint(depth: 0)
   }
@@ -35,8 +35,13 @@ extension Transaction {
           ranges.append(range)
         }
       }
-      guard !ranges.isEmpty else { return }
-      for key in puts where ranges.contains(where: { $0.contains(key) }) { throw .duplicateKey }
+      guard !ranges.isEmpty, !puts.isEmpty else { return }
+      // For each range, the first put at or after its start decides.
+      let sorted = puts.sorted()
+      for range in ranges {
+        let first = sorted.partitioningIndex { $0 >= range.start }
+        if first < sorted.count, range.contains(sorted[first]) { throw .duplicateKey }
+      }
     }
   }
 
@@ -76,5 +81,18 @@ extension Transaction {
     }
     try footprint.check()
     return footprint
+  }
+}
+
+extension [Key] {
+  /// The first index whose element, and every later one, satisfies `belongs`.
+  fileprivate func partitioningIndex(_ belongs: (Key) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 }

@@ -85,8 +85,8 @@ package final class WatchStream: Sendable {
     let added = state.withLock { state in
       // The next change is the one after all that the client could have read by now, published
       // to this stream or not.
-      let start = request.start ?? max(state.current, applied).next
-      return state.table.add(request, from: start, id: id, published: state.current)
+      let current = max(state.current, applied)
+      return state.table.add(request, id: id, current: current, published: state.current)
     }
     wake()
     return added

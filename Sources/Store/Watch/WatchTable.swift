@@ -39,8 +39,8 @@ package struct WatchRequest: Hashable, Sendable {
 
 /// What a stream is to tell its client next.
 package enum WatchDelivery: Sendable {
-  /// The watch begins; nothing of it comes before this.
-  case created(WatchID)
+  /// The watch begins, as of a revision; nothing of it comes before this.
+  case created(WatchID, at: Revision)
   /// The watch has ended, as the client asked.
   case cancelled(WatchID)
   /// All events that one revision has for the watch.
@@ -78,14 +78,15 @@ struct WatchTable: Sendable {
 
   /// Adds a watch; nil if the id is taken. An id of nil draws the next free one from 0.
   mutating func add(
-    _ request: WatchRequest, from start: Revision, id wanted: WatchID?, published: Revision
+    _ request: WatchRequest, id wanted: WatchID?, current: Revision, published: Revision
   ) -> WatchID? {
+    let start = request.start ?? current.next
     if let wanted, watches[wanted] != nil { return nil }
     while wanted == nil, watches[nextID] != nil { nextID += 1 }
     let id = wanted ?? nextID
     if wanted == nil { nextID += 1 }
     watches[id] = Watch(request: request, next: start, isInStep: start > published)
-    pending.append(.created(id))
+    pending.append(.created(id, at: current))
     return id
   }
 

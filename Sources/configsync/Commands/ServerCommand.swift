@@ -2,8 +2,6 @@ import ArgumentParser
 import Foundation
 import Logging
 import Server
-import ServiceLifecycle
-import UnixSignals
 
 struct ServerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -66,31 +64,6 @@ struct ServerCommand: AsyncParsableCommand {
     let logger = logging.makeLogger("configsync.\(name)")
     let server = ConfigSyncServer(options, logger: logger, failStop: { stop($0, logger: logger) })
     try await runService(logger) { try await server.run() }
-  }
-}
-
-/// A long-running body as a service: SIGTERM and SIGINT end it gracefully.
-struct BodyService: Service {
-  let body: @Sendable () async throws -> Void
-  func run() async throws { try await body() }
-}
-
-/// Runs `body` until it ends or a signal asks it to.
-func runService(_ logger: Logger, _ body: @escaping @Sendable () async throws -> Void) async throws
-{
-  let group = ServiceGroup(
-    configuration: ServiceGroupConfiguration(
-      services: [
-        .init(
-          service: BodyService(body: body), successTerminationBehavior: .gracefullyShutdownGroup)
-      ],
-      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-  do {
-    try await group.run()
-  } catch let failure as CommandFailure {
-    throw failure
-  } catch {
-    throw CommandFailure(.unknown, "\(error)")
   }
 }
 

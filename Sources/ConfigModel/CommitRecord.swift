@@ -1,0 +1,197 @@
+import Foundation
+
+/// The name of a commit: 40 hexadecimal digits.
+public struct CommitID: Hashable, Sendable, CustomStringConvertible, Codable {
+  public let text: String
+
+  /// - Returns: nil if `text` is no full SHA-1 in hexadecimal.
+  public init?(_ text: some StringProtocol) {
+    let isHexadecimal = text.utf8.allSatisfy {
+      (48...57).contains($0) || (97...102).contains($0)
+    }
+    guard text.utf8.count == 40, isHexadecimal else { return nil }
+    self.text = String(text)
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let id = CommitID(try container.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "no commit id")
+    }
+    self = id
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+
+  public var short: String { String(text.prefix(9)) }
+  public var description: String { text }
+}
+
+/// What Git knows of a commit, and the store keeps of it.
+public struct CommitFacts: Hashable, Sendable, Codable {
+  public struct Person: Hashable, Sendable, Codable {
+    public var name: String
+    public var email: String
+    /// RFC 3339, with the offset that the commit has.
+    public var time: String
+
+    public init(name: String, email: String, secondsSince1970: Int64, offsetMinutes: Int) {
+      self.name = name
+      self.email = email
+      self.time = Person.timestamp(secondsSince1970, offsetMinutes)
+    }
+
+    static func timestamp(_ seconds: Int64, _ offsetMinutes: Int) -> String {
+      let local = seconds + Int64(offsetMinutes) * 60
+      let days = Int(local >= 0 ? local / 86_400 : (local - 86_399) / 86_400)
+      let second = Int(local - Int64(days) * 86_400)
+      let (year, month, day) = civilDate(days)
+      let sign = offsetMinutes < 0 ? "-" : "+"
+      let offset = abs(offsetMinutes)
+      let zone = offset == 0 ? "Z" : "\(sign)\(two(offset / 60)):\(two(offset % 60))"
+      return "\(year)-\(two(month))-\(two(day))T\(two(second / 3600)):\(two(second / 60 % 60)):"
+        + "\(two(second % 60))\(zone)"
+    }
+
+    private static func two(_ number: Int) -> String { (number < 10 ? "0" : "") + String(number) }
+
+    /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+    private static func civilDate(_ days: Int) -> (year: Int, month: Int, day: Int) {
+      // Years are counted from March, in cycles of 400 years of 146,097 days (Hinnant,
+      // "chrono-Compatible Low-Level Date Algorithms").
+      let shifted = days + 719_468
+      let cycle = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+      let dayOfCycle = shifted - cycle * 146_097
+      let yearOfCycle =
+        (dayOfCycle - dayOfCycle / 1460 + dayOfCycle / 36_524 - dayOfCycle / 146_096) / 365
+      let dayOfYear = dayOfCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100)
+      let marchMonth = (5 * dayOfYear + 2) / 153
+      let day = dayOfYear - (153 * marchMonth + 2) / 5 + 1
+      let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+      return (yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0), month, day)
+    }
+  }
+
+  public var commit: CommitID
+  public var parents: [CommitID]
+  public var tree: String
+  public var author: Person
+  public var committer: Person
+  public var subject: String
+
+  public init(
+    commit: CommitID, parents: [CommitID], tree: String, author: Person, committer: Person,
+    subject: String
+  ) {
+    self.commit = commit
+    self.parents = parents
+    self.tree = tree
+    self.author = author
+    self.committer = committer
+    self.subject = subject
+  }
+}
+
+/// The record that a commit leaves in the store, in the transaction of its keys.
+public struct CommitRecord: Hashable, Sendable, Codable {
+  public struct Counts: Hashable, Sendable, Codable {
+    /// Keys that the commit publishes, and those that it changed.
+    public var keys: Int
+    public var puts: Int
+    public var deletes: Int
+
+    public init(keys: Int, puts: Int, deletes: Int) {
+      self.keys = keys
+      self.puts = puts
+      self.deletes = deletes
+    }
+  }
+
+  public var facts: CommitFacts
+  /// Where the source's keys live, as of this commit.
+  public var prefix: String
+  /// Who signed the commit: nil while signatures are not verified.
+  public var signer: String?
+  public var counts: Counts
+
+  public init(facts: CommitFacts, prefix: String, counts: Counts) {
+    self.facts = facts
+    self.prefix = prefix
+    self.counts = counts
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case commit, parents, tree, author, committer, subject, prefix, signer, counts
+  }
+
+  public init(from decoder: any Decoder) throws {
+    facts = try CommitFacts(from: decoder)
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    prefix = try container.decode(String.self, forKey: .prefix)
+    signer = try container.decodeIfPresent(String.self, forKey: .signer)
+    counts = try container.decode(Counts.self, forKey: .counts)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    try facts.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(prefix, forKey: .prefix)
+    try container.encode(signer, forKey: .signer)
+    try container.encode(counts, forKey: .counts)
+  }
+}
+
+/// The record of a commit that was refused.
+public struct RefusalRecord: Hashable, Sendable, Codable {
+  public struct Finding: Hashable, Sendable, Codable {
+    public var code: String
+    public var file: String
+    public var line: Int
+    public var column: Int
+    public var message: String
+  }
+
+  /// Findings that are kept; the rest is counted.
+  public static let limit = 20
+
+  public var facts: CommitFacts
+  public var findings: [Finding]
+  public var findingCount: Int
+
+  public init(facts: CommitFacts, diagnostics: [Diagnostic]) {
+    let errors = diagnostics.filter { $0.severity == .error }
+    self.facts = facts
+    findingCount = errors.count
+    findings = errors.prefix(RefusalRecord.limit).map { diagnostic in
+      Finding(
+        code: diagnostic.code.rawValue, file: diagnostic.span.file,
+        line: diagnostic.span.start.line, column: diagnostic.span.start.column,
+        message: diagnostic.message)
+    }
+  }
+}
+
+/// The keys that the program keeps for itself.
+public enum ReservedKeys {
+  public static let prefix = "/.configsync/"
+  public static let sources = prefix + "sources/"
+  public static func source(_ name: String) -> String { sources + name + "/" }
+  public static func head(of name: String) -> String { source(name) + "head" }
+  public static func commits(of name: String) -> String { source(name) + "commits/" }
+  public static func refusals(of name: String) -> String { source(name) + "refused/" }
+
+  public static func encode(_ record: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return [UInt8](try encoder.encode(record))
+  }
+
+  public static func decode<Record: Decodable>(
+    _ type: Record.Type = Record.self, from bytes: [UInt8]
+  ) throws -> Record {
+    try JSONDecoder().decode(type, from: Data(bytes))
+  }
+}

@@ -1,0 +1,269 @@
+import EtcdProtos
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import GRPCProtobuf
+import Synchronization
+
+/// Runs `body` with a client of the cluster, and ends its connections afterwards.
+///
+/// - Parameter endpoints: `HOST:PORT` or `http://HOST:PORT`, tried in turn.
+/// - Throws: `ClientError` for an endpoint that can't be one, and what `body` throws.
+public func withConfigClient<Result: Sendable>(
+  endpoints: [String], _ body: @Sendable (ConfigClient) async throws -> Result
+) async throws -> Result {
+  let connections = try endpoints.map(Connection.init)
+  guard !connections.isEmpty else { throw ClientError(.unreachable, "no endpoint is given") }
+  return try await withThrowingTaskGroup(of: Void.self) { group in
+    for connection in connections {
+      group.addTask {
+        // An endpoint that is away must not end the others; its requests say what is wrong.
+        try? await connection.client.runConnections()
+      }
+    }
+    defer { for connection in connections { connection.client.beginGracefulShutdown() } }
+    return try await body(ConfigClient(connections))
+  }
+}
+
+/// One endpoint and its connection.
+final class Connection: Sendable {
+  let endpoint: String
+  let client: GRPCClient<HTTP2ClientTransport.Posix>
+
+  init(_ endpoint: String) throws {
+    var address = endpoint
+    if address.hasPrefix("http://") { address = String(address.dropFirst(7)) }
+    if address.hasSuffix("/") { address = String(address.dropLast()) }
+    guard !address.contains("://"), let colon = address.lastIndex(of: ":"),
+      let port = Int(address[address.index(after: colon)...]), (1...65535).contains(port)
+    else {
+      throw ClientError(.unreachable, "'\(endpoint)' is not of the form http://HOST:PORT")
+    }
+    self.endpoint = endpoint
+    var host = String(address[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+    let transport = try HTTP2ClientTransport.Posix(
+      target: .dns(host: host, port: port), transportSecurity: .plaintext,
+      config: .defaults { config in
+        config.backoff.initial = .milliseconds(100)
+        config.backoff.max = .seconds(2)
+      })
+    client = GRPCClient(transport: transport)
+  }
+}
+
+/// A client of the etcd API: reads, writes, and watches, over several endpoints.
+///
+/// A request goes to the endpoint that answered last. Where that can't be reached it goes to the
+/// next; one that may have taken effect is never repeated.
+public final class ConfigClient: Sendable {
+  /// One request, answers of followers that wait for a leader included.
+  private static let requestTimeout = Duration.seconds(10)
+  /// Large transactions and ranges pass; the cluster has limits of its own.
+  static let messageBytes = 512 << 20
+
+  private let connections: [Connection]
+  private let current = Mutex(0)
+
+  init(_ connections: [Connection]) { self.connections = connections }
+
+  private static var options: CallOptions {
+    var options = CallOptions.defaults
+    options.timeout = requestTimeout
+    options.maxRequestMessageBytes = messageBytes
+    options.maxResponseMessageBytes = messageBytes
+    return options
+  }
+
+  // MARK: - Keys
+
+  public func range(
+    _ range: ClientRange, at revision: Int64 = 0, limit: Int64 = 0,
+    _ consistency: ClientConsistency = .linearizable
+  ) async throws -> ClientRangeResult {
+    var request = Etcdserverpb_RangeRequest()
+    let (key, end) = range.wire
+    request.key = Data(key)
+    request.rangeEnd = Data(end)
+    request.revision = revision
+    request.limit = limit
+    request.serializable = consistency == .serializable
+    let message = request
+    let response: Etcdserverpb_RangeResponse = try await repeatable { connection in
+      let client = Etcdserverpb_KV.Client(wrapping: connection.client)
+      return try await client.range(message, options: ConfigClient.options)
+    }
+    return ClientRangeResult(
+      items: response.kvs.map(ClientItem.init), count: response.count,
+      revision: response.header.revision)
+  }
+
+  /// - Returns: the revision of the put.
+  public func put(_ key: [UInt8], _ value: [UInt8]) async throws -> Int64 {
+    var request = Etcdserverpb_PutRequest()
+    request.key = Data(key)
+    request.value = Data(value)
+    let message = request
+    let response: Etcdserverpb_PutResponse = try await once { connection in
+      let client = Etcdserverpb_KV.Client(wrapping: connection.client)
+      return try await client.put(message, options: ConfigClient.options)
+    }
+    return response.header.revision
+  }
+
+  /// - Returns: how many keys there were.
+  public func delete(_ range: ClientRange) async throws -> Int64 {
+    var request = Etcdserverpb_DeleteRangeRequest()
+    let (key, end) = range.wire
+    request.key = Data(key)
+    request.rangeEnd = Data(end)
+    let message = request
+    let response: Etcdserverpb_DeleteRangeResponse = try await once { connection in
+      let client = Etcdserverpb_KV.Client(wrapping: connection.client)
+      return try await client.deleteRange(message, options: ConfigClient.options)
+    }
+    return response.deleted
+  }
+
+  /// - Returns: the revision, or nil if the fence did not hold.
+  public func commit(_ transaction: ClientTransaction) async throws -> Int64? {
+    let request = Etcdserverpb_TxnRequest(transaction)
+    let response: Etcdserverpb_TxnResponse = try await once { connection in
+      let client = Etcdserverpb_KV.Client(wrapping: connection.client)
+      return try await client.txn(request, options: ConfigClient.options)
+    }
+    return response.succeeded ? response.header.revision : nil
+  }
+
+  // MARK: - Members
+
+  public func members() async throws -> [ClientMember] {
+    let response: Etcdserverpb_MemberListResponse = try await repeatable { connection in
+      let client = Etcdserverpb_Cluster.Client(wrapping: connection.client)
+      return try await client.memberList(
+        Etcdserverpb_MemberListRequest(), options: ConfigClient.options)
+    }
+    return response.members.map {
+      ClientMember(
+        id: $0.id, name: $0.name, peerURLs: $0.peerUrls, clientURLs: $0.clientUrls)
+    }
+  }
+
+  /// What each endpoint says of itself; an error where it says nothing.
+  public func statuses() async -> [EndpointStatus] {
+    var statuses: [EndpointStatus] = []
+    for connection in connections {
+      let client = Etcdserverpb_Maintenance.Client(wrapping: connection.client)
+      do {
+        let response = try await client.status(
+          Etcdserverpb_StatusRequest(), options: ConfigClient.options)
+        statuses.append(
+          EndpointStatus(endpoint: connection.endpoint, status: .success(ClientStatus(response))))
+      } catch {
+        let failure = ConfigClient.translate(error, connection)
+        statuses.append(EndpointStatus(endpoint: connection.endpoint, status: .failure(failure)))
+      }
+    }
+    return statuses
+  }
+
+  // MARK: - Watch
+
+  /// Calls `body` with each revision's changes until it returns false or the task is cancelled.
+  ///
+  /// Resumes after the last revision that was delivered when a connection breaks: nothing is lost
+  /// or given twice.
+  ///
+  /// - Parameters:
+  ///   - start: the first revision of interest; 0 for the next change.
+  ///   - last: ends the watch once everything up to this revision has been delivered.
+  /// - Throws: `ClientError` if the cluster refuses the watch, as for compacted revisions.
+  public func watch(
+    _ range: ClientRange, from start: Int64 = 0, through last: Int64 = .max, created: @escaping @Sendable () -> Void = {},
+    _ body: @escaping @Sendable (ClientBatch) async throws -> Bool
+  ) async throws {
+    let cursor = WatchCursor(start)
+    var failures = 0
+    while !Task.isCancelled {
+      let connection = currentConnection
+      let call = WatchCall(range: range, connection: connection, cursor: cursor, last: last)
+      do {
+        let goesOn = try await call.run(created: created, body)
+        if !goesOn { return }
+      } catch {
+        let failure = ConfigClient.translate(error, connection)
+        if failure.kind == .refused { throw failure }
+        moveOn(from: connection)
+        failures += 1
+        let pause = min(Duration.milliseconds(100 * failures), .seconds(2))
+        try await Task.sleep(for: pause)
+      }
+    }
+  }
+
+  // MARK: - Endpoints
+
+  private var currentConnection: Connection { connections[current.withLock { $0 }] }
+
+  private func moveOn(from connection: Connection) {
+    current.withLock { index in
+      if connections[index] === connection { index = (index + 1) % connections.count }
+    }
+  }
+
+  /// Sends what may take effect: at the next endpoint only if it was not sent at all.
+  private func once<Response>(
+    _ call: (Connection) async throws -> Response
+  ) async throws -> Response {
+    try await attempt(call) { $0 == .unreachable }
+  }
+
+  /// Sends what changes nothing: at the next endpoint whenever one gives no answer.
+  private func repeatable<Response>(
+    _ call: (Connection) async throws -> Response
+  ) async throws -> Response {
+    try await attempt(call) { $0 != .refused }
+  }
+
+  private func attempt<Response>(
+    _ call: (Connection) async throws -> Response, mayMoveOn: (ClientError.Kind) -> Bool
+  ) async throws -> Response {
+    var last = ClientError(.unreachable, "no endpoint is given")
+    for _ in connections.indices {
+      let connection = currentConnection
+      do {
+        return try await call(connection)
+      } catch {
+        last = ConfigClient.translate(error, connection)
+        moveOn(from: connection)
+        guard mayMoveOn(last.kind) else { throw last }
+      }
+    }
+    throw last
+  }
+
+  private static func translate(_ error: any Error, _ connection: Connection) -> ClientError {
+    switch error {
+    case let error as ClientError: error
+    case let error as RPCError: ClientError(error, endpoint: connection.endpoint)
+    default: ClientError(.unknownOutcome, "\(connection.endpoint): \(error)")
+    }
+  }
+}
+
+extension ConfigClient {
+  /// Every change of the range between two revisions, read back from the store's history.
+  ///
+  /// Ends with a bookmark: the store confirms that nothing up to `last` is missing.
+  public func history(
+    of range: ClientRange, from first: Int64 = 2, through last: Int64,
+    _ body: @escaping @Sendable (ClientBatch) -> Void
+  ) async throws {
+    guard first <= last else { return }
+    try await watch(range, from: first, through: last) { batch in
+      if batch.revision <= last { body(batch) }
+      return batch.revision < last
+    }
+  }
+}

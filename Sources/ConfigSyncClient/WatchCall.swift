@@ -1,0 +1,139 @@
+import EtcdProtos
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import GRPCProtobuf
+import Synchronization
+
+/// Where a watch goes on when its stream breaks.
+final class WatchCursor: Sendable {
+  private let state: Mutex<Int64>
+  init(_ start: Int64) { state = Mutex(start) }
+  var next: Int64 { state.withLock { $0 } }
+  func delivered(_ revision: Int64) { state.withLock { $0 = revision + 1 } }
+}
+
+/// One watch on one connection.
+struct WatchCall: Sendable {
+  let range: ClientRange
+  let connection: Connection
+  let cursor: WatchCursor
+  let last: Int64
+
+  /// - Returns: false once `body` has had enough; true if the stream ended by itself.
+  func run(
+    created: @escaping @Sendable () -> Void,
+    _ body: @escaping @Sendable (ClientBatch) async throws -> Bool
+  ) async throws -> Bool {
+    let request = request()
+    let (isOpen, finish) = AsyncStream.makeStream(of: Void.self)
+    defer { finish.finish() }
+    var options = CallOptions.defaults
+    options.maxResponseMessageBytes = ConfigClient.messageBytes
+    let (cursor, last) = (cursor, last)
+    let client = Etcdserverpb_Watch.Client(wrapping: connection.client)
+    return try await client.watch(options: options) { writer in
+      try await writer.write(request)
+      if last < .max {
+        var progress = Etcdserverpb_WatchRequest()
+        progress.progressRequest = Etcdserverpb_WatchProgressRequest()
+        try await writer.write(progress)
+      }
+      // The client's side stays open as long as the watch.
+      for await _ in isOpen {}
+    } onResponse: { response in
+      defer { finish.finish() }
+      for try await message in response.messages {
+        if message.canceled { throw WatchCall.refusal(message) }
+        if message.created { created() }
+        // The bookmark: everything up to its revision has come.
+        if message.watchID == -1, message.header.revision >= last { return false }
+        for batch in WatchCall.batches(message.events) {
+          cursor.delivered(batch.revision)
+          let goesOn = try await body(batch)
+          if !goesOn { return false }
+        }
+      }
+      return true
+    }
+  }
+
+  private func request() -> Etcdserverpb_WatchRequest {
+    let (key, end) = range.wire
+    var request = Etcdserverpb_WatchRequest()
+    request.createRequest.key = Data(key)
+    request.createRequest.rangeEnd = Data(end)
+    request.createRequest.startRevision = cursor.next
+    request.createRequest.prevKv = true
+    return request
+  }
+
+  private static func refusal(_ message: Etcdserverpb_WatchResponse) -> ClientError {
+    message.compactRevision > 0
+      ? ClientError(
+        .refused, "the history before revision \(message.compactRevision) has been compacted")
+      : ClientError(.refused, "the watch was cancelled: \(message.cancelReason)")
+  }
+
+  private static func batches(_ events: [Mvccpb_Event]) -> [ClientBatch] {
+    var batches: [ClientBatch] = []
+    for event in events {
+      let converted = ClientEvent(event)
+      if batches.last?.revision == event.kv.modRevision {
+        batches[batches.count - 1].events.append(converted)
+      } else {
+        batches.append(ClientBatch(revision: event.kv.modRevision, events: [converted]))
+      }
+    }
+    return batches
+  }
+}
+
+extension ClientEvent {
+  init(_ event: Mvccpb_Event) {
+    self.init(
+      kind: event.type == .delete ? .delete : .put, key: [UInt8](event.kv.key),
+      value: [UInt8](event.kv.value), modRevision: event.kv.modRevision,
+      previous: event.hasPrevKv ? [UInt8](event.prevKv.value) : nil)
+  }
+}
+
+extension ClientItem {
+  init(_ item: Mvccpb_KeyValue) {
+    self.init(
+      key: [UInt8](item.key), value: [UInt8](item.value), createRevision: item.createRevision,
+      modRevision: item.modRevision, version: item.version)
+  }
+}
+
+extension ClientStatus {
+  init(_ response: Etcdserverpb_StatusResponse) {
+    self.init(
+      member: response.header.memberID, leader: response.leader,
+      revision: response.header.revision, term: response.raftTerm,
+      appliedIndex: response.raftAppliedIndex, version: response.version,
+      databaseBytes: response.dbSize, errors: response.errors)
+  }
+}
+
+extension Etcdserverpb_TxnRequest {
+  init(_ transaction: ClientTransaction) {
+    self.init()
+    var compare = Etcdserverpb_Compare()
+    compare.key = Data(transaction.fenceKey)
+    compare.target = .mod
+    compare.modRevision = transaction.fenceRevision
+    self.compare = [compare]
+    success = transaction.puts.map { item in
+      var operation = Etcdserverpb_RequestOp()
+      operation.requestPut.key = Data(item.key)
+      operation.requestPut.value = Data(item.value)
+      return operation
+    }
+    success += transaction.deletes.map { key in
+      var operation = Etcdserverpb_RequestOp()
+      operation.requestDeleteRange.key = Data(key)
+      return operation
+    }
+  }
+}

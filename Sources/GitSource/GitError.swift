@@ -1,0 +1,53 @@
+import CLibGit2
+
+/// Why something can't be read from, or written to, a repository.
+public enum GitError: Error, Hashable, Sendable, CustomStringConvertible {
+  case notLocal(url: String)
+  case notRepository(path: String, reason: String)
+  case unbornBranch(name: String)
+  case unknownRevision(String)
+  case missingParent(commit: String)
+  case uncommittedChanges(paths: [String])
+  case conflicts(commit: String, paths: [String])
+  case noIdentity
+  case failed(operation: String, reason: String)
+
+  public var description: String {
+    switch self {
+    case .notLocal(let url):
+      "'\(url)' is not a local path or file:// URL: other remotes are not supported yet. Clone it, "
+        + "and name the clone"
+    case .notRepository(let path, let reason): "'\(path)' is not a Git repository: \(reason)"
+    case .unbornBranch(let name): "the branch '\(name)' has no commit yet"
+    case .unknownRevision(let revision): "there is no commit '\(revision)' in the repository"
+    case .missingParent(let commit): "\(commit) is the first commit: there is nothing before it"
+    case .uncommittedChanges(let paths):
+      "the working tree has changes that are not committed: \(GitError.list(paths)). Commit or "
+        + "stash them first"
+    case .conflicts(let commit, let paths):
+      "undoing \(commit) conflicts with later changes of \(GitError.list(paths)). Revert the later "
+        + "commits first, or use rollback --to to restore a whole earlier state"
+    case .noIdentity:
+      "Git does not know who you are: set user.name and user.email with 'git config'"
+    case .failed(let operation, let reason): "can't \(operation): \(reason)"
+    }
+  }
+
+  private static func list(_ paths: [String]) -> String {
+    let shown = paths.prefix(5).joined(separator: ", ")
+    return paths.count > 5 ? "\(shown) and \(paths.count - 5) more" : shown
+  }
+}
+
+/// libgit2's text for the last failure on this thread.
+func lastReason() -> String {
+  guard let error = git_error_last(), let message = error.pointee.message else {
+    return "unknown reason"
+  }
+  return String(cString: message)
+}
+
+/// Throws what `code` means for `operation`, if it is a failure.
+func check(_ code: Int32, _ operation: String) throws(GitError) {
+  if code < 0 { throw .failed(operation: operation, reason: lastReason()) }
+}

@@ -1,0 +1,240 @@
+import CLibGit2
+public import ConfigModel
+import Synchronization
+
+/// A local repository, read by its objects alone: nothing is checked out, no program is run.
+public final class GitRepository: Sendable {
+  /// A libgit2 handle: `lock` is held wherever it is used.
+  struct Handle: @unchecked Sendable { let pointer: OpaquePointer }
+
+  /// Sizes of blobs that are remembered.
+  private static let rememberedSizes = 1_000_000
+
+  private struct State {
+    let handle: Handle
+    var sizes: [String: Int] = [:]
+  }
+
+  public let path: String
+  private let state: Mutex<State>
+
+  private static let library: Int32 = git_libgit2_init()
+
+  /// Opens a path or a `file://` URL, of a bare repository or one with a working tree.
+  public init(_ location: String) throws(GitError) {
+    precondition(GitRepository.library > 0, "libgit2 starts")
+    var path = location
+    if path.hasPrefix("file://") {
+      path = String(path.dropFirst("file://".count))
+    } else if path.contains("://") || GitRepository.isRemoteShorthand(path) {
+      throw .notLocal(url: location)
+    }
+    var repository: OpaquePointer?
+    guard git_repository_open_ext(&repository, path, 0, nil) == 0, let repository else {
+      throw .notRepository(path: location, reason: lastReason())
+    }
+    self.path = path
+    state = Mutex(State(handle: Handle(pointer: repository)))
+  }
+
+  /// Makes a repository at `path`, with a branch `main`; one that is there is left as it is.
+  public static func create(at path: String) throws(GitError) {
+    precondition(library > 0, "libgit2 starts")
+    var options = git_repository_init_options()
+    git_repository_init_options_init(&options, UInt32(GIT_REPOSITORY_INIT_OPTIONS_VERSION))
+    options.flags = GIT_REPOSITORY_INIT_MKPATH.rawValue
+    var repository: OpaquePointer?
+    let code = "main".withCString { branch in
+      options.initial_head = branch
+      return git_repository_init_ext(&repository, path, &options)
+    }
+    try check(code, "create a repository in \(path)")
+    git_repository_free(repository)
+  }
+
+  deinit { state.withLock { git_repository_free($0.handle.pointer) } }
+
+  /// `user@host:path`, as ssh remotes are written.
+  private static func isRemoteShorthand(_ path: String) -> Bool {
+    guard let colon = path.firstIndex(of: ":") else { return false }
+    return !path[..<colon].contains("/") && path[..<colon].contains("@")
+  }
+
+  /// Runs `body` on the repository, alone.
+  func withRepository<Value: Sendable>(
+    _ body: (OpaquePointer) throws(GitError) -> Value
+  ) throws(GitError) -> Value {
+    let result: Result<Value, GitError> = state.withLock { state in
+      do throws(GitError) {
+        return .success(try body(state.handle.pointer))
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  public var isBare: Bool {
+    state.withLock { git_repository_is_bare($0.handle.pointer) == 1 }
+  }
+
+  /// The folder of the working tree, with a slash at its end.
+  public var workingDirectory: String? {
+    state.withLock { git_repository_workdir($0.handle.pointer).map { String(cString: $0) } }
+  }
+
+  // MARK: - Commits
+
+  /// The commit that a revision names: a branch, tag, id or anything that `git rev-parse` takes.
+  public func resolve(_ revision: String = "HEAD") throws(GitError) -> CommitID {
+    try withRepository { repository throws(GitError) in
+      if revision == "HEAD", git_repository_head_unborn(repository) == 1 {
+        throw .unbornBranch(name: GitRepository.headName(repository))
+      }
+      var object: OpaquePointer?
+      guard git_revparse_single(&object, repository, revision) == 0 else {
+        throw .unknownRevision(revision)
+      }
+      defer { git_object_free(object) }
+      var commit: OpaquePointer?
+      guard git_object_peel(&commit, object, GIT_OBJECT_COMMIT) == 0 else {
+        throw .unknownRevision(revision)
+      }
+      defer { git_object_free(commit) }
+      return GitRepository.id(git_object_id(commit))
+    }
+  }
+
+  private static func headName(_ repository: OpaquePointer) -> String {
+    var reference: OpaquePointer?
+    guard git_reference_lookup(&reference, repository, "HEAD") == 0 else { return "HEAD" }
+    defer { git_reference_free(reference) }
+    let target = git_reference_symbolic_target(reference).map { String(cString: $0) } ?? "HEAD"
+    return target.hasPrefix("refs/heads/") ? String(target.dropFirst(11)) : target
+  }
+
+  static func id(_ oid: UnsafePointer<git_oid>?) -> CommitID {
+    guard let id = CommitID(hexadecimal(oid)) else { preconditionFailure("an object has an id") }
+    return id
+  }
+
+  static func hexadecimal(_ oid: UnsafePointer<git_oid>?) -> String {
+    var text = [CChar](repeating: 0, count: 41)
+    git_oid_tostr(&text, text.count, oid)
+    return String(decoding: text.prefix(40).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  static func withCommit<Value>(
+    _ id: CommitID, in repository: OpaquePointer,
+    _ body: (OpaquePointer) throws(GitError) -> Value
+  ) throws(GitError) -> Value {
+    var oid = git_oid()
+    var commit: OpaquePointer?
+    guard git_oid_fromstr(&oid, id.text) == 0,
+      git_commit_lookup(&commit, repository, &oid) == 0, let commit
+    else { throw .unknownRevision(id.text) }
+    defer { git_commit_free(commit) }
+    return try body(commit)
+  }
+
+  public func facts(of id: CommitID) throws(GitError) -> CommitFacts {
+    try withRepository { repository throws(GitError) in
+      try GitRepository.withCommit(id, in: repository) { commit in
+        let parents = (0..<git_commit_parentcount(commit)).map {
+          GitRepository.id(git_commit_parent_id(commit, $0))
+        }
+        return CommitFacts(
+          commit: id, parents: parents,
+          tree: GitRepository.hexadecimal(git_commit_tree_id(commit)),
+          author: GitRepository.person(git_commit_author(commit)),
+          committer: GitRepository.person(git_commit_committer(commit)),
+          subject: git_commit_summary(commit).map { String(cString: $0) } ?? "")
+      }
+    }
+  }
+
+  private static func person(_ signature: UnsafePointer<git_signature>?) -> CommitFacts.Person {
+    let when = signature?.pointee.when
+    return CommitFacts.Person(
+      name: signature?.pointee.name.map { String(cString: $0) } ?? "",
+      email: signature?.pointee.email.map { String(cString: $0) } ?? "",
+      secondsSince1970: when?.time ?? 0, offsetMinutes: Int(when?.offset ?? 0))
+  }
+
+  /// The commits from `tip` back along first parents, newest first, up to and without `end`; all of
+  /// them if `end` is not met.
+  public func firstParents(
+    from tip: CommitID, until end: CommitID? = nil
+  ) throws(GitError) -> [CommitID] {
+    try withRepository { repository throws(GitError) in
+      var commits: [CommitID] = []
+      var next: CommitID? = tip
+      while let id = next, id != end {
+        commits.append(id)
+        next = try GitRepository.withCommit(id, in: repository) { commit in
+          git_commit_parentcount(commit) > 0
+            ? GitRepository.id(git_commit_parent_id(commit, 0)) : nil
+        }
+      }
+      return commits
+    }
+  }
+
+  /// Whether `ancestor` is `commit` or one that it descends from.
+  public func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws(GitError) -> Bool {
+    if ancestor == commit { return true }
+    return try withRepository { repository throws(GitError) in
+      var (old, new) = (git_oid(), git_oid())
+      git_oid_fromstr(&old, ancestor.text)
+      git_oid_fromstr(&new, commit.text)
+      let answer = git_graph_descendant_of(repository, &new, &old)
+      // A commit that the repository does not hold is nobody's ancestor.
+      if answer == GIT_ENOTFOUND.rawValue { return false }
+      try check(answer, "compare commits")
+      return answer == 1
+    }
+  }
+
+  // MARK: - Blobs
+
+  func size(ofBlob id: String, _ oid: UnsafePointer<git_oid>) throws(GitError) -> Int {
+    if let known = state.withLock({ $0.sizes[id] }) { return known }
+    let size = try withRepository { repository throws(GitError) in
+      try GitRepository.size(of: oid, in: repository)
+    }
+    remember(size, of: id)
+    return size
+  }
+
+  func remember(_ size: Int, of id: String) {
+    state.withLock { state in
+      if state.sizes.count >= GitRepository.rememberedSizes { state.sizes.removeAll() }
+      state.sizes[id] = size
+    }
+  }
+
+  static func size(
+    of oid: UnsafePointer<git_oid>, in repository: OpaquePointer
+  ) throws(GitError) -> Int {
+    var database: OpaquePointer?
+    try check(git_repository_odb(&database, repository), "open the object database")
+    defer { git_odb_free(database) }
+    var size = 0
+    var type = GIT_OBJECT_ANY
+    try check(git_odb_read_header(&size, &type, database, oid), "read an object's header")
+    return size
+  }
+
+  func blob(_ id: String) throws(GitError) -> [UInt8] {
+    try withRepository { repository throws(GitError) in
+      var oid = git_oid()
+      var blob: OpaquePointer?
+      git_oid_fromstr(&oid, id)
+      try check(git_blob_lookup(&blob, repository, &oid), "read the blob \(id)")
+      defer { git_blob_free(blob) }
+      return [UInt8](
+        UnsafeRawBufferPointer(
+          start: git_blob_rawcontent(blob), count: Int(git_blob_rawsize(blob))))
+    }
+  }
+}

@@ -1,0 +1,34 @@
+public import ConfigModel
+
+/// Why a source could not be brought into the store.
+public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The branch no longer contains the commit that the store holds.
+  case rewritten(head: CommitID, tip: CommitID)
+  /// Another reconciler moved the head meanwhile.
+  case fenced(source: String)
+  /// Another source publishes under the same keys.
+  case overlaps(prefix: String, other: String, otherPrefix: String)
+  case unknownCommit(String)
+  case target(TargetError)
+
+  public var description: String {
+    switch self {
+    case .rewritten(let head, let tip):
+      "the store holds commit \(head.short), which is not in the history of \(tip.short): the "
+        + "branch was rewritten. Nothing was changed. Look at both, then confirm with "
+        + "--accept-rewrite"
+    case .fenced(let source):
+      "another reconciler moved the head of source '\(source)' meanwhile; nothing of this commit "
+        + "was applied"
+    case .overlaps(let prefix, let other, let otherPrefix):
+      "the source's keys live under '\(prefix)', and those of source '\(other)' under "
+        + "'\(otherPrefix)': two sources may not overlap"
+    case .unknownCommit(let text): "there is no commit '\(text)' on the branch"
+    case .target(.unknownOutcome(let reason)):
+      "it is not known whether the commit was applied: \(reason). Run the command again: it "
+        + "reads the store first"
+    case .target(.unavailable(let reason)): "the store can't be reached: \(reason)"
+    case .target(.refused(let reason)): "the store refuses the commit: \(reason)"
+    }
+  }
+}

@@ -1,0 +1,23 @@
+public import ConfigModel
+
+/// What the store holds of one source, as of one reading and what was applied since.
+public struct ActualState: Sendable {
+  public var source: String
+  /// The commit that the store holds, and the revision of its head record; nil and 0 before the
+  /// first.
+  public var head: CommitID?
+  public var headRevision: Int64 = 0
+  /// The revisions that this source's commits made: what they wrote is the source's own.
+  public var revisions: [Int64: CommitID] = [:]
+  public var refusals: Set<CommitID> = []
+  /// Live keys under the source's prefixes, by their text.
+  public var items: [ConfigPath: StoredItem] = [:]
+
+  public init(source: String) { self.source = source }
+
+  /// A key that a commit of this source created or wrote last; others are somebody else's, and are
+  /// never deleted.
+  public func isOwned(_ item: StoredItem) -> Bool {
+    revisions[item.modRevision] != nil || revisions[item.createRevision] != nil
+  }
+}

@@ -1,0 +1,64 @@
+public import ConfigModel
+import OrderedCollections
+
+/// What a commit changes in the store.
+public struct Plan: Hashable, Sendable {
+  public struct Put: Hashable, Sendable {
+    public var path: ConfigPath
+    public var value: [UInt8]
+    public var isNew: Bool
+  }
+
+  public var commit: CommitID
+  public var puts: [Put]
+  public var deletes: [ConfigPath]
+  public var keyCount: Int
+}
+
+/// Compares what a commit wants with what the store holds.
+///
+/// A key that holds the wanted value, but was never written by this source, is put all the same:
+/// so every key has a commit that answers for it.
+///
+/// - Complexity: O(*n* log *n*) in keys.
+public func plan(_ desired: KeySpace, for commit: CommitID, on actual: ActualState) -> Plan {
+  var puts: [Plan.Put] = []
+  // Its record moves to the new revision, so what it wrote at the old one must move along.
+  let isAppliedAgain = actual.revisions.values.contains(commit)
+  for (path, item) in desired.items {
+    let current = actual.items[path]
+    if let current, !isAppliedAgain, current.value == item.value, actual.isOwned(current) {
+      continue
+    }
+    puts.append(Plan.Put(path: path, value: item.value, isNew: current == nil))
+  }
+  let deletes = actual.items.filter { path, item in
+    desired.items[path] == nil && actual.isOwned(item)
+  }.keys.sorted()
+  return Plan(commit: commit, puts: puts, deletes: deletes, keyCount: desired.count)
+}
+
+extension Plan {
+  /// The transaction that applies the plan with its two records, fenced by the head.
+  ///
+  /// - Throws: a record that can't be encoded.
+  func transaction(
+    _ facts: CommitFacts, prefix: ConfigPath, on actual: ActualState
+  ) throws -> TargetTransaction {
+    let source = actual.source
+    let record = CommitRecord(
+      facts: facts, prefix: prefix.text.isEmpty ? "/" : prefix.text,
+      counts: .init(keys: keyCount, puts: puts.count, deletes: deletes.count))
+    let head = Array(ReservedKeys.head(of: source).utf8)
+    var allPuts = puts.map { (key: Array($0.path.text.utf8), value: $0.value) }
+    allPuts.append((head, Array(commit.text.utf8)))
+    allPuts.append(
+      (
+        Array((ReservedKeys.commits(of: source) + commit.text).utf8),
+        try ReservedKeys.encode(record)
+      ))
+    return TargetTransaction(
+      fence: .init(key: head, modRevision: actual.headRevision), puts: allPuts,
+      deletes: deletes.map { Array($0.text.utf8) })
+  }
+}

@@ -1,0 +1,76 @@
+public import ConfigModel
+
+/// Where configuration comes from.
+public protocol ConfigSource: Sendable {
+  /// The newest commit of the tracked branch.
+  func tip() async throws -> CommitID
+  func facts(of commit: CommitID) async throws -> CommitFacts
+  func tree(of commit: CommitID) async throws -> SourceTree
+  /// First parents from `tip`, newest first, up to and without `end`; all if `end` is not met.
+  func firstParents(from tip: CommitID, until end: CommitID?) async throws -> [CommitID]
+  func isAncestor(_ ancestor: CommitID, of commit: CommitID) async throws -> Bool
+  /// The commit that a revision names.
+  func resolve(_ revision: String) async throws -> CommitID
+}
+
+/// A key as the target holds it.
+public struct StoredItem: Hashable, Sendable {
+  public var key: [UInt8]
+  public var value: [UInt8]
+  public var createRevision: Int64
+  public var modRevision: Int64
+
+  public init(key: [UInt8], value: [UInt8], createRevision: Int64, modRevision: Int64) {
+    self.key = key
+    self.value = value
+    self.createRevision = createRevision
+    self.modRevision = modRevision
+  }
+}
+
+/// A change that is applied whole, or not at all.
+public struct TargetTransaction: Hashable, Sendable {
+  /// What must still hold: the key's newest revision, or 0 for a key that must not exist.
+  public struct Fence: Hashable, Sendable {
+    public var key: [UInt8]
+    public var modRevision: Int64
+  }
+
+  public var fence: Fence
+  public var puts: [(key: [UInt8], value: [UInt8])]
+  public var deletes: [[UInt8]]
+
+  public static func == (left: TargetTransaction, right: TargetTransaction) -> Bool {
+    left.fence == right.fence && left.deletes == right.deletes
+      && left.puts.elementsEqual(right.puts) { $0.key == $1.key && $0.value == $1.value }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(fence)
+    hasher.combine(deletes)
+  }
+}
+
+public enum TargetOutcome: Hashable, Sendable {
+  case applied(revision: Int64)
+  /// The fence no longer holds: someone else was first.
+  case fenced
+}
+
+/// Why a target did not answer.
+public enum TargetError: Error, Hashable, Sendable {
+  /// It may or may not have taken effect: read before trying again.
+  case unknownOutcome(String)
+  /// It has not taken effect.
+  case unavailable(String)
+  /// It never will: too large, or not allowed.
+  case refused(String)
+}
+
+/// Where configuration goes: any store that speaks the etcd API.
+public protocol ConfigTarget: Sendable {
+  /// Every key under a prefix, from one revision.
+  func items(under prefix: [UInt8]) async throws -> [StoredItem]
+  func item(_ key: [UInt8]) async throws -> StoredItem?
+  func commit(_ transaction: TargetTransaction) async throws -> TargetOutcome
+}

@@ -1,0 +1,105 @@
+public import ArgumentParser
+import Compiler
+import ConfigModel
+import Foundation
+import GitSource
+public import Reconciler
+import Server
+
+/// `--history head|full|since=REV`.
+extension HistoryMode: ExpressibleByArgument {
+  public init?(argument: String) {
+    switch argument {
+    case "head": self = .head
+    case "full": self = .full
+    case _ where argument.hasPrefix("since="):
+      let revision = argument.dropFirst("since=".count)
+      guard !revision.isEmpty else { return nil }
+      self = .since(String(revision))
+    default: return nil
+    }
+  }
+}
+
+struct ReconcileArguments: ParsableArguments {
+  @Option(help: "The source's name in the store. Default: the one in configsync.yaml.")
+  var name: String?
+
+  @Option(help: "What the first sync takes: head, full, or since=REVISION.")
+  var history = HistoryMode.head
+
+  @Flag(help: "Go on although the branch was rewritten.")
+  var acceptRewrite = false
+
+  func options(revision: String? = nil) -> ReconcileOptions {
+    ReconcileOptions(
+      name: name, history: history, revision: revision, acceptsRewrite: acceptRewrite)
+  }
+}
+
+struct ApplyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apply", abstract: "Reconcile a repository into the store once.",
+    discussion: """
+      Each commit becomes one transaction, in first-parent order. Exit code 1: the newest commit
+      was refused, and the store keeps the last good one.
+
+      Example:
+        configsync apply --repo my-config --history full
+      """)
+
+  @OptionGroup var repository: RepositoryOptions
+
+  @Option(help: "A branch, tag or commit. Default: HEAD.")
+  var rev: String?
+
+  @OptionGroup var arguments: ReconcileArguments
+  @OptionGroup var cluster: ClusterOptions
+  @OptionGroup var color: ColorOptions
+
+  func run() async throws {
+    let repository = try repository.open()
+    let options = arguments.options(revision: rev)
+    let style = color.style(of: STDERR_FILENO)
+    let report = try await cluster.withClient { client in
+      let progress = ProgressLine("applying")
+      defer { progress.clear() }
+      let reconciler = Reconciler(
+        source: GitConfigSource(repository), target: EtcdConfigTarget(client))
+      return try await reconciler.run(
+        options, began: progress.begin,
+        finished: { facts, result in
+          progress.clear()
+          printResult(facts, result, repository, style)
+          progress.advance()
+        })
+    }
+    print(
+      "source \(report.source): \(report.applied) applied, \(report.refused) refused, head "
+        + (report.head?.short ?? "none"))
+    if report.tipFindings != nil { throw CommandFailure(.no, "") }
+  }
+}
+
+/// Tells what became of a commit: one line, and the findings of a refused one.
+func printResult(
+  _ facts: CommitFacts, _ result: CommitResult, _ repository: GitRepository,
+  _ style: HumanRenderer.Style
+) {
+  let subject = printable(Array(facts.subject.utf8))
+  switch result {
+  case .applied(let revision, let plan):
+    print(
+      "revision \(revision)  \(facts.commit.short)  +\(plan.puts.count) -\(plan.deletes.count)  "
+        + "\(printable(Array(facts.author.name.utf8)))  \(subject)")
+  case .refused(let diagnostics):
+    print("refused  \(facts.commit.short)  \(printable(Array(facts.author.name.utf8)))  \(subject)")
+    // The tree was read a moment ago; without it the findings stand without their lines.
+    let tree = try? repository.tree(of: facts.commit)
+    let renderer = HumanRenderer(style) { path in
+      try? tree?.files.first { $0.path == path && $0.byteCount <= CompilerLimits.fileBytes }?
+        .bytes()
+    }
+    printError(renderer.render(diagnostics.filter { $0.severity == .error }))
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Compiler
+import ConfigModel
+import Foundation
+import OrderedCollections
+
+struct BuildCommand: ParsableCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, env }
+
+  static let configuration = CommandConfiguration(
+    commandName: "build", abstract: "Print the key space of a configuration.",
+    discussion: """
+      Example:
+        configsync build --repo my-config --prefix /production/
+      """)
+
+  @OptionGroup var repository: RepositoryOptions
+
+  @Option(help: "A branch, tag or commit. Default: the working tree.")
+  var rev: String?
+
+  @Option(help: "Only keys that begin with this.")
+  var prefix = ""
+
+  @Option(name: .shortAndLong, help: "table, json or env.")
+  var output = Format.table
+
+  @OptionGroup var color: ColorOptions
+
+  func run() throws {
+    let tree = try repository.tree(at: rev)
+    let compilation = compile(tree)
+    guard let keySpace = compilation.keySpace else {
+      printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
+      throw CommandFailure(.no, "the configuration is invalid; nothing is built")
+    }
+    let items = keySpace.items.filter { $0.key.text.hasPrefix(prefix) }
+    switch output {
+    case .table: for (path, item) in items { print("\(path) = \(printable(item.value))") }
+    case .json:
+      let values = items.map { ($0.key.text, PrintedValue($0.value.value)) }
+      try printJSON(["keys": Dictionary(values) { first, _ in first }])
+    case .env:
+      for (path, item) in items {
+        print("\(variable(path.text.dropFirst(prefix.count)))=\(quoted(item.value))")
+      }
+    }
+  }
+
+  /// A key as the name of a variable: letters, digits and `_`.
+  private func variable(_ key: Substring) -> String {
+    let name = key.drop { $0 == "/" }.uppercased().map { character in
+      character.isASCII && (character.isLetter || character.isNumber) ? character : "_"
+    }
+    return (name.first?.isNumber == true ? "_" : "") + String(name)
+  }
+
+  /// A value as a shell reads it back.
+  private func quoted(_ value: [UInt8]) -> String {
+    "'" + String(decoding: value, as: UTF8.self).replacing("'", with: "'\\''") + "'"
+  }
+}

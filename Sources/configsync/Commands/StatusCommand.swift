@@ -1,0 +1,114 @@
+import ArgumentParser
+import ConfigModel
+import ConfigSyncClient
+import Foundation
+
+struct StatusCommand: AsyncParsableCommand {
+  private struct Member: Encodable {
+    var endpoint: String
+    var member: String?
+    var isLeader: Bool?
+    var revision: Int64?
+    var term: UInt64?
+    var error: String?
+  }
+  private struct Source: Encodable {
+    var name: String
+    var commit: String
+    var revision: Int64
+    var refused: [Refusal]
+  }
+  private struct Refusal: Encodable {
+    var commit: String
+    var author: String
+    var subject: String
+    var finding: String
+  }
+  private struct Shown: Encodable {
+    var members: [Member]
+    var sources: [Source]
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Show the members, the sources, and what was refused.",
+    discussion: """
+      Exit code 1: the newest commit of a source was refused; 2: the cluster can't be read.
+
+      Example:
+        configsync status
+      """)
+
+  @Option(name: .shortAndLong, help: "human or json.")
+  var output = OutputFormat.human
+  @OptionGroup var cluster: ClusterOptions
+
+  func run() async throws {
+    let shown = try await cluster.withClient { client in
+      let members = await client.statuses().map(Self.member)
+      let audit = Audit(client)
+      let (commits, refusals) = (try await audit.commits(), try await audit.refusals())
+      let sources = try await audit.heads().map { head in
+        Self.source(head, commits.filter { $0.source == head.source }, refusals)
+      }
+      return Shown(members: members, sources: sources)
+    }
+    switch output {
+    case .json: try printJSON(shown)
+    case .human: print(shown)
+    }
+    if shown.sources.contains(where: { !$0.refused.isEmpty }) { throw CommandFailure(.no, "") }
+  }
+
+  private static func member(_ endpoint: EndpointStatus) -> Member {
+    switch endpoint.status {
+    case .success(let status):
+      Member(
+        endpoint: endpoint.endpoint, member: String(status.member, radix: 16),
+        isLeader: status.leader == status.member, revision: status.revision, term: status.term,
+        error: status.errors.first)
+    case .failure(let error): Member(endpoint: endpoint.endpoint, error: error.description)
+    }
+  }
+
+  /// Refusals count while nothing newer was applied over them.
+  private static func source(
+    _ head: (source: String, commit: String, revision: Int64), _ commits: [AppliedCommit],
+    _ refusals: [RefusedCommit]
+  ) -> Source {
+    let open = refusals.filter { $0.source == head.source && $0.revision > head.revision }
+    return Source(
+      name: head.source, commit: head.commit, revision: head.revision,
+      refused: open.map { refusal in
+        let first = refusal.record.findings.first
+        return Refusal(
+          commit: refusal.record.facts.commit.text, author: refusal.record.facts.author.name,
+          subject: refusal.record.facts.subject,
+          finding: first.map { "\($0.file):\($0.line):\($0.column): \($0.message)" } ?? "")
+      })
+  }
+
+  private func print(_ shown: Shown) {
+    printTable(
+      [["ENDPOINT", "MEMBER", "ROLE", "REVISION", "TERM", ""]]
+        + shown.members.map { member in
+          [
+            member.endpoint, member.member ?? "-",
+            member.isLeader.map { $0 ? "leader" : "follower" } ?? "-",
+            member.revision.map(String.init) ?? "-", member.term.map { String($0) } ?? "-",
+            member.error ?? "",
+          ]
+        })
+    Swift.print()
+    printTable(
+      [["SOURCE", "COMMIT", "REVISION", "REFUSED"]]
+        + shown.sources.map {
+          [$0.name, String($0.commit.prefix(9)), String($0.revision), String($0.refused.count)]
+        })
+    for refusal in shown.sources.flatMap(\.refused) {
+      Swift.print(
+        "\nrefused \(refusal.commit.prefix(9)) by \(printable(Array(refusal.author.utf8))): "
+          + "\(printable(Array(refusal.subject.utf8)))\n  \(printable(Array(refusal.finding.utf8)))"
+      )
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import ConfigModel
+import ConfigSyncClient
+import Foundation
+
+/// A commit as the store holds it.
+struct AppliedCommit: Sendable {
+  var source: String
+  var revision: Int64
+  var record: CommitRecord
+}
+
+/// A commit that the store refused.
+struct RefusedCommit: Sendable {
+  var source: String
+  var revision: Int64
+  var record: RefusalRecord
+}
+
+/// Reads the commit records of the store: which commit, by whom and when, made which revision.
+struct Audit: Sendable {
+  private let client: ConfigClient
+
+  init(_ client: ConfigClient) { self.client = client }
+
+  /// Every applied commit, newest first.
+  func commits() async throws -> [AppliedCommit] {
+    try await records(in: "commits") { source, item in
+      AppliedCommit(
+        source: source, revision: item.modRevision,
+        record: try ReservedKeys.decode(from: item.value))
+    }.sorted { $0.revision > $1.revision }
+  }
+
+  /// Every refused commit, newest first.
+  func refusals() async throws -> [RefusedCommit] {
+    try await records(in: "refused") { source, item in
+      RefusedCommit(
+        source: source, revision: item.modRevision,
+        record: try ReservedKeys.decode(from: item.value))
+    }.sorted { $0.revision > $1.revision }
+  }
+
+  /// The head of each source.
+  func heads() async throws -> [(source: String, commit: String, revision: Int64)] {
+    let prefix = ReservedKeys.sources
+    return try await client.range(.prefix(Array(prefix.utf8))).items.compactMap { item in
+      let parts = String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count)
+        .split(separator: "/")
+      guard parts.count == 2, parts[1] == "head" else { return nil }
+      return (
+        String(parts[0]), String(decoding: item.value, as: UTF8.self), item.modRevision
+      )
+    }
+  }
+
+  private func records<Record>(
+    in folder: String, _ decode: (String, ClientItem) throws -> Record
+  ) async throws -> [Record] {
+    let prefix = ReservedKeys.sources
+    return try await client.range(.prefix(Array(prefix.utf8))).items.compactMap { item in
+      let parts = String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count)
+        .split(separator: "/")
+      guard parts.count == 3, parts[1] == folder else { return nil }
+      return try decode(String(parts[0]), item)
+    }
+  }
+
+  /// The revision that `name` means: a number, or a commit that the store has applied.
+  func revision(named name: String?) async throws -> Int64? {
+    guard let name else { return nil }
+    if name.count < 7 || CommitID(name) == nil, let revision = Int64(name) { return revision }
+    return try await commit(named: name).revision
+  }
+
+  /// The applied commit whose id begins with `name`.
+  func commit(named name: String) async throws -> AppliedCommit {
+    let found = try await commits().filter { $0.record.facts.commit.text.hasPrefix(name) }
+    switch found.count {
+    case 1: return found[0]
+    case 0: throw CommandFailure(.no, "the store has applied no commit '\(name)'")
+    default: throw CommandFailure(.unknown, "'\(name)' begins \(found.count) commits")
+    }
+  }
+}
