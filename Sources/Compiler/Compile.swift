@@ -170,6 +170,8 @@ private struct TreeCompiler {
 /// Joins what the files give into one key space, and finds what can't stand together.
 private struct KeyMerger {
   private var items: [ConfigPath: CompiledItem] = [:]
+  /// For each folder of a key, the value that it is or stands under.
+  private var valuesAbove: [ConfigPath: CompiledItem?] = [:]
   private(set) var diagnostics: [Diagnostic] = []
 
   mutating func add(_ file: [CompiledItem]) {
@@ -191,7 +193,7 @@ private struct KeyMerger {
   /// The key space; adds a finding for each value that is a folder as well.
   mutating func merge() -> KeySpace? {
     for item in items.values.sorted(by: { $0.path < $1.path }) {
-      guard let shorter = valueAbove(item.path) else { continue }
+      guard let shorter = valueAbove(item.path.text) else { continue }
       diagnostics.append(
         Diagnostic(
           .keyValueAndFolder, at: item.origin, key: item.path,
@@ -203,12 +205,13 @@ private struct KeyMerger {
       items.values.map { ($0.path, KeySpace.Item(value: $0.value, origin: $0.origin)) })
   }
 
-  private func valueAbove(_ path: ConfigPath) -> CompiledItem? {
-    var text = path.text[...]
-    while let slash = text.lastIndex(of: "/"), slash > text.startIndex {
-      text = text[..<slash]
-      if let item = items[ConfigPath(escaped: String(text))] { return item }
-    }
-    return nil
+  /// The value nearest above a key, if there is one; each folder is looked at once.
+  private mutating func valueAbove(_ text: String) -> CompiledItem? {
+    guard let slash = text.lastIndex(of: "/"), slash > text.startIndex else { return nil }
+    let folder = ConfigPath(escaped: String(text[..<slash]))
+    if let known = valuesAbove[folder] { return known }
+    let found = items[folder] ?? valueAbove(folder.text)
+    valuesAbove[folder] = .some(found)
+    return found
   }
 }

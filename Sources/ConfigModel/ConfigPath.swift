@@ -1,3 +1,5 @@
+import Foundation
+
 /// A key of the configuration: segments joined by `/`, each escaped, with a leading `/`.
 ///
 /// Compared by bytes, so that keys that only look alike stay apart.
@@ -30,16 +32,28 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   public var description: String { text }
 
-  // Swift compares texts by canonical equivalence; keys are bytes.
-  public static func == (left: ConfigPath, right: ConfigPath) -> Bool {
-    left.text.utf8.elementsEqual(right.text.utf8)
-  }
+  // Swift compares texts by canonical equivalence; keys are bytes. Paths are compared and hashed
+  // for every key of every commit, so this is done on the bytes at once.
+  public static func == (left: ConfigPath, right: ConfigPath) -> Bool { left.compare(right) == 0 }
+
+  public static func < (left: ConfigPath, right: ConfigPath) -> Bool { left.compare(right) < 0 }
 
   public func hash(into hasher: inout Hasher) {
-    for byte in text.utf8 { hasher.combine(byte) }
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 
-  public static func < (left: ConfigPath, right: ConfigPath) -> Bool {
-    left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+  private func compare(_ other: ConfigPath) -> Int {
+    var (text, otherText) = (text, other.text)
+    return text.withUTF8 { left in
+      otherText.withUTF8 { right in
+        let count = min(left.count, right.count)
+        if let first = left.baseAddress, let second = right.baseAddress, count > 0 {
+          let order = memcmp(first, second, count)
+          if order != 0 { return Int(order) }
+        }
+        return left.count - right.count
+      }
+    }
   }
 }

@@ -180,7 +180,8 @@ public final class ConfigClient: Sendable {
   ///   - last: ends the watch once everything up to this revision has been delivered.
   /// - Throws: `ClientError` if the cluster refuses the watch, as for compacted revisions.
   public func watch(
-    _ range: ClientRange, from start: Int64 = 0, through last: Int64 = .max, created: @escaping @Sendable () -> Void = {},
+    _ range: ClientRange, from start: Int64 = 0, through last: Int64 = .max,
+    created: @escaping @Sendable () -> Void = {},
     _ body: @escaping @Sendable (ClientBatch) async throws -> Bool
   ) async throws {
     let cursor = WatchCursor(start)

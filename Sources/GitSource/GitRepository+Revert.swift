@@ -58,10 +58,11 @@ extension GitRepository {
     guard git_index_conflict_iterator_new(&iterator, index) == 0 else { return [] }
     defer { git_index_conflict_iterator_free(iterator) }
     var paths: [String] = []
-    var (base, ours, theirs): (
-      UnsafePointer<git_index_entry>?, UnsafePointer<git_index_entry>?,
-      UnsafePointer<git_index_entry>?
-    ) = (nil, nil, nil)
+    var (base, ours, theirs):
+      (
+        UnsafePointer<git_index_entry>?, UnsafePointer<git_index_entry>?,
+        UnsafePointer<git_index_entry>?
+      ) = (nil, nil, nil)
     while git_index_conflict_next(&base, &ours, &theirs, iterator) == 0 {
       if let path = (ours ?? theirs ?? base)?.pointee.path { paths.append(String(cString: path)) }
     }

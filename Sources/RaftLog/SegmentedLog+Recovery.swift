@@ -218,7 +218,9 @@ extension SegmentedLog {
   private func cut(
     _ file: FileDescriptor, _ bytes: [UInt8], from offset: Int
   ) throws(LogError) -> Int {
-    guard offset < bytes.count, let last = bytes[offset...].lastIndex(where: { $0 != 0 }) else { return 0 }
+    guard offset < bytes.count, let last = bytes[offset...].lastIndex(where: { $0 != 0 }) else {
+      return 0
+    }
     let count = last + 1 - offset
     try file.write([UInt8](repeating: 0, count: count)[...], at: offset)
     try file.sync()

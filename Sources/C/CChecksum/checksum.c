@@ -56,7 +56,8 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
 
 uint64_t cchecksum_chain(uint64_t previous, const void *bytes, size_t count) {
   const unsigned char *at = bytes;
-  uint64_t hash = mix(previous, (uint64_t)count);
+  // The constant keeps nothing, after nothing, from hashing to nothing.
+  uint64_t hash = mix(previous ^ 0x2545f4914f6cdd1dull, (uint64_t)count);
   while (count >= 8) {
     uint64_t word;
     memcpy(&word, at, 8);

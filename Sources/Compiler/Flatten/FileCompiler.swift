@@ -95,7 +95,8 @@ struct FileCompiler {
   private mutating func publishDocument(_ value: ConfigValue, _ path: ConfigPath) {
     guard path != settings.prefix else {
       return report(
-        .rootNotMap, wholeFile(value), "a document needs a name of its own: '_' at the root has none")
+        .rootNotMap, wholeFile(value),
+        "a document needs a name of its own: '_' at the root has none")
     }
     checkKeysAndTexts(value)
     guard !value.isNothing else { return }

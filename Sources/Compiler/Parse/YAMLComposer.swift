@@ -237,7 +237,8 @@ struct YAMLComposer {
   }
 
   private mutating func reportTag(_ tag: String, _ event: YAMLEvent) {
-    let written = tag.hasPrefix(YAMLComposer.coreTags)
+    let written =
+      tag.hasPrefix(YAMLComposer.coreTags)
       ? "!!" + tag.dropFirst(YAMLComposer.coreTags.count) : tag
     let place = tagSpan(event)
     if written == "!sealed" {

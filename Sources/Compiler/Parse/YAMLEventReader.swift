@@ -127,7 +127,8 @@ final class YAMLEventReader {
         code: .textSurrogate, position: position,
         message: "half of a surrogate pair is no character")
     }
-    if context?.hasPrefix("while parsing a flow") == true, text.offset(position) == text.bytes.count {
+    if context?.hasPrefix("while parsing a flow") == true, text.offset(position) == text.bytes.count
+    {
       return YAMLProblem(
         code: .yamlSyntax, position: YAMLEventReader.position(parser.pointee.context_mark),
         message: "this is never closed", hint: "add the closing bracket")

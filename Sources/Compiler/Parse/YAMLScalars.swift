@@ -31,7 +31,9 @@ enum CoreSchema {
 
   private static func number(_ text: String) -> Scalar {
     let digits = Array(text.utf8)
-    if text.hasPrefix("0o"), digits.count > 2, digits.count <= maximumDigits, digits[2...].allSatisfy({ (48...55).contains($0) }) {
+    if text.hasPrefix("0o"), digits.count > 2, digits.count <= maximumDigits,
+      digits[2...].allSatisfy({ (48...55).contains($0) })
+    {
       return .number(Numbers.integer(digits[2...], radix: 8, isNegative: false))
     }
     if text.hasPrefix("0x"), digits.count > 2,

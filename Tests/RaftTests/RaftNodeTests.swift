@@ -1,0 +1,131 @@
+import Testing
+
+@testable import Raft
+
+struct RaftNodeTests {
+  private func node(
+    _ id: UInt64 = 1, of count: UInt64 = 3, _ disk: RaftRecovery = RaftRecovery()
+  ) -> RaftNode {
+    RaftNode(
+      RaftConfiguration(id: MemberID(id), voters: (1...count).map(MemberID.init), timeoutSeed: 7),
+      recovering: disk)
+  }
+
+  private func message(_ from: UInt64, term: UInt64, _ body: Message.Body) -> Event {
+    .received(Message(from: MemberID(from), to: MemberID(1), term: Term(term), body: body))
+  }
+
+  @Test func aSingleVoterCommitsOnlyWhatIsDurable() {
+    var node = node(of: 1)
+    for _ in 0..<20 { node.step(.tick) }
+    let ready = node.takeReady()
+    #expect(node.isLeader)
+    #expect(ready?.entries.map(\.kind) == [.noOperation])
+    #expect(ready?.committed.isEmpty == true, "nothing is committed before it is durable")
+    node.step(.persisted(term: Term(1), index: LogIndex(1)))
+    #expect(node.takeReady()?.committed.map(\.index) == [LogIndex(1)])
+  }
+
+  @Test func aVoteLeavesOnlyAfterItsHardState() {
+    var node = node()
+    node.step(message(2, term: 1, .voteRequest(last: .origin)))
+    let ready = node.takeReady()
+    #expect(ready?.hardState?.vote == MemberID(2))
+    #expect(ready?.messages.isEmpty == true)
+    #expect(ready?.promises.map(\.body) == [.voteReply(granted: true)])
+    node.step(message(3, term: 1, .voteRequest(last: .origin)))
+    #expect(node.takeReady()?.promises.map(\.body) == [.voteReply(granted: false)])
+  }
+
+  @Test func aPreVoteChangesNothing() {
+    var node = node()
+    node.step(message(2, term: 5, .preVoteRequest(last: .origin)))
+    let ready = node.takeReady()
+    #expect(ready?.messages.map(\.body) == [.preVoteReply(granted: true)])
+    #expect(ready?.hardState == nil)
+    #expect(node.term == .zero)
+  }
+
+  @Test func aVoterThatHearsALeaderIgnoresCandidates() {
+    var node = node()
+    node.step(message(2, term: 1, .heartbeat(commit: .zero, token: 0)))
+    _ = node.takeReady()
+    node.step(message(3, term: 9, .voteRequest(last: .origin)))
+    #expect(node.takeReady() == nil)
+    #expect(node.term == Term(1))
+    node.step(message(3, term: 9, .preVoteRequest(last: .origin)))
+    #expect(node.takeReady()?.messages.map(\.body) == [.preVoteReply(granted: false)])
+  }
+
+  @Test func aFollowerCommitsNoFurtherThanTheMessageProves() {
+    let stale = Entry(term: Term(1), index: LogIndex(2), kind: .command, payload: [9])
+    let first = Entry(term: Term(1), index: LogIndex(1), kind: .command, payload: [1])
+    var node = node(
+      1, of: 3, RaftRecovery(hardState: HardState(term: Term(1)), entries: [first, stale]))
+    node.step(
+      message(2, term: 2, .append(previous: .origin, entries: [first], commit: LogIndex(2))))
+    _ = node.takeReady()
+    #expect(node.commitIndex == LogIndex(1))
+  }
+
+  @Test func aConflictReplacesTheRestAndLowersWhatIsDurable() {
+    let old = (1...3).map {
+      Entry(term: Term(1), index: LogIndex($0), kind: .command, payload: [1])
+    }
+    var node = node(1, of: 3, RaftRecovery(hardState: HardState(term: Term(1)), entries: old))
+    let replacement = Entry(term: Term(2), index: LogIndex(2), kind: .command, payload: [2])
+    node.step(
+      message(
+        2, term: 2,
+        .append(
+          previous: SnapshotMark(index: LogIndex(1), term: Term(1)), entries: [replacement],
+          commit: LogIndex(2))))
+    let ready = node.takeReady()
+    #expect(ready?.entries == [replacement])
+    #expect(ready?.committed.map(\.index) == [LogIndex(1)], "2 is committed, but not durable here")
+    #expect(ready?.hardState?.commit == LogIndex(1), "the hint covers only what is durable")
+  }
+
+  @Test func aLeaderWithoutItsQuorumStepsDown() {
+    var node = node()
+    while !node.isLeader {
+      node.step(.tick)
+      for message in node.takeReady()?.messages ?? [] {
+        if case .preVoteRequest = message.body {
+          node.step(self.message(2, term: message.term.rawValue, .preVoteReply(granted: true)))
+        }
+      }
+      node.step(message(2, term: node.term.rawValue, .voteReply(granted: true)))
+    }
+    for _ in 0..<25 { node.step(.tick) }
+    #expect(!node.isLeader)
+  }
+
+  @Test func aReadIsAnsweredOnlyByAnswersToItsOwnHeartbeat() {
+    var node = node()
+    while !node.isLeader {
+      node.step(.tick)
+      for message in node.takeReady()?.messages ?? [] {
+        if case .preVoteRequest = message.body {
+          node.step(self.message(2, term: message.term.rawValue, .preVoteReply(granted: true)))
+        }
+      }
+      node.step(message(2, term: node.term.rawValue, .voteReply(granted: true)))
+    }
+    let term = node.term
+    _ = node.takeReady()
+    node.step(.readRequested(ReadID(1)))
+    #expect(node.takeReady()?.reads.isEmpty != false, "nothing of this term is committed yet")
+    node.step(.persisted(term: term, index: LogIndex(1)))
+    node.step(message(2, term: term.rawValue, .appendAccepted(through: LogIndex(1))))
+    let asked = node.takeReady()
+    let tokens = asked?.messages.compactMap { message -> UInt64? in
+      if case .heartbeat(_, let token) = message.body { token } else { nil }
+    }
+    #expect(tokens == [1, 1])
+    node.step(message(2, term: term.rawValue, .heartbeatReply(token: 0)))
+    #expect(node.takeReady()?.reads.isEmpty != false, "an answer to an older heartbeat")
+    node.step(message(2, term: term.rawValue, .heartbeatReply(token: 1)))
+    #expect(node.takeReady()?.reads.map(\.index) == [LogIndex(1)])
+  }
+}

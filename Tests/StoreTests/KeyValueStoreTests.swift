@@ -1,0 +1,219 @@
+import TestSupport
+import Testing
+
+@testable import Store
+
+/// A store with entries numbered by itself.
+final class AppliedStore {
+  let folder: TemporaryFolder
+  let store: KeyValueStore
+  let hub: WatchHub
+  private var index: UInt64 = 0
+
+  init() throws {
+    folder = try TemporaryFolder()
+    store = try KeyValueStore(directory: folder.path, cluster: 1)
+    hub = WatchHub(store: store)
+  }
+
+  @discardableResult
+  func apply(_ action: Command.Action) throws -> Outcome {
+    index += 1
+    let command = Command(request: RequestID(member: 1, number: index), action: action)
+    let applied = try store.apply([
+      LogCommand(index: index, term: 1, payload: command.encoded())
+    ])
+    hub.publish(applied)
+    return applied[0].outcome
+  }
+
+  @discardableResult
+  func put(_ key: Key, _ value: String) throws -> Outcome {
+    try apply(.put(PutRequest(key, .set(Array(value.utf8)))))
+  }
+
+  func keys(_ query: RangeQuery) throws -> [String] {
+    try store.range(query).result.items.map(\.key.description)
+  }
+
+  func value(_ key: Key, at revision: Int64? = nil) throws -> String? {
+    try store.range(RangeQuery(.single(key), at: revision.map(Revision.init)))
+      .result.items.first.map { String(decoding: $0.value, as: UTF8.self) }
+  }
+}
+
+struct KeyValueStoreTests {
+  @Test func revisionsCountAsThoseOfEtcd() throws {
+    let store = try AppliedStore()
+    #expect(store.store.current.revision == Revision(1))
+    #expect(try store.put("a", "1").revision == Revision(2))
+    #expect(try store.put("a", "2").revision == Revision(3))
+    let nothing = try store.apply(.delete(DeleteRequest(.single("missing"))))
+    #expect(nothing.revision == Revision(3), "a deletion of nothing adds none")
+    let both = Transaction(success: [
+      .put(PutRequest("b", .set([1]))), .put(PutRequest("c", .set([2]))),
+    ])
+    #expect(try store.apply(.transaction(both)).revision == Revision(4))
+    let item = try #require(try store.store.range(RangeQuery(.single("a"))).result.items.first)
+    #expect(item.version == 2)
+    #expect(item.createRevision == Revision(2))
+    #expect(item.modRevision == Revision(3))
+  }
+
+  @Test func aDeletedKeyBeginsANewLife() throws {
+    let store = try AppliedStore()
+    try store.put("a", "1")
+    try store.apply(.delete(DeleteRequest(.single("a"))))
+    try store.put("a", "2")
+    let item = try #require(try store.store.range(RangeQuery(.single("a"))).result.items.first)
+    #expect(item.version == 1)
+    #expect(item.createRevision == Revision(4))
+    #expect(try store.value("a", at: 2) == "1")
+    #expect(try store.value("a", at: 3) == nil)
+  }
+
+  @Test func rangesLimitSortAndCount() throws {
+    let store = try AppliedStore()
+    for (key, value) in [("a", "3"), ("b", "1"), ("c", "2"), ("d", "0")] as [(Key, String)] {
+      try store.put(key, value)
+    }
+    let all = KeyRange.between("a", "d")
+    #expect(try store.keys(RangeQuery(all)) == ["a", "b", "c"])
+    let limited = try store.store.range(RangeQuery(all, limit: 2)).result
+    #expect(limited.items.count == 2)
+    #expect(limited.count == 3)
+    #expect(limited.hasMore)
+    #expect(
+      try store.keys(RangeQuery(all, sort: .init(.value, .ascending))) == ["b", "c", "a"])
+    #expect(try store.keys(RangeQuery(all, limit: .max)) == ["a", "b", "c"])
+    let count = try store.store.range(RangeQuery(.from("b"), content: .countOnly)).result
+    #expect(count.count == 3 && count.items.isEmpty)
+    #expect(throws: StoreError.futureRevision(current: Revision(5))) {
+      _ = try store.store.range(RangeQuery(all, at: Revision(99)))
+    }
+  }
+
+  @Test func aTransactionSeesItsOwnWritesAndIsUndoneWhole() throws {
+    let store = try AppliedStore()
+    try store.put("a", "1")
+    let reads = Transaction(
+      compares: [Compare(.single("a"), .value(Array("1".utf8)))],
+      success: [
+        .put(PutRequest("b", .set([7]))), .range(RangeQuery(.from("a"))),
+        .delete(DeleteRequest(.single("a"))),
+      ])
+    let outcome = try store.apply(.transaction(reads))
+    guard case .success(.transaction(let result)) = outcome.result,
+      case .range(let range) = result.results[1]
+    else {
+      Issue.record("another result: \(outcome.result)")
+      return
+    }
+    #expect(range.items.map(\.key) == ["a", "b"])
+    let failing = Transaction(success: [
+      .put(PutRequest("c", .set([1]))), .put(PutRequest("missing", .keep)),
+    ])
+    let failed = try store.apply(.transaction(failing))
+    #expect(failed.result == .failure(.keyNotFound))
+    #expect(failed.revision == outcome.revision)
+    #expect(try store.value("c") == nil)
+  }
+
+  @Test func comparesOfMissingKeysAreAsEtcdHasThem() throws {
+    let store = try AppliedStore()
+    try store.put("a", "1")
+    func holds(_ compare: Compare) throws -> Bool {
+      let transaction = Transaction(compares: [compare], success: [])
+      return try #require(try store.store.evaluate(transaction)).result.hasSucceeded
+    }
+    #expect(try holds(Compare(.single("x"), .version(0))))
+    #expect(try holds(Compare(.single("x"), .mod(Revision(0)))))
+    #expect(try !holds(Compare(.single("x"), .value([1]), is: .notEqual)))
+    #expect(try holds(Compare(.single("a"), .mod(Revision(1)), is: .greater)))
+    #expect(try !holds(Compare(.from("a"), .create(Revision(9)))))
+  }
+
+  @Test func aBranchMayNotWriteAKeyTwice() throws {
+    let twice = Transaction(success: [
+      .put(PutRequest("a", .set([1]))), .put(PutRequest("a", .set([2]))),
+    ])
+    #expect(throws: StoreError.duplicateKey) { try twice.validate() }
+    let both = Transaction(success: [
+      .put(PutRequest("b", .set([1]))), .delete(DeleteRequest(.between("a", "c"))),
+    ])
+    #expect(throws: StoreError.duplicateKey) { try both.validate() }
+    let beside = Transaction(success: [
+      .put(PutRequest("c", .set([1]))), .delete(DeleteRequest(.between("a", "c"))),
+    ])
+    try beside.validate()
+    let branches = Transaction(
+      success: [.put(PutRequest("a", .set([1])))], failure: [.put(PutRequest("a", .set([2])))])
+    try branches.validate()
+    #expect(throws: StoreError.duplicateKey) {
+      try Transaction(success: [.transaction(branches), .put(PutRequest("a", .set([3])))])
+        .validate()
+    }
+  }
+
+  @Test func everyCommandReadsBackFromItsBytes() throws {
+    let transaction = Transaction(
+      compares: [
+        Compare(.between("a", "b"), .value([1, 2]), is: .less),
+        Compare(.from("c"), .lease(-3), is: .notEqual),
+      ],
+      success: [
+        .range(
+          RangeQuery(
+            .single("k"), at: Revision(7), limit: 3, sort: .init(.mod, .descending),
+            content: .keysOnly)),
+        .transaction(Transaction(success: [.put(PutRequest("z", .keep, lease: .keep))])),
+      ],
+      failure: [.delete(DeleteRequest(.from("x"), returnsPrevious: true))])
+    let actions: [Command.Action] = [
+      .transaction(transaction), .put(PutRequest("a", .set([0, 255]), lease: .set(9))),
+      .memberAttributes(MemberAttributes(id: 3, name: "m", clientURLs: ["http://x:1"])),
+    ]
+    for action in actions {
+      let command = Command(request: RequestID(member: 4, number: 5), action: action)
+      let bytes = command.encoded()
+      #expect(try Command(decoding: bytes) == command)
+      #expect(Command.request(of: bytes) == command.request)
+      for length in 0..<bytes.count { #expect(!Command.isValid(Array(bytes[..<length]))) }
+    }
+  }
+
+  @Test func theStateIsThereAgainAndTheDigestsAgree() throws {
+    let first = try AppliedStore()
+    let second = try AppliedStore()
+    for store in [first, second] {
+      for number in 0..<50 { try store.put(Key("k\(number % 7)"), "\(number)") }
+      try store.apply(.delete(DeleteRequest(.prefix("k1"))))
+    }
+    #expect(first.store.current == second.store.current)
+    let again = try KeyValueStore(directory: first.folder.path, cluster: 1)
+    #expect(again.current == first.store.current)
+    #expect(throws: StateDatabaseError.self) {
+      _ = try KeyValueStore(directory: first.folder.path, cluster: 2)
+    }
+  }
+
+  @Test func aSnapshotCarriesEverythingToAnotherStore() throws {
+    let source = try AppliedStore()
+    for number in 0..<20 { try source.put(Key("k\(number)"), "\(number)") }
+    let target = try AppliedStore()
+    let path = target.store.incomingPath(from: 1)
+    let state = try source.store.writeSnapshot(to: path)
+    #expect(state == source.store.current)
+    #expect(throws: StateDatabaseError.self) {
+      try target.store.prepareSnapshot(at: path, index: state.appliedIndex + 1)
+    }
+    try target.store.prepareSnapshot(at: path, index: state.appliedIndex)
+    // A crash here: the log already begins after the snapshot, the state does not.
+    let restarted = try KeyValueStore(directory: target.folder.path, cluster: 1)
+    #expect(restarted.current.appliedIndex == 0)
+    try restarted.recoverInstallation(logBase: state.appliedIndex)
+    #expect(restarted.current == state)
+    #expect(try restarted.range(RangeQuery(.prefix("k"), at: Revision(5))).result.count == 4)
+    _ = try restarted.makeDurable()
+  }
+}
