@@ -26,7 +26,8 @@ struct QuorumTests {
     let no = { (ids: [UInt64]) in ids.map { (MemberID($0), false) } }
     #expect(quorum.verdict(on: Dictionary(uniqueKeysWithValues: yes([1, 2]))) == .pending)
     #expect(quorum.verdict(on: Dictionary(uniqueKeysWithValues: yes([1, 2, 3]))) == .won)
-    #expect(quorum.verdict(on: Dictionary(uniqueKeysWithValues: no([1, 2]) + yes([3]))) == .pending)
+    #expect(
+      quorum.verdict(on: Dictionary(uniqueKeysWithValues: no([1, 2]) + yes([3]))) == .pending)
     #expect(quorum.verdict(on: Dictionary(uniqueKeysWithValues: no([1, 2, 4]))) == .lost)
     #expect(quorum.verdict(on: [MemberID(9): true]) == .pending, "a stranger has no vote")
   }

@@ -1,0 +1,98 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Runs the binary as a user does: what it prints, and how it ends.
+struct CommandLineTests {
+  /// The program beside the test bundle.
+  private static let program: String = {
+    let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    return bundle.appendingPathComponent("configsync").path
+  }()
+
+  private func run(_ arguments: String...) throws -> (status: Int32, output: String) {
+    try execute(Self.program, arguments, environment: ["NO_COLOR": "1"])
+  }
+
+  @Test func aValidRepositoryIsToldSo() throws {
+    let git = try GitFixture()
+    try git.commit(["a.yaml": "x: 1\ny: [2, 3]\n"], "first")
+    let valid = try run("validate", "--repo", git.path)
+    #expect(valid.status == 0)
+    #expect(valid.output == "valid: 1 files, 2 keys\n")
+    #expect(try run("build", "--repo", git.path).output == "/a/x = 1\n/a/y = [2,3]\n")
+    let json = try run("build", "--repo", git.path, "-o", "json").output
+    #expect(json == "{\n  \"keys\" : {\n    \"/a/x\" : \"1\",\n    \"/a/y\" : \"[2,3]\"\n  }\n}\n")
+  }
+
+  @Test func everyFindingIsShownWithItsLine() throws {
+    let git = try GitFixture()
+    try git.write(["a.yaml": "x: 1\nx: 2\n", "b.json": "{\"k\": }\n"])
+    let found = try run("validate", "--repo", git.path)
+    #expect(found.status == 1)
+    #expect(
+      found.output == """
+        a.yaml:2:1: error: the key 'x' stands twice in one map [key.duplicate]
+            2 | x: 2
+              | ^ remove one of them
+          a.yaml:1:1: first here
+            1 | x: 1
+              | ^
+        b.json:1:7: error: a value is expected [json.syntax]
+            1 | {"k": }
+              |       ^
+        invalid: 2 errors
+
+        """)
+    let json = try run("validate", "--repo", git.path, "-o", "json")
+    #expect(json.status == 1)
+    #expect(json.output.contains("\"code\" : \"key.duplicate\""))
+    #expect(json.output.contains("\"ok\" : false"))
+  }
+
+  @Test func whatCantBeFoundOutEndsWithTwo() throws {
+    let folder = try TemporaryFolder()
+    let none = try run("validate", "--repo", folder.path)
+    #expect(none.status == 2 && none.output.contains("is not a Git repository"))
+    let git = try GitFixture()
+    let unborn = try run("validate", "--repo", git.path, "--rev", "HEAD")
+    #expect(unborn.status == 2 && unborn.output.contains("has no commit yet"))
+    #expect(try run("validate", "--nonsense").status == 2)
+    let away = try run("get", "/a", "--endpoints", "http://127.0.0.1:1")
+    #expect(away.status == 2 && away.output.contains("can't be reached"))
+    #expect(try run("help", "apply").status == 0)
+  }
+
+  @Test func hostileFilesGetAnErrorAndNoHarm() throws {
+    let git = try GitFixture()
+    let bomb =
+      "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+      + (1..<12).map { n in
+        "a\(n): &a\(n) [\(Array(repeating: "*a\(n - 1)", count: 10).joined(separator: ", "))]\n"
+      }.joined()
+    try git.write([
+      "bomb.yaml": bomb, "nul.yaml": "\"a\\0b\": 1\n",
+      "escape.yaml": "a: \u{1b}[31mred\n",
+    ])
+    let url = URL(fileURLWithPath: git.path)
+    try Data([0x80, 0x03, 0xff, 0x00]).write(to: url.appendingPathComponent("binary.yaml"))
+    let large = FileManager.default.createFile(
+      atPath: git.path + "/large.yaml", contents: Data(count: 50 << 20))
+    #expect(large)
+    let found = try run("validate", "--repo", git.path)
+    #expect(found.status == 1)
+    for code in ["limit.aliases", "text.nul", "text.encoding", "limit.file-bytes", "yaml.syntax"] {
+      #expect(found.output.contains("[\(code)]"), "\(code) in \(found.output.prefix(2000))")
+    }
+    #expect(!found.output.contains("\u{1b}"), "no escape reaches the terminal")
+  }
+
+  @Test func initMakesARepositoryThatIsValid() throws {
+    let folder = try TemporaryFolder()
+    let made = try run("init", folder.path + "/config")
+    #expect(made.status == 0)
+    let valid = try run("validate", "--repo", folder.path + "/config")
+    #expect(valid.status == 0)
+    #expect(valid.output == "valid: 3 files, 7 keys\n")
+  }
+}

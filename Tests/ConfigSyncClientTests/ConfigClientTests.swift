@@ -1,0 +1,22 @@
+import ConfigSyncClient
+import Testing
+
+struct ConfigClientTests {
+  @Test(arguments: ["", "host", "http://host", "ftp://h:1", "h:0", "h:99999"])
+  func anEndpointThatCantBeOneIsNamed(endpoint: String) async {
+    await #expect(throws: ClientError.self) {
+      try await withConfigClient(endpoints: [endpoint]) { _ in }
+    }
+  }
+
+  @Test func aClusterThatIsAwayIsReportedAsUnreachable() async throws {
+    // Port 1 of loopback: nobody listens there.
+    await #expect {
+      try await withConfigClient(endpoints: ["127.0.0.1:1"]) { client in
+        _ = try await client.range(.key([1]))
+      }
+    } throws: { error in
+      (error as? ClientError)?.kind == .unreachable
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import ConfigModel
+import Foundation
+import TestSupport
+import Testing
+
+@testable import GitSource
+
+struct GitRepositoryTests {
+  @Test func commitsTreesAndChangesAreRead() throws {
+    let git = try GitFixture()
+    let first = try git.commit(["a/b.yaml": "x: 1\n", "c.txt": "one"], "first")
+    let second = try git.commit(["a/b.yaml": "x: 2\n", "d/e/f.yaml": "y: 1\n"], "second")
+    try git.run("rm", "-q", "c.txt")
+    let third = try git.commit([:], "third")
+    let repository = try GitRepository(git.path)
+    #expect(try repository.resolve().text == third)
+    #expect(try repository.resolve("HEAD~1").text == second)
+    let tip = try #require(CommitID(third))
+    let root = try #require(CommitID(first))
+    #expect(try repository.firstParents(from: tip).map(\.text) == [third, second, first])
+    #expect(try repository.firstParents(from: tip, until: root).map(\.text) == [third, second])
+    let facts = try repository.facts(of: tip)
+    #expect(facts.author.name == "Ada" && facts.subject == "third")
+    #expect(facts.author.time == "2024-05-06T07:08:09+02:00")
+    let tree = try repository.tree(of: tip)
+    #expect(tree.files.map(\.path) == ["a/b.yaml", "d/e/f.yaml"])
+    #expect(try tree.files[0].bytes() == Array("x: 2\n".utf8))
+    #expect(tree.files[0].byteCount == 5)
+    let changes = try repository.changes(from: root, to: tip)
+    #expect(
+      changes == [
+        TreeChange(path: "a/b.yaml", kind: .modified), TreeChange(path: "c.txt", kind: .removed),
+        TreeChange(path: "d/e/f.yaml", kind: .added),
+      ])
+    #expect(try repository.isAncestor(root, of: tip))
+    #expect(try !repository.isAncestor(tip, of: root))
+  }
+
+  @Test func bareRepositoriesAndFileURLsAreReadToo() throws {
+    let git = try GitFixture()
+    let commit = try git.commit(["a.yaml": "x: 1\n"], "first")
+    let bare = git.path + ".git"
+    try git.run("clone", "-q", "--bare", git.path, bare)
+    defer { try? FileManager.default.removeItem(atPath: bare) }
+    let repository = try GitRepository("file://" + bare)
+    #expect(try repository.resolve("main").text == commit)
+    #expect(throws: GitError.self) { _ = try repository.workingTree() }
+  }
+
+  @Test func whatCantBeReadIsNamed() throws {
+    let folder = try TemporaryFolder()
+    #expect {
+      _ = try GitRepository(folder.path)
+    } throws: { error in
+      if case GitError.notRepository = error { true } else { false }
+    }
+    #expect(throws: GitError.notLocal(url: "https://example.com/x.git")) {
+      _ = try GitRepository("https://example.com/x.git")
+    }
+    let git = try GitFixture()
+    let repository = try GitRepository(git.path)
+    #expect(throws: GitError.unbornBranch(name: "main")) { _ = try repository.resolve() }
+    _ = try git.commit(["a": "1"], "first")
+    #expect(throws: GitError.unknownRevision("nope")) { _ = try repository.resolve("nope") }
+  }
+
+  @Test func linksAndSubmodulesKeepTheirKind() throws {
+    let git = try GitFixture()
+    try FileManager.default.createSymbolicLink(
+      atPath: git.path + "/link.yaml", withDestinationPath: "/etc/passwd")
+    let commit = try git.commit(["a.yaml": "x: 1\n"], "first")
+    let repository = try GitRepository(git.path)
+    let tree = try repository.tree(of: try #require(CommitID(commit)))
+    #expect(tree.files.map(\.kind) == [.file, .symlink])
+    #expect(try repository.workingTree().files.map(\.kind) == [.file, .symlink])
+  }
+
+  @Test func theWorkingTreeHasUncommittedFilesAndNoIgnoredOnes() throws {
+    let git = try GitFixture()
+    _ = try git.commit([".gitignore": "*.tmp\n", "a.yaml": "x: 1\n"], "first")
+    try git.write(["a.yaml": "x: 2\n", "b.tmp": "no", "new/c.yaml": "y: 1\n"])
+    let tree = try GitRepository(git.path).workingTree()
+    #expect(tree.files.map(\.path) == [".gitignore", "a.yaml", "new/c.yaml"])
+    #expect(try tree.files[1].bytes() == Array("x: 2\n".utf8))
+  }
+
+  @Test func aRevertUndoesOneCommitAndNothingElse() throws {
+    let git = try GitFixture()
+    _ = try git.commit(["a.yaml": "x: 1\n", "b.yaml": "y: 1\n"], "first")
+    let bad = try git.commit(["a.yaml": "x: 2\n"], "bad")
+    _ = try git.commit(["b.yaml": "y: 2\n"], "good")
+    let repository = try GitRepository(git.path)
+    let revert = try repository.revert(try repository.resolve(bad))
+    #expect(try repository.resolve() == revert)
+    let facts = try repository.facts(of: revert)
+    #expect(facts.subject == "Revert \"bad\"")
+    let tree = try repository.tree(of: revert)
+    #expect(try tree.files.map { try $0.bytes() } == [Array("x: 1\n".utf8), Array("y: 2\n".utf8)])
+    #expect(try String(contentsOfFile: git.path + "/a.yaml", encoding: .utf8) == "x: 1\n")
+    #expect(try git.run("status", "--porcelain").isEmpty, "the working tree came along")
+  }
+
+  @Test func aConflictingRevertChangesNothing() throws {
+    let git = try GitFixture()
+    _ = try git.commit(["a.yaml": "x: 1\n"], "first")
+    let bad = try git.commit(["a.yaml": "x: 2\n"], "bad")
+    let last = try git.commit(["a.yaml": "x: 3\n"], "later")
+    let repository = try GitRepository(git.path)
+    #expect {
+      _ = try repository.revert(try repository.resolve(bad))
+    } throws: { error in
+      if case GitError.conflicts(_, paths: ["a.yaml"]) = error { true } else { false }
+    }
+    #expect(try repository.resolve().text == last)
+    try git.write(["a.yaml": "x: 4\n"])
+    #expect(throws: GitError.uncommittedChanges(paths: ["a.yaml"])) {
+      _ = try repository.restore(try repository.resolve(bad))
+    }
+    try git.run("checkout", "-q", "a.yaml")
+    let restored = try repository.restore(try repository.resolve(bad))
+    #expect(try repository.tree(of: restored).files[0].bytes() == Array("x: 2\n".utf8))
+  }
+}

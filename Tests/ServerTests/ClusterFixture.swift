@@ -1,0 +1,103 @@
+import Foundation
+import Glibc
+import Logging
+import Server
+import TestSupport
+
+/// Three members in this process, on ports that were free a moment ago.
+struct ClusterFixture: Sendable {
+  let folder: TemporaryFolder
+  let members: [ServerOptions]
+
+  init(count: Int = 3) throws {
+    folder = try TemporaryFolder()
+    let ports = try freePorts(count * 2)
+    let cluster = (0..<count).map { "m\($0)=http://127.0.0.1:\(ports[$0])" }
+      .joined(separator: ",")
+    members = (0..<count).map { [folder] index in
+      var options = ServerOptions()
+      options.name = "m\(index)"
+      options.dataDirectory = folder.path + "/m\(index)"
+      options.listenPeerURLs = ["http://127.0.0.1:\(ports[index])"]
+      options.listenClientURLs = ["http://127.0.0.1:\(ports[count + index])"]
+      options.initialCluster = cluster
+      options.snapshotCount = 100
+      options.heartbeatMilliseconds = 50
+      options.electionMilliseconds = 500
+      options.clientThreads = 1
+      return options
+    }
+  }
+
+  var endpoints: [String] { members.flatMap(\.listenClientURLs) }
+
+  /// Runs `body` beside the members, and stops them afterwards.
+  func run<Result: Sendable>(
+    _ body: @escaping @Sendable (RunningCluster) async throws -> Result
+  ) async throws -> Result {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      let running = RunningCluster(fixture: self)
+      for index in members.indices { await running.start(index) }
+      defer { group.cancelAll() }
+      do {
+        let result = try await body(running)
+        await running.stopAll()
+        return result
+      } catch {
+        await running.stopAll()
+        throw error
+      }
+    }
+  }
+}
+
+/// Members that can be stopped and started again.
+actor RunningCluster {
+  nonisolated let fixture: ClusterFixture
+  private var tasks: [Int: Task<Void, any Error>] = [:]
+
+  init(fixture: ClusterFixture) { self.fixture = fixture }
+
+  func start(_ index: Int) {
+    var logger = Logger(label: "m\(index)") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .error
+    let options = fixture.members[index]
+    tasks[index] = Task {
+      try await ConfigSyncServer(options, logger: logger, failStop: { fatalError("\($0)") }).run()
+    }
+  }
+
+  /// Stops a member as a cancelled task does; it has flushed nothing that was not durable.
+  func stop(_ index: Int) async {
+    tasks[index]?.cancel()
+    _ = await tasks[index]?.result
+    tasks[index] = nil
+  }
+
+  func stopAll() async {
+    for index in fixture.members.indices { await stop(index) }
+  }
+}
+
+/// Ports of loopback that nobody listens on.
+func freePorts(_ count: Int) throws -> [Int] {
+  var sockets: [Int32] = []
+  defer { for socket in sockets { close(socket) } }
+  return try (0..<count).map { _ in
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    sockets.append(descriptor)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let port = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic -> Int? in
+        guard bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0
+        else { return nil }
+        return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+      }
+    }
+    guard let port else { throw CommandError(arguments: ["bind"], output: "no free port") }
+    return port
+  }
+}
