@@ -58,13 +58,21 @@ actor RunningCluster {
 
   init(fixture: ClusterFixture) { self.fixture = fixture }
 
-  func start(_ index: Int) {
+  /// Starts a member, and returns once it listens or has failed.
+  func start(_ index: Int) async {
     var logger = Logger(label: "m\(index)") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .error
+    let member = logger
     let options = fixture.members[index]
+    let (started, signal) = AsyncStream.makeStream(of: Void.self)
     tasks[index] = Task {
-      try await ConfigSyncServer(options, logger: logger, failStop: { fatalError("\($0)") }).run()
+      defer { signal.finish() }
+      try await ConfigSyncServer(
+        options, logger: member, failStop: { fatalError("\($0)") },
+        started: { _ in signal.finish() }
+      ).run()
     }
+    for await _ in started {}
   }
 
   /// Stops a member as a cancelled task does; it has flushed nothing that was not durable.

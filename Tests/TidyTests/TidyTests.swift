@@ -90,8 +90,10 @@ struct TidyTests {
       var start: Int?
       var indent = ""
       for (number, line) in source.lines.enumerated() {
+        // A requirement of a protocol has no end: the next one at its place begins anew.
         if let match = line.firstMatch(
-          of: /^( *)(?:[a-z@]+(?:\(\w+\))? )*(?:func |init[?(<])/), start == nil
+          of: /^( *)(?:[a-z@]+(?:\(\w+\))? )*(?:func |init[?(<])/),
+          start == nil || match.output.1 == indent
         {
           start = number
           indent = String(match.output.1)
