@@ -86,7 +86,7 @@ targets += module(
   [
     "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer",
     "GitSource", "PeerTransport", "Raft", "RaftLog", "Reconciler", "Store",
-    crypto, lifecycle, logging,
+    crypto, lifecycle, logging, ordered,
   ])
 
 // Layer 5: run.

@@ -187,11 +187,12 @@ package final class ClusterMember: Sendable, TransportDelegate {
     snapshotJobs.withLock { $0 = { applier.submit($0) } }
     var loop = MemberLoop(
       member: self, recovered: recovered, transport: transport, writer: writer, applier: applier)
+    let executor = LoopExecutor()
     await withTaskGroup(of: Void.self) { group in
-      group.addTask { await self.tick() }
+      group.addTask(executorPreference: executor) { await self.tick() }
       group.addTask { await self.publishAttributes() }
       await withTaskCancellationHandler {
-        await loop.run()
+        await withTaskExecutorPreference(executor) { await loop.run() }
       } onCancel: {
         inbox.post(.stop)
       }
@@ -228,7 +229,9 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let inbox = inbox
     let reports = LogWriter.Reports(
       send: { messages in transport.send(messages) },
-      persisted: { term, index in inbox.post(.raft(.persisted(term: term, index: index))) },
+      persisted: { entry, epoch in
+        inbox.post(.raft(.persisted(term: entry.term, index: entry.index, epoch: epoch)))
+      },
       wasReset: { mark in applier.submit(.install(mark)) },
       failed: failStop)
     return LogWriter(log, reports: reports)

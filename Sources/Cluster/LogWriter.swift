@@ -7,6 +7,8 @@ struct LogJob: Sendable {
   var reset: SnapshotMark?
   var hardState: HardState?
   var entries: [Entry] = []
+  /// What the report of these entries goes with.
+  var epoch: UInt64 = 0
   /// Messages that may leave only once the above is durable.
   var promises: [Message] = []
   var compact: SnapshotMark?
@@ -20,7 +22,7 @@ struct LogJob: Sendable {
 final class LogWriter: Sendable {
   struct Reports: Sendable {
     var send: @Sendable ([Message]) -> Void
-    var persisted: @Sendable (_ term: Term, _ index: LogIndex) -> Void
+    var persisted: @Sendable (_ last: Entry, _ epoch: UInt64) -> Void
     var wasReset: @Sendable (SnapshotMark) -> Void
     var failed: @Sendable (any Error) -> Void
   }
@@ -74,7 +76,7 @@ final class LogWriter: Sendable {
         try log.append(hardState: hardState, entries: entries)
       }
       for job in jobs {
-        if let last = job.entries.last { reports.persisted(last.term, last.index) }
+        if let last = job.entries.last { reports.persisted(last, job.epoch) }
       }
       let promises = jobs.flatMap(\.promises)
       if !promises.isEmpty { reports.send(promises) }

@@ -123,7 +123,7 @@ struct MemberLoop {
     if !ready.messages.isEmpty { transport.send(ready.messages) }
     let job = LogJob(
       reset: ready.snapshot, hardState: ready.hardState, entries: ready.entries,
-      promises: ready.promises)
+      epoch: ready.epoch, promises: ready.promises)
     if !job.writesNothing || !job.promises.isEmpty { writer.submit(job) }
     if !ready.committed.isEmpty { applier.submit(.apply(ready.committed)) }
     for payload in ready.dropped { fail(payload) }

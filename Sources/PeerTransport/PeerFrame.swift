@@ -18,6 +18,8 @@ package enum PeerLimits {
   /// Bytes that wait for a peer; more are dropped, and Raft sends them again.
   package static let queuedBytes = 160 << 20
   package static let snapshotChunkBytes = 256 << 10
+  /// A peer that takes no chunk for this long counts as gone.
+  package static let snapshotChunkSeconds: Int64 = 20
   /// A peer that takes this long to check a snapshot counts as gone.
   package static let snapshotReplySeconds: Int64 = 120
 }

@@ -18,12 +18,18 @@ struct SnapshotStream: Sendable {
   /// - Returns: whether the receiver has it whole and checked. Blocks the calling thread.
   func run() throws -> Bool {
     let verdict = group.next().makePromise(of: Bool.self)
-    let channel = try address.connect(group: group) { channel in
-      channel.eventLoop.makeCompletedFuture {
-        try channel.pipeline.syncOperations.addHandlers(
-          ByteToMessageHandler(PeerFrameDecoder()), VerdictHandler(verdict))
-      }
-    }.wait()
+    let channel: any Channel
+    do {
+      channel = try address.connect(group: group) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandlers(
+            ByteToMessageHandler(PeerFrameDecoder()), VerdictHandler(verdict))
+        }
+      }.wait()
+    } catch {
+      verdict.fail(error)
+      throw error
+    }
     defer { channel.close(promise: nil) }
     do {
       try send(on: channel)
@@ -39,6 +45,10 @@ struct SnapshotStream: Sendable {
 
   private func send(on channel: any Channel) throws {
     func write(_ frame: PeerFrame) throws {
+      // A peer that takes nothing for so long is given up: the write then fails.
+      let limit = TimeAmount.seconds(PeerLimits.snapshotChunkSeconds)
+      let stalled = channel.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+      defer { stalled.cancel() }
       try channel.writeAndFlush(ByteBuffer(bytes: frame.encoded())).wait()
     }
     let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: snapshot.path))

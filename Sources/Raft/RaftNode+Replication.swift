@@ -192,6 +192,7 @@ extension RaftNode {
         if term == entry.term { continue }
         precondition(entry.index > self.commit, "a committed entry can't be replaced")
         log.truncate(from: entry.index)
+        writeEpoch += 1
         stable = min(stable, entry.index.previous)
         written = min(written, entry.index.previous)
       }

@@ -42,6 +42,8 @@ package struct RaftNode: Sendable {
   var handedOut: LogIndex
   /// Entries after this one have not been handed out in `Ready.entries`.
   var written: LogIndex
+  /// Grows whenever entries that were handed out are replaced.
+  var writeEpoch: UInt64 = 0
   var electionElapsed = 0
   var heartbeatElapsed = 0
   var electionTimeout: Int
@@ -97,7 +99,8 @@ package struct RaftNode: Sendable {
     case .received(let message): receive(message)
     case .proposed(let payloads): propose(payloads)
     case .readRequested(let id): requestRead(id, from: self.id)
-    case .persisted(let term, let index): persisted(term: term, index: index)
+    case .persisted(let term, let index, let epoch):
+      if epoch == writeEpoch { persisted(term: term, index: index) }
     case .snapshotInstalled(let index): snapshotInstalled(index)
     case .compacted(let index): log.compact(through: min(index, handedOut))
     case .snapshotSent(let member, let mark): snapshotSent(to: member, mark: mark)
@@ -130,6 +133,7 @@ package struct RaftNode: Sendable {
       ready.leadership = leadership
     }
     guard !ready.isEmpty else { return nil }
+    ready.epoch = writeEpoch
     defer { ready = Ready() }
     return ready
   }
@@ -179,6 +183,7 @@ package struct RaftNode: Sendable {
 
   mutating func beginInstalling(_ mark: SnapshotMark) {
     log.reset(to: mark)
+    writeEpoch += 1
     commit = mark.index
     stable = mark.index
     written = mark.index

@@ -7,8 +7,9 @@ package enum Event: Sendable {
   case proposed([[UInt8]])
   /// A linearizable read: `Ready.reads` answers with the index to wait for.
   case readRequested(ReadID)
-  /// The owner has made the log durable through this entry of that very write.
-  case persisted(term: Term, index: LogIndex)
+  /// The owner has made the log durable through this entry; `epoch` is that of the `Ready` that
+  /// held it, so that a late report can't speak for an entry that was replaced meanwhile.
+  case persisted(term: Term, index: LogIndex, epoch: UInt64 = 0)
   /// The owner has installed the snapshot of the last `Ready.snapshot`.
   case snapshotInstalled(LogIndex)
   /// The owner no longer needs entries through `index`: they are in its state machine for good.
@@ -40,6 +41,7 @@ package struct Ready: Sendable {
   package var snapshot: SnapshotMark?
   package var hardState: HardState?
   package var entries: [Entry] = []
+  package var epoch: UInt64 = 0
   package var promises: [Message] = []
   package var committed: [Entry] = []
   /// Reads that may be answered once everything through their index is applied.

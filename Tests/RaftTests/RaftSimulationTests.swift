@@ -108,7 +108,7 @@ private struct World {
       network += ready.promises
       if let mark = ready.snapshot { nodes[id]!.step(.snapshotInstalled(mark.index)) }
       if let last = ready.entries.last {
-        nodes[id]!.step(.persisted(term: last.term, index: last.index))
+        nodes[id]!.step(.persisted(term: last.term, index: last.index, epoch: ready.epoch))
       }
     }
     unsynced[id] = []

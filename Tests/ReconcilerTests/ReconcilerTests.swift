@@ -130,7 +130,7 @@ struct ReconcilerTests {
     _ = source.commit(["a.yaml": "x: 1\ny: 2\n"])
     _ = source.commit(["a.yaml": "x: 1\nz: 3\n"])
     let last = source.commit(["a.yaml": "x: 1\nz: 3\n"], "changes nothing")
-    let report = try await Reconciler(source: source, target: target)
+    let report = try await SourceReconciler(source: source, target: target)
       .run(ReconcileOptions(history: .full))
     #expect(report.applied == 3 && report.refused == 0 && report.head == last)
     #expect(target.revision == 4)
@@ -140,7 +140,7 @@ struct ReconcilerTests {
     #expect(transactions.map(\.fence.modRevision) == [0, 2, 3])
     #expect(transactions[1].deletes == [Array("/a/y".utf8)])
     #expect(transactions[1].puts.count == 3, "the changed key, the head and the record")
-    let again = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    let again = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     #expect(again.applied == 0 && target.revision == 4)
   }
 
@@ -148,10 +148,10 @@ struct ReconcilerTests {
     var source = ScriptedSource()
     let ids = (1...4).map { source.commit(["a.yaml": "x: \($0)\n"]) }
     let head = ModelTarget()
-    _ = try await Reconciler(source: source, target: head).run(ReconcileOptions())
+    _ = try await SourceReconciler(source: source, target: head).run(ReconcileOptions())
     #expect(head.revision == 2 && head.content == ["/a/x": "4"])
     let since = ModelTarget()
-    _ = try await Reconciler(source: source, target: since)
+    _ = try await SourceReconciler(source: source, target: since)
       .run(ReconcileOptions(history: .since(ids[1].text)))
     #expect(since.revision == 4)
   }
@@ -160,8 +160,8 @@ struct ReconcilerTests {
     var source = ScriptedSource()
     let target = ModelTarget()
     let good = source.commit(["a.yaml": "x: 1\n"])
-    func reconciler(_ source: ScriptedSource) -> Reconciler {
-      Reconciler(source: source, target: target)
+    func reconciler(_ source: ScriptedSource) -> SourceReconciler {
+      SourceReconciler(source: source, target: target)
     }
     _ = try await reconciler(source).run(ReconcileOptions())
     let bad = source.commit(["a.yaml": "x: 2\n", "b.yaml": "y: [\n"])
@@ -186,7 +186,8 @@ struct ReconcilerTests {
       let target = ModelTarget()
       let first = source.commit(["a.yaml": "x: 1\n"])
       target.state.withLock { $0.faults = faults }
-      let report = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+      let report = try await SourceReconciler(source: source, target: target).run(
+        ReconcileOptions())
       #expect(report.applied == 1 && target.revision == 2 && target.head() == first.text)
     }
   }
@@ -195,11 +196,11 @@ struct ReconcilerTests {
     var source = ScriptedSource()
     let target = ModelTarget()
     _ = source.commit(["a.yaml": "x: 1\n"])
-    _ = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     _ = source.commit(["a.yaml": "x: 2\n"])
     _ = source.commit(["a.yaml": "x: 3\n"])
     await #expect(throws: ReconcileError.fenced(source: "default")) {
-      _ = try await Reconciler(source: source, target: target).run(
+      _ = try await SourceReconciler(source: source, target: target).run(
         ReconcileOptions(),
         began: { _ in
           target.put(ReservedKeys.head(of: "default"), String(repeating: "f", count: 40))
@@ -213,14 +214,14 @@ struct ReconcilerTests {
     let target = ModelTarget()
     let root = source.commit(["a.yaml": "x: 1\n"])
     _ = source.commit(["a.yaml": "x: 2\n", "b.yaml": "y: 1\n"])
-    _ = try await Reconciler(source: source, target: target)
+    _ = try await SourceReconciler(source: source, target: target)
       .run(ReconcileOptions(history: .full))
     let other = source.commit(["a.yaml": "x: 9\n"], parents: [root])
     await #expect(throws: ReconcileError.self) {
-      _ = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+      _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     }
     #expect(target.content == ["/a/x": "2", "/b/y": "1"])
-    _ = try await Reconciler(source: source, target: target)
+    _ = try await SourceReconciler(source: source, target: target)
       .run(ReconcileOptions(acceptsRewrite: true))
     #expect(target.content == ["/a/x": "9"] && target.head() == other.text)
   }
@@ -230,14 +231,14 @@ struct ReconcilerTests {
     let target = ModelTarget()
     let first = source.commit(["a.yaml": "x: 1\nz: 1\n"])
     _ = source.commit(["a.yaml": "x: 2\nz: 1\n"])
-    _ = try await Reconciler(source: source, target: target)
+    _ = try await SourceReconciler(source: source, target: target)
       .run(ReconcileOptions(history: .full))
     source.head = first
-    _ = try await Reconciler(source: source, target: target)
+    _ = try await SourceReconciler(source: source, target: target)
       .run(ReconcileOptions(acceptsRewrite: true))
     #expect(target.content == ["/a/x": "1", "/a/z": "1"])
     _ = source.commit(["a.yaml": "x: 1\n"], parents: [first])
-    _ = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     #expect(target.content == ["/a/x": "1"], "z is the source's own, and goes")
   }
 
@@ -247,12 +248,12 @@ struct ReconcilerTests {
     target.put("/by/hand", "1")
     target.put("/a/x", "1")
     _ = source.commit(["a.yaml": "x: 1\n"])
-    _ = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     #expect(target.content == ["/by/hand": "1", "/a/x": "1"])
     let item = try #require(try target.item(Array("/a/x".utf8)))
     #expect(item.modRevision == target.revision, "an equal value is taken over all the same")
     _ = source.commit(["b.yaml": "y: 1\n"])
-    _ = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     #expect(target.content == ["/by/hand": "1", "/b/y": "1"])
   }
 
@@ -263,7 +264,7 @@ struct ReconcilerTests {
       "configsync.yaml": "apiVersion: configsync/v1\nname: one\nprefix: /teams\n",
       "a.yaml": "x: 1\n",
     ])
-    _ = try await Reconciler(source: first, target: target).run(ReconcileOptions())
+    _ = try await SourceReconciler(source: first, target: target).run(ReconcileOptions())
     var second = ScriptedSource()
     _ = second.commit([
       "configsync.yaml": "apiVersion: configsync/v1\nname: two\nprefix: /teams/blue\n",
@@ -272,7 +273,7 @@ struct ReconcilerTests {
     await #expect(
       throws: ReconcileError.overlaps(prefix: "/teams/blue/", other: "one", otherPrefix: "/teams/")
     ) {
-      _ = try await Reconciler(source: second, target: target).run(ReconcileOptions())
+      _ = try await SourceReconciler(source: second, target: target).run(ReconcileOptions())
     }
   }
 
@@ -282,9 +283,9 @@ struct ReconcilerTests {
     _ = source.commit([
       "configsync.yaml": "apiVersion: configsync/v1\nname: acme\n", "a.yaml": "x: 1\n",
     ])
-    _ = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     _ = source.commit(["configsync.yaml": "name: [\n", "a.yaml": "x: 2\n"])
-    let report = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    let report = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     #expect(report.source == "acme" && report.refused == 1)
     #expect(target.head("default") == nil)
   }
@@ -294,11 +295,11 @@ struct ReconcilerTests {
     let target = ModelTarget()
     let base = source.commit(["a.yaml": "x: 1\n"])
     let main = source.commit(["a.yaml": "x: 2\n"])
-    _ = try await Reconciler(source: source, target: target)
+    _ = try await SourceReconciler(source: source, target: target)
       .run(ReconcileOptions(history: .full))
     let side = source.commit(["a.yaml": "x: 1\n", "b.yaml": "y: 1\n"], parents: [base])
     _ = source.commit(["a.yaml": "x: 2\n", "b.yaml": "y: 1\n"], parents: [side, main])
-    let report = try await Reconciler(source: source, target: target).run(ReconcileOptions())
+    let report = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
     #expect(report.applied == 1, "the side's commit would have taken the store back")
     #expect(target.content == ["/a/x": "2", "/b/y": "1"])
   }

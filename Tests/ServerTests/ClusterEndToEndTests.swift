@@ -3,6 +3,7 @@ import ConfigModel
 import ConfigSyncClient
 import Foundation
 import GitSource
+import OrderedCollections
 import Reconciler
 import Synchronization
 import TestSupport
@@ -24,7 +25,7 @@ struct ClusterEndToEndTests {
       try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
         let first = try await client.put(Array("/ready".utf8), [1])
         let source = GitConfigSource(try GitRepository(git.path))
-        let report = try await Reconciler(source: source, target: EtcdConfigTarget(client))
+        let report = try await SourceReconciler(source: source, target: EtcdConfigTarget(client))
           .run(ReconcileOptions())
         #expect(report.applied == 1)
         let batches = Mutex<[ClientBatch]>([])
@@ -39,7 +40,7 @@ struct ClusterEndToEndTests {
         let repository = try GitRepository(git.path)
         try git.commit(["big.yaml": "key0: value 0\n"], "all but one go")
         _ = repository
-        let second = try await Reconciler(source: source, target: EtcdConfigTarget(client))
+        let second = try await SourceReconciler(source: source, target: EtcdConfigTarget(client))
           .run(ReconcileOptions())
         #expect(second.applied == 1)
         let left = try await client.range(.prefix(Array("/big/".utf8)))
@@ -74,6 +75,49 @@ struct ClusterEndToEndTests {
           ) { member in
             let result = try await Self.untilReady { try await member.range(.prefix([])) }
             #expect(result.count == 450, "member \(index) holds every acknowledged write")
+          }
+        }
+      }
+    }
+  }
+
+  /// A real organisation's history, where it stands beside the checkout.
+  private static let bundle = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../../../shared/data/kubernetes-org.bundle").standardized.path
+
+  @Test(
+    .enabled(
+      if: FileManager.default.fileExists(atPath: bundle),
+      "shared/data/kubernetes-org.bundle is not beside the checkout"))
+  func aRealHistoryEndsEqualOnEveryMember() async throws {
+    let folder = try TemporaryFolder()
+    let clone = folder.path + "/clone"
+    let cloned = try execute("git", ["clone", "-q", "-b", "main", Self.bundle, clone])
+    #expect(cloned.status == 0, "\(cloned.output)")
+    let repository = try GitRepository(clone)
+    let tip = try repository.resolve()
+    let recent = try repository.firstParents(from: tip).prefix(100)
+    let desired = try #require(compile(try repository.tree(of: tip)).keySpace)
+    try await ClusterFixture().run { cluster in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+        let report = try await Self.untilReady {
+          try await SourceReconciler(
+            source: GitConfigSource(repository), target: EtcdConfigTarget(client)
+          ).run(ReconcileOptions(history: .since(recent[99].text)))
+        }
+        #expect(report.applied + report.refused == 100 && report.head == tip)
+      }
+      for index in cluster.fixture.members.indices {
+        try await withConfigClient(
+          endpoints: cluster.fixture.members[index].listenClientURLs
+        ) { member in
+          let items = try await member.range(.prefix(Array("/".utf8))).items.filter {
+            !$0.key.starts(with: Array(ReservedKeys.prefix.utf8))
+          }
+          #expect(items.count == desired.count)
+          for item in items {
+            let path = ConfigPath(escaped: String(decoding: item.key, as: UTF8.self))
+            #expect(desired.items[path]?.value == item.value, "\(path) on member \(index)")
           }
         }
       }

@@ -1,4 +1,4 @@
-/// Numbers as JSON writes them, every digit kept (FORMAT.md 1).
+/// Numbers as JSON writes them, every digit kept.
 enum Numbers {
   /// An integer of `digits` in a base, in decimal; no leading zeros, and no sign for zero.
   static func integer(_ digits: some Sequence<UInt8>, radix: Int, isNegative: Bool) -> String {

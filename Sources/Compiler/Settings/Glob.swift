@@ -1,6 +1,6 @@
 import ConfigModel
 
-/// A pattern of whole paths with the wildcards of .gitignore (FORMAT.md 10): `*.yaml` means files at
+/// A pattern of whole paths with the wildcards of .gitignore: `*.yaml` means files at
 /// the top alone, `**/*.yaml` those at any depth.
 struct Glob: Hashable, Sendable {
   private indirect enum Token: Hashable, Sendable {

@@ -14,11 +14,11 @@ public struct ReconcileLoop: Sendable {
   private static let firstRetry = Duration.seconds(1)
   private static let longestRetry = Duration.seconds(60)
 
-  private let reconciler: Reconciler
+  private let reconciler: SourceReconciler
   private let options: ReconcileOptions
   private let interval: Duration
 
-  public init(_ reconciler: Reconciler, options: ReconcileOptions, interval: Duration) {
+  public init(_ reconciler: SourceReconciler, options: ReconcileOptions, interval: Duration) {
     self.reconciler = reconciler
     self.options = options
     self.interval = interval

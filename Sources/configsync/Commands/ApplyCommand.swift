@@ -64,7 +64,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let report = try await cluster.withClient { client in
       let progress = ProgressLine("applying")
       defer { progress.clear() }
-      let reconciler = Reconciler(
+      let reconciler = SourceReconciler(
         source: GitConfigSource(repository), target: EtcdConfigTarget(client))
       return try await reconciler.run(
         options, began: progress.begin,

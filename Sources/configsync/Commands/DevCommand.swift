@@ -62,7 +62,7 @@ struct DevCommand: AsyncParsableCommand {
         }
         group.addTask {
           try await ClusterOptions.withClient(endpoints) { client in
-            let reconciler = Reconciler(source: source, target: EtcdConfigTarget(client))
+            let reconciler = SourceReconciler(source: source, target: EtcdConfigTarget(client))
             await ReconcileLoop(reconciler, options: reconcile, interval: interval)
               .log(to: logger)
           }

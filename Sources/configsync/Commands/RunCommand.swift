@@ -40,7 +40,7 @@ struct RunCommand: AsyncParsableCommand {
     let (options, interval, cluster) = (arguments.options(), Duration.seconds(interval), cluster)
     try await runService(logger) {
       try await cluster.withClient { client in
-        let reconciler = Reconciler(source: source, target: EtcdConfigTarget(client))
+        let reconciler = SourceReconciler(source: source, target: EtcdConfigTarget(client))
         await ReconcileLoop(reconciler, options: options, interval: interval).log(to: logger)
       }
     }

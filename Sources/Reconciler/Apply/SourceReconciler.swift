@@ -50,7 +50,7 @@ public struct ReconcileReport: Sendable {
 }
 
 /// Brings the commits of a source into a target: each as one transaction, in first-parent order.
-public struct Reconciler: Sendable {
+public struct SourceReconciler: Sendable {
   /// Commits searched for the newest configsync.yaml that can be read.
   private static let settingsSearch = 1000
 
@@ -110,7 +110,7 @@ public struct Reconciler: Sendable {
   /// change which source this is.
   private func settings(at tip: CommitID) async throws -> Settings {
     for commit in try await source.firstParents(from: tip, until: nil)
-      .prefix(Reconciler.settingsSearch)
+      .prefix(SourceReconciler.settingsSearch)
     {
       if let settings = readSettings(try await source.tree(of: commit)) { return settings }
     }
@@ -177,7 +177,7 @@ public struct Reconciler: Sendable {
   ) async throws -> Int64 {
     let reader = StateReader(target: target, source: actual.source)
     var failure = TargetError.unavailable("no attempt was made")
-    for _ in 0..<Reconciler.attempts {
+    for _ in 0..<SourceReconciler.attempts {
       do {
         switch try await target.commit(transaction) {
         case .applied(let revision): return revision
@@ -210,7 +210,7 @@ public struct Reconciler: Sendable {
     let transaction = TargetTransaction(
       fence: .init(key: key, modRevision: 0), puts: [(key, value)], deletes: [])
     var failure: TargetError?
-    for _ in 0..<Reconciler.attempts {
+    for _ in 0..<SourceReconciler.attempts {
       do {
         _ = try await target.commit(transaction)
         actual.refusals.insert(facts.commit)
