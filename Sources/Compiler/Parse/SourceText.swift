@@ -72,6 +72,11 @@ struct SourceText {
     SourceSpan(file: file, start: position(start), end: position(end))
   }
 
+  /// Whether nothing but white space follows a place.
+  func isBlank(from position: SourcePosition) -> Bool {
+    bytes[offset(position)...].allSatisfy { $0 <= 0x20 }
+  }
+
   /// The text between two places.
   func slice(_ span: SourceSpan) -> String {
     let start = offset(span.start)

@@ -38,6 +38,8 @@ final class YAMLEventReader {
   /// The last quoted scalar that spans lines: if its quote was never meant to open there, libyaml
   /// notices only later.
   private var lastLongQuote: SourcePosition?
+  /// Brackets that are open, outermost first.
+  private var openBrackets: [SourcePosition] = []
 
   init(_ text: SourceText) {
     self.text = text
@@ -62,7 +64,21 @@ final class YAMLEventReader {
     let end = YAMLEventReader.position(event.end_mark)
     let kind = try kind(of: event)
     if case .scalar(_, isPlain: false, _, _) = kind, end.line > start.line { lastLongQuote = start }
+    track(event, kind, at: start)
     return YAMLEvent(kind: kind, start: start, end: end)
+  }
+
+  private func track(_ event: yaml_event_t, _ kind: YAMLEvent.Kind, at start: SourcePosition) {
+    switch kind {
+    case .sequenceStart:
+      if event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE { openBrackets.append(start) }
+    case .mapStart:
+      if event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE { openBrackets.append(start) }
+    case .sequenceEnd, .mapEnd:
+      // Inside brackets everything is in brackets, so the innermost one is the one that ends.
+      _ = openBrackets.popLast()
+    default: break
+    }
   }
 
   private func kind(of event: yaml_event_t) throws(YAMLProblem) -> YAMLEvent.Kind {
@@ -127,11 +143,10 @@ final class YAMLEventReader {
         code: .textSurrogate, position: position,
         message: "half of a surrogate pair is no character")
     }
-    if context?.hasPrefix("while parsing a flow") == true, text.offset(position) == text.bytes.count
-    {
+    if let bracket = openBrackets.last, text.isBlank(from: position) {
       return YAMLProblem(
-        code: .yamlSyntax, position: YAMLEventReader.position(parser.pointee.context_mark),
-        message: "this is never closed", hint: "add the closing bracket")
+        code: .yamlSyntax, position: bracket, message: "this is never closed",
+        hint: "add the closing bracket")
     }
     if let quote = lastLongQuote, position.line > quote.line,
       context == "while parsing a block mapping" || context == "while parsing a flow mapping"

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Reconciler
 import Server
+import Synchronization
 
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -50,8 +51,11 @@ struct RunCommand: AsyncParsableCommand {
 extension ReconcileLoop {
   /// Runs until it is cancelled, and logs what happens.
   func log(to logger: Logger) async {
+    let told = Mutex<Set<CommitID>>([])
     await cancelWhenShutDown {
       await run(on: ContinuousClock()) { facts, result in
+        // A refused commit is looked at again each time; it is news once.
+        guard told.withLock({ $0.insert(facts.commit).inserted }) else { return }
         Self.log(facts, result, to: logger)
       } ended: { outcome in
         switch outcome {
