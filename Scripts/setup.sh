@@ -3,9 +3,9 @@
 set -euo pipefail
 
 libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libtomlplusplus-dev)
-# git makes the demo's commits; etcd-client (etcdctl 3.4) and jq are for tests and demo, h2load of
+# git makes the demo's commits, python3 finds free ports; etcd-client (etcdctl 3.4) and jq are for tests and demo, h2load of
 # nghttp2-client for benchmarks.
-tools=(git etcd-client jq nghttp2-client)
+tools=(git etcd-client jq nghttp2-client python3)
 
 missing=()
 for package in "${libraries[@]}" "${tools[@]}"; do

@@ -3,7 +3,7 @@ import ConfigModel
 /// A pattern of whole paths with the wildcards of .gitignore: `*.yaml` means files at
 /// the top alone, `**/*.yaml` those at any depth.
 struct Glob: Hashable, Sendable {
-  private indirect enum Token: Hashable, Sendable {
+  private enum Token: Hashable, Sendable {
     case literal(UnicodeScalar)
     /// `?`: any character but `/`.
     case one
@@ -14,11 +14,16 @@ struct Glob: Hashable, Sendable {
     /// `/**` at the end: everything inside.
     case rest
     case set([ClosedRange<UnicodeScalar>], negated: Bool)
-    case choice([[Token]])
   }
 
+  /// Alternatives that `{a,b}` may multiply to, and characters of a pattern: what is beyond is
+  /// malformed, so that no pattern costs much.
+  private static let maximumAlternatives = 256
+  private static let maximumLength = 1024
+  private static let maximumDepth = 8
+
   let pattern: String
-  private let tokens: [Token]
+  private let alternatives: [[Token]]
 
   /// - Throws: why `pattern` is malformed.
   init(_ pattern: String) throws(GlobError) {
@@ -26,38 +31,49 @@ struct Glob: Hashable, Sendable {
     var text = pattern[...]
     if text.hasPrefix("/") { text = text.dropFirst() }
     guard !text.isEmpty else { throw GlobError(description: "a pattern can't be empty") }
+    guard text.unicodeScalars.count <= Glob.maximumLength else {
+      throw GlobError(description: "it has more than \(Glob.maximumLength) characters")
+    }
     var scalars = Array(text.unicodeScalars)[...]
-    tokens = try Glob.parse(&scalars, inside: false)
+    alternatives = try Glob.parse(&scalars, depth: 0)
     if !scalars.isEmpty { throw GlobError(description: "a '}' has no '{'") }
   }
 
   func matches(_ path: String) -> Bool {
-    Glob.matches(tokens[...], Array(path.unicodeScalars)[...], atStart: true)
+    let text = Array(path.unicodeScalars)
+    return alternatives.contains { Glob.matches($0, text) }
   }
 
+  /// The token lists that a pattern stands for, up to its end or the end of a choice.
   private static func parse(
-    _ rest: inout ArraySlice<UnicodeScalar>, inside: Bool
-  ) throws(GlobError) -> [Token] {
-    var tokens: [Token] = []
+    _ rest: inout ArraySlice<UnicodeScalar>, depth: Int
+  ) throws(GlobError) -> [[Token]] {
+    guard depth <= maximumDepth else { throw GlobError(description: "its braces are too deep") }
+    var lists: [[Token]] = [[]]
     while let scalar = rest.first {
-      if inside, scalar == "," || scalar == "}" { return tokens }
-      if scalar == "}" { return tokens }
+      if scalar == "}" || (depth > 0 && scalar == ",") { return lists }
       rest = rest.dropFirst()
+      var choices: [[Token]]
       switch scalar {
-      case "?": tokens.append(.one)
-      case "*": tokens.append(star(&rest, after: tokens))
-      case "[": tokens.append(try set(&rest))
-      case "{": tokens.append(try choice(&rest))
+      case "?": choices = [[.one]]
+      case "*": choices = [[star(&rest, after: lists[0])]]
+      case "[": choices = [[try set(&rest)]]
+      case "{": choices = try choice(&rest, depth: depth + 1)
       case "\\":
         guard let escaped = rest.first else {
           throw GlobError(description: "a '\\' stands at the end")
         }
         rest = rest.dropFirst()
-        tokens.append(.literal(escaped))
-      default: tokens.append(.literal(scalar))
+        choices = [[.literal(escaped)]]
+      default: choices = [[.literal(scalar)]]
       }
+      guard lists.count * choices.count <= maximumAlternatives else {
+        throw GlobError(
+          description: "its braces stand for more than \(maximumAlternatives) patterns")
+      }
+      lists = lists.flatMap { list in choices.map { list + $0 } }
     }
-    return tokens
+    return lists
   }
 
   private static func star(_ rest: inout ArraySlice<UnicodeScalar>, after tokens: [Token]) -> Token
@@ -104,47 +120,54 @@ struct Glob: Hashable, Sendable {
     throw GlobError(description: "a '[' has no ']'")
   }
 
-  private static func choice(_ rest: inout ArraySlice<UnicodeScalar>) throws(GlobError) -> Token {
+  private static func choice(
+    _ rest: inout ArraySlice<UnicodeScalar>, depth: Int
+  ) throws(GlobError) -> [[Token]] {
     var choices: [[Token]] = []
     while true {
-      choices.append(try parse(&rest, inside: true))
+      choices += try parse(&rest, depth: depth)
       guard let end = rest.first else { throw GlobError(description: "a '{' has no '}'") }
       rest = rest.dropFirst()
-      if end == "}" { return .choice(choices) }
+      if end == "}" { return choices }
     }
   }
 
-  /// - Complexity: exponential in the stars of a pattern at worst, and those are few.
-  private static func matches(
-    _ tokens: ArraySlice<Token>, _ text: ArraySlice<UnicodeScalar>, atStart: Bool
-  ) -> Bool {
-    guard let token = tokens.first else { return text.isEmpty }
-    let later = tokens.dropFirst()
-    // A leading dot of a name is matched by an explicit dot alone.
-    let mayMatchAny = text.first.map { $0 != "/" && !(atStart && $0 == ".") } ?? false
-    switch token {
-    case .literal(let scalar):
-      guard text.first == scalar else { return false }
-      return matches(later, text.dropFirst(), atStart: scalar == "/")
-    case .one: return mayMatchAny && matches(later, text.dropFirst(), atStart: false)
-    case .many:
-      if matches(later, text, atStart: atStart) { return true }
-      return mayMatchAny && matches(tokens, text.dropFirst(), atStart: false)
-    case .set(let ranges, let negated):
-      guard mayMatchAny, let scalar = text.first else { return false }
-      let isIn = ranges.contains { $0.contains(scalar) }
-      return isIn != negated && matches(later, text.dropFirst(), atStart: false)
-    case .folders:
-      if matches(later, text, atStart: atStart) { return true }
-      guard mayMatchAny, let slash = text.firstIndex(of: "/") else { return false }
-      return matches(tokens, text[(slash + 1)...], atStart: true)
-    case .rest:
-      return !text.isEmpty
-        && text.split(separator: "/", omittingEmptySubsequences: false)
-          .allSatisfy { $0.first != "." }
-    case .choice(let choices):
-      return choices.contains { matches($0[...] + later, text, atStart: atStart) }
+  /// Whether the tokens match the whole text: for each token, from the last to the first, where in
+  /// the text what begins with it would match.
+  ///
+  /// - Complexity: O(tokens × characters).
+  private static func matches(_ tokens: [Token], _ text: [UnicodeScalar]) -> Bool {
+    var later = [Bool](repeating: false, count: text.count + 1)
+    later[text.count] = true
+    for token in tokens.reversed() {
+      var here = [Bool](repeating: false, count: text.count + 1)
+      // Where the folder that each place stands in ends.
+      var slash: Int?
+      for place in (0...text.count).reversed() {
+        if place < text.count, text[place] == "/" { slash = place }
+        // A leading dot of a name is matched by an explicit dot alone.
+        let isStart = place == 0 || text[place - 1] == "/"
+        let mayBeAny = place < text.count && text[place] != "/" && !(isStart && text[place] == ".")
+        switch token {
+        case .literal(let scalar):
+          here[place] = place < text.count && text[place] == scalar && later[place + 1]
+        case .one: here[place] = mayBeAny && later[place + 1]
+        case .many: here[place] = later[place] || (mayBeAny && here[place + 1])
+        case .set(let ranges, let negated):
+          here[place] =
+            mayBeAny && ranges.contains { $0.contains(text[place]) } != negated
+            && later[place + 1]
+        case .folders:
+          here[place] = later[place]
+          if !here[place], mayBeAny, let slash { here[place] = here[slash + 1] }
+        case .rest:
+          let names = text[place...].split(separator: "/", omittingEmptySubsequences: false)
+          here[place] = place < text.count && names.allSatisfy { $0.first != "." }
+        }
+      }
+      later = here
     }
+    return later[0]
   }
 }
 

@@ -1,0 +1,32 @@
+import Testing
+
+@testable import Compiler
+
+struct GlobTests {
+  @Test(arguments: [
+    ("*.yaml", "a.yaml", true), ("*.yaml", "a/b.yaml", false), ("*.yaml", ".a.yaml", false),
+    (".*.yaml", ".a.yaml", true), ("**/*.yaml", "a.yaml", true), ("**/*.yaml", "a/b/c.yaml", true),
+    ("**/*.yaml", "a/.b/c.yaml", false), ("a/**", "a/b/c", true), ("a/**", "a", false),
+    ("a/**/z", "a/z", true), ("a/**/z", "a/b/c/z", true), ("a?c", "abc", true),
+    ("a?c", "a/c", false), ("[a-c]x", "bx", true), ("[!a-c]x", "bx", false),
+    ("{a,b/*}.yaml", "b/q.yaml", true), ("{a,{b,c}}x", "cx", true), ("a\\*", "a*", true),
+    ("a\\*", "ab", false), ("/a", "a", true), ("A", "a", false),
+  ])
+  func patternsMatchWholePaths(pattern: String, path: String, matches: Bool) throws {
+    #expect(try Glob(pattern).matches(path) == matches)
+  }
+
+  @Test(arguments: ["", "[a", "{a", "a}", "a\\", "[z-a]"])
+  func malformedPatternsAreRefused(pattern: String) {
+    #expect(throws: GlobError.self) { _ = try Glob(pattern) }
+  }
+
+  @Test func noPatternCostsMuch() throws {
+    let stars = try Glob(String(repeating: "*a", count: 400) + "b")
+    #expect(!stars.matches(String(repeating: "a", count: 4000)))
+    let folders = try Glob(String(repeating: "**/", count: 200) + "b")
+    #expect(!folders.matches(String(repeating: "a/", count: 500) + "a"))
+    #expect(throws: GlobError.self) { _ = try Glob(String(repeating: "{a,b}", count: 20)) }
+    #expect(throws: GlobError.self) { _ = try Glob(String(repeating: "{", count: 500)) }
+  }
+}
