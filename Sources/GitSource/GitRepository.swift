@@ -187,9 +187,11 @@ public final class GitRepository: Sendable {
       var (old, new) = (git_oid(), git_oid())
       git_oid_fromstr(&old, ancestor.text)
       git_oid_fromstr(&new, commit.text)
-      let answer = git_graph_descendant_of(repository, &new, &old)
       // A commit that the repository does not hold is nobody's ancestor.
-      if answer == GIT_ENOTFOUND.rawValue { return false }
+      var held: OpaquePointer?
+      guard git_commit_lookup(&held, repository, &old) == 0 else { return false }
+      git_commit_free(held)
+      let answer = git_graph_descendant_of(repository, &new, &old)
       try check(answer, "compare commits")
       return answer == 1
     }

@@ -22,7 +22,11 @@ struct CommandLineTests {
     #expect(valid.output == "valid: 1 files, 2 keys\n")
     #expect(try run("build", "--repo", git.path).output == "/a/x = 1\n/a/y = [2,3]\n")
     let json = try run("build", "--repo", git.path, "-o", "json").output
-    #expect(json == "{\n  \"keys\" : {\n    \"/a/x\" : \"1\",\n    \"/a/y\" : \"[2,3]\"\n  }\n}\n")
+    #expect(json == "{\"keys\":{\"/a/x\":\"1\",\"/a/y\":\"[2,3]\"}}\n")
+    try git.write(["a.yaml": "\"\u{e9}\": 1\n\"e\u{301}\": 2\n"])
+    let alike = try run("build", "--repo", git.path, "-o", "json").output
+    #expect(
+      Array(alike.utf8) == Array("{\"keys\":{\"/a/e\u{301}\":\"2\",\"/a/\u{e9}\":\"1\"}}\n".utf8))
   }
 
   @Test func everyFindingIsShownWithItsLine() throws {
@@ -73,6 +77,7 @@ struct CommandLineTests {
     try git.write([
       "bomb.yaml": bomb, "nul.yaml": "\"a\\0b\": 1\n",
       "escape.yaml": "a: \u{1b}[31mred\n",
+      "deep.toml": "a = " + String(repeating: "[", count: 100_000) + "\n",
     ])
     let url = URL(fileURLWithPath: git.path)
     try Data([0x80, 0x03, 0xff, 0x00]).write(to: url.appendingPathComponent("binary.yaml"))
@@ -81,7 +86,10 @@ struct CommandLineTests {
     #expect(large)
     let found = try run("validate", "--repo", git.path)
     #expect(found.status == 1)
-    for code in ["limit.aliases", "text.nul", "text.encoding", "limit.file-bytes", "yaml.syntax"] {
+    for code in [
+      "limit.aliases", "text.nul", "text.encoding", "limit.file-bytes", "yaml.syntax",
+      "limit.depth",
+    ] {
       #expect(found.output.contains("[\(code)]"), "\(code) in \(found.output.prefix(2000))")
     }
     #expect(!found.output.contains("\u{1b}"), "no escape reaches the terminal")

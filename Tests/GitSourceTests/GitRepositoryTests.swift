@@ -34,6 +34,8 @@ struct GitRepositoryTests {
       ])
     #expect(try repository.isAncestor(root, of: tip))
     #expect(try !repository.isAncestor(tip, of: root))
+    let gone = try #require(CommitID(String(repeating: "ab", count: 20)))
+    #expect(try !repository.isAncestor(gone, of: tip), "a commit that is not there")
   }
 
   @Test func bareRepositoriesAndFileURLsAreReadToo() throws {

@@ -277,6 +277,25 @@ struct ReconcilerTests {
     }
   }
 
+  @Test func noCommitOnTheWayMayTouchAnotherSourcesKeys() async throws {
+    let target = ModelTarget()
+    func settings(_ name: String, _ prefix: String) -> String {
+      "apiVersion: configsync/v1\nname: \(name)\nprefix: \(prefix)\n"
+    }
+    var first = ScriptedSource()
+    _ = first.commit(["configsync.yaml": settings("one", "/one"), "a.yaml": "x: 1\n"])
+    _ = try await SourceReconciler(source: first, target: target).run(ReconcileOptions())
+    var second = ScriptedSource()
+    _ = second.commit(["configsync.yaml": settings("two", "/two"), "a.yaml": "x: 2\n"])
+    _ = second.commit(["configsync.yaml": settings("two", "/one"), "a.yaml": "x: evil\n"])
+    _ = second.commit(["configsync.yaml": settings("two", "/two"), "a.yaml": "x: 3\n"])
+    await #expect(throws: ReconcileError.self) {
+      _ = try await SourceReconciler(source: second, target: target)
+        .run(ReconcileOptions(history: .full))
+    }
+    #expect(target.content == ["/one/a/x": "1", "/two/a/x": "2"])
+  }
+
   @Test func aBrokenConfigsyncYAMLDoesNotChangeTheSourcesName() async throws {
     let target = ModelTarget()
     var source = ScriptedSource()

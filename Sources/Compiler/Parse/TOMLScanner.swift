@@ -14,6 +14,7 @@ struct TOMLScanner {
 
   private let text: SourceText
   private var at = 0
+  private var depth = 0
   private var table: [String] = []
   private var defined: [[String]: SourceSpan] = [:]
   private var arrayCounts: [[String]: Int] = [:]
@@ -100,6 +101,10 @@ struct TOMLScanner {
   }
 
   private mutating func value(of path: [String]) throws {
+    // Far enough for any document that is not refused for its depth.
+    guard depth < 4 * CompilerLimits.depth else { throw Stop() }
+    depth += 1
+    defer { depth -= 1 }
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "'"): _ = try string()
     case UInt8(ascii: "["):

@@ -11,6 +11,14 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   case unknownCommit(String)
   case target(TargetError)
 
+  /// The answer is no, as against: it could not be found out.
+  public var isRefusal: Bool {
+    switch self {
+    case .rewritten, .fenced, .overlaps, .target(.refused): true
+    case .unknownCommit, .target: false
+    }
+  }
+
   public var description: String {
     switch self {
     case .rewritten(let head, let tip):

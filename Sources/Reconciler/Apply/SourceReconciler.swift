@@ -98,6 +98,7 @@ public struct SourceReconciler: Sendable {
         continue
       }
       let prefix = compilation.settings.prefix
+      try await reader.include(prefix, in: &actual)
       let (revision, plan) = try await apply(keySpace, facts, prefix: prefix, &actual)
       report.applied += 1
       report.head = commit

@@ -33,6 +33,15 @@ struct StateReader {
     return actual
   }
 
+  /// Adds the keys under a prefix that a commit on the way publishes under.
+  ///
+  /// - Throws: `ReconcileError.overlaps` as `read` does: no commit may touch another source's keys.
+  func include(_ prefix: ConfigPath, in actual: inout ActualState) async throws {
+    guard !actual.prefixes.contains(prefix) else { return }
+    try await checkOverlap(prefix)
+    try await readItems(under: prefix, into: &actual)
+  }
+
   func head() async throws -> (commit: CommitID, revision: Int64)? {
     guard let item = try await target.item(Array(ReservedKeys.head(of: source).utf8)),
       let commit = CommitID(String(decoding: item.value, as: UTF8.self))
@@ -48,6 +57,7 @@ struct StateReader {
   }
 
   private func readItems(under prefix: ConfigPath, into actual: inout ActualState) async throws {
+    actual.prefixes.insert(prefix)
     let reserved = Array(ReservedKeys.prefix.utf8)
     for item in try await target.items(under: Array((prefix.text + "/").utf8))
     where !item.key.starts(with: reserved) {
@@ -70,7 +80,7 @@ struct StateReader {
         let other = try await self.prefix(of: String(parts[0]), at: commit)
       else { continue }
       let theirs = other.text + "/"
-      if own.hasPrefix(theirs) || theirs.hasPrefix(own) {
+      if own.utf8.starts(with: theirs.utf8) || theirs.utf8.starts(with: own.utf8) {
         throw ReconcileError.overlaps(
           prefix: own, other: String(parts[0]), otherPrefix: theirs)
       }

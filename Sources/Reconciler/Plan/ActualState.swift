@@ -10,6 +10,8 @@ public struct ActualState: Sendable {
   /// The revisions that this source's commits made: what they wrote is the source's own.
   public var revisions: [Int64: CommitID] = [:]
   public var refusals: Set<CommitID> = []
+  /// The prefixes whose keys are in `items`.
+  var prefixes: Set<ConfigPath> = []
   /// Live keys under the source's prefixes, by their text.
   public var items: [ConfigPath: StoredItem] = [:]
 

@@ -86,14 +86,14 @@ func printResult(
   _ facts: CommitFacts, _ result: CommitResult, _ repository: GitRepository,
   _ style: HumanRenderer.Style
 ) {
-  let subject = printable(Array(facts.subject.utf8))
+  let subject = printableLine(facts.subject)
   switch result {
   case .applied(let revision, let plan):
     print(
       "revision \(revision)  \(facts.commit.short)  +\(plan.puts.count) -\(plan.deletes.count)  "
-        + "\(printable(Array(facts.author.name.utf8)))  \(subject)")
+        + "\(printableLine(facts.author.name))  \(subject)")
   case .refused(let diagnostics):
-    print("refused  \(facts.commit.short)  \(printable(Array(facts.author.name.utf8)))  \(subject)")
+    print("refused  \(facts.commit.short)  \(printableLine(facts.author.name))  \(subject)")
     // The tree was read a moment ago; without it the findings stand without their lines.
     let tree = try? repository.tree(of: facts.commit)
     let renderer = HumanRenderer(style) { path in

@@ -26,7 +26,7 @@ struct PrintedCommit: Encodable {
   /// Commit, author and time; what no commit made has none.
   var cells: [String] {
     [
-      commit.map { String($0.prefix(9)) } ?? "-", printable(Array((author ?? "by hand").utf8)),
+      commit.map { String($0.prefix(9)) } ?? "-", printableLine(author ?? "by hand"),
       time ?? "-",
     ]
   }
@@ -59,7 +59,7 @@ struct LogCommand: AsyncParsableCommand {
           let counts = commit.record.counts
           return [String(commit.revision)] + printed.cells
             + ["+\(counts.puts) -\(counts.deletes)"]
-            + [printable(Array((printed.subject ?? "").utf8))]
+            + [printableLine(printed.subject ?? "")]
         })
       if commits.count > shown.count { print("… and \(commits.count - shown.count) more") }
     }
@@ -93,13 +93,14 @@ struct BlameCommand: AsyncParsableCommand {
     let byRevision = Dictionary(commits.map { ($0.revision, $0) }) { first, _ in first }
     let rows = items.filter { !$0.key.starts(with: Array(ReservedKeys.prefix.utf8)) }.map { item in
       Row(
-        key: printable(item.key),
+        key: String(decoding: item.key, as: UTF8.self),
         change: PrintedCommit(revision: item.modRevision, byRevision[item.modRevision]))
     }
     switch output {
     case .json: try printJSON(rows)
     case .human:
-      printTable(rows.map { [String($0.change.revision)] + $0.change.cells + [$0.key] })
+      printTable(
+        rows.map { [String($0.change.revision)] + $0.change.cells + [printableLine($0.key)] })
     }
   }
 }
@@ -213,7 +214,7 @@ struct ShowCommand: AsyncParsableCommand {
     case .json: try printJSON(Shown(change: header, keys: changes.map(Self.change)))
     case .human:
       print("revision \(revision)  \(header.cells.joined(separator: "  "))")
-      if let subject = header.subject { print("    \(printable(Array(subject.utf8)))") }
+      if let subject = header.subject { print("    \(printableLine(subject))") }
       for event in changes { show(event) }
     }
   }
@@ -226,7 +227,7 @@ struct ShowCommand: AsyncParsableCommand {
   }
 
   private func show(_ event: ClientEvent) {
-    let key = printable(event.key)
+    let key = printableLine(event.key)
     let old = event.previous.map(printable)
     switch (event.kind, old) {
     case (.put, nil): print("  + \(key) = \(printable(event.value))")

@@ -34,12 +34,12 @@ struct BuildCommand: ParsableCommand {
       printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
       throw CommandFailure(.no, "the configuration is invalid; nothing is built")
     }
-    let items = keySpace.items.filter { $0.key.text.hasPrefix(prefix) }
+    let items = keySpace.items.filter { $0.key.text.utf8.starts(with: prefix.utf8) }
     switch output {
-    case .table: for (path, item) in items { print("\(path) = \(printable(item.value))") }
+    case .table:
+      for (path, item) in items { print("\(printableLine(path.text)) = \(printable(item.value))") }
     case .json:
-      let values = items.map { ($0.key.text, PrintedValue($0.value.value)) }
-      try printJSON(["keys": Dictionary(values) { first, _ in first }])
+      printKeys(items.map { ($0.key.text, $0.value.value) })
     case .env:
       for (path, item) in items {
         print("\(variable(path.text.dropFirst(prefix.count)))=\(quoted(item.value))")

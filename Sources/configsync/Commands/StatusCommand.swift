@@ -46,10 +46,13 @@ struct StatusCommand: AsyncParsableCommand {
     let shown = try await cluster.withClient { client in
       let members = await client.statuses().map(Self.member)
       let audit = Audit(client)
-      let (commits, refusals) = (try await audit.commits(), try await audit.refusals())
-      let sources = try await audit.heads().map { head in
-        Self.source(head, commits.filter { $0.source == head.source }, refusals)
+      let refusals = try await audit.refusals()
+      var heads = try await audit.heads()
+      // A source whose every commit was refused has no head, and is shown all the same.
+      for source in Set(refusals.map(\.source)).subtracting(heads.map(\.source)).sorted() {
+        heads.append((source, "none", 0))
       }
+      let sources = heads.map { Self.source($0, refusals) }
       return Shown(members: members, sources: sources)
     }
     switch output {
@@ -72,8 +75,7 @@ struct StatusCommand: AsyncParsableCommand {
 
   /// Refusals count while nothing newer was applied over them.
   private static func source(
-    _ head: (source: String, commit: String, revision: Int64), _ commits: [AppliedCommit],
-    _ refusals: [RefusedCommit]
+    _ head: (source: String, commit: String, revision: Int64), _ refusals: [RefusedCommit]
   ) -> Source {
     let open = refusals.filter { $0.source == head.source && $0.revision > head.revision }
     return Source(

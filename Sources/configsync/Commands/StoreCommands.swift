@@ -43,11 +43,10 @@ struct GetCommand: AsyncParsableCommand {
     case .human:
       for item in items {
         print(
-          prefix ? "\(printable(item.key)) = \(printable(item.value))" : printable(item.value))
+          prefix ? "\(printableLine(item.key)) = \(printable(item.value))" : printable(item.value))
       }
     case .json:
-      let values = items.map { (String(decoding: $0.key, as: UTF8.self), PrintedValue($0.value)) }
-      try printJSON(["keys": Dictionary(values) { first, _ in first }])
+      printKeys(items.map { (String(decoding: $0.key, as: UTF8.self), $0.value) })
     }
     if items.isEmpty, !prefix { throw CommandFailure(.no, "there is no key '\(key)'") }
   }
@@ -69,6 +68,7 @@ struct PutCommand: AsyncParsableCommand {
   func run() async throws {
     let bytes =
       value == "-" ? [UInt8](FileHandle.standardInput.readDataToEndOfFile()) : Array(value.utf8)
+    try refuseReserved(.key(Array(key.utf8)))
     let key = Array(key.utf8)
     let revision = try await cluster.withClient { try await $0.put(key, bytes) }
     print("revision \(revision)")
@@ -92,6 +92,7 @@ struct DelCommand: AsyncParsableCommand {
 
   func run() async throws {
     let bytes = Array(key.utf8)
+    try refuseReserved(prefix ? .prefix(bytes) : .key(bytes))
     let count = try await cluster.withClient { [prefix] client in
       try await client.delete(prefix ? .prefix(bytes) : .key(bytes))
     }
@@ -135,8 +136,8 @@ struct WatchCommand: AsyncParsableCommand {
         print("revision \(batch.revision): \(size) change\(size == 1 ? "" : "s")")
         for event in batch.events {
           switch event.kind {
-          case .put: print("  \(printable(event.key)) = \(printable(event.value))")
-          case .delete: print("  \(printable(event.key)) deleted")
+          case .put: print("  \(printableLine(event.key)) = \(printable(event.value))")
+          case .delete: print("  \(printableLine(event.key)) deleted")
           }
         }
         // Whoever reads a pipe sees each revision when it comes.
@@ -145,4 +146,18 @@ struct WatchCommand: AsyncParsableCommand {
       }
     }
   }
+}
+
+/// The program's own records answer for every commit: they are not written by hand.
+private func refuseReserved(_ range: ClientRange) throws {
+  let reserved = Array(ReservedKeys.prefix.utf8)
+  let touches =
+    switch range {
+    case .key(let key): key.starts(with: reserved)
+    case .prefix(let prefix): prefix.starts(with: reserved) || reserved.starts(with: prefix)
+    }
+  guard touches else { return }
+  throw CommandFailure(
+    .no,
+    "the keys under '\(ReservedKeys.prefix)' are the program's own, and are not written by hand")
 }

@@ -61,7 +61,13 @@ struct Audit: Sendable {
       let parts = String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count)
         .split(separator: "/")
       guard parts.count == 3, parts[1] == folder else { return nil }
-      return try decode(String(parts[0]), item)
+      do {
+        return try decode(String(parts[0]), item)
+      } catch {
+        // One record that someone has damaged must not hide the others.
+        printError("configsync: the record '\(printableLine(item.key))' can't be read")
+        return nil
+      }
     }
   }
 

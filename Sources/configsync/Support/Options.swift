@@ -4,6 +4,7 @@ import ConfigModel
 import ConfigSyncClient
 import Foundation
 import GitSource
+import Reconciler
 
 /// How the cluster is reached.
 struct ClusterOptions: ParsableArguments {
@@ -24,6 +25,8 @@ struct ClusterOptions: ParsableArguments {
       return try await withConfigClient(endpoints: endpoints, body)
     } catch let failure as CommandFailure {
       throw failure
+    } catch let error as ReconcileError {
+      throw CommandFailure(error.isRefusal ? .no : .unknown, "\(error)")
     } catch {
       throw CommandFailure(.unknown, "\(error)")
     }
@@ -100,15 +103,55 @@ struct PrintedValue: Encodable {
   }
 }
 
-/// Bytes as they are printed for a person: control characters can't command the terminal.
+/// Prints keys and values as one JSON object, sorted by the bytes of the keys.
+///
+/// Keys that only look alike stay apart, which a dictionary of texts would not keep.
+func printKeys(_ items: [(key: String, value: [UInt8])]) {
+  let span = SourceSpan(file: "")
+  let members = items.map { key, value in
+    let text = String(validating: value, as: UTF8.self)
+    let content: ConfigValue.Content =
+      if let text {
+        .string(text)
+      } else {
+        .map([
+          ConfigValue.Member(
+            key: "base64", keySpan: span,
+            value: ConfigValue(.string(Data(value).base64EncodedString()), at: span))
+        ])
+      }
+    return ConfigValue.Member(key: key, keySpan: span, value: ConfigValue(content, at: span))
+  }
+  let keys = ConfigValue.Member(
+    key: "keys", keySpan: span, value: ConfigValue(.map(members), at: span))
+  let document = ConfigValue(.map([keys]), at: span).canonicalJSON(nulls: .kept)
+  print(String(decoding: document, as: UTF8.self))
+}
+
+/// Bytes as they are printed for a person: what could command the terminal is replaced.
 func printable(_ bytes: [UInt8]) -> String {
   guard let text = String(validating: bytes, as: UTF8.self) else {
     return "(\(bytes.count) bytes, not text)"
   }
   return text.unicodeScalars.map { scalar in
-    scalar.value < 0x20 && scalar != "\n" && scalar != "\t" || scalar.value == 0x7f
-      ? "\u{fffd}" : String(scalar)
+    scalar == "\n" || scalar == "\t" ? String(scalar) : printable(scalar)
   }.joined()
+}
+
+/// The same on one line: a name can't pretend to be a line of its own.
+func printableLine(_ text: String) -> String {
+  text.unicodeScalars.map(printable).joined()
+}
+
+private func printable(_ scalar: UnicodeScalar) -> String {
+  let isCommand =
+    scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+    || (0x202a...0x202e).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+  return isCommand ? "\u{fffd}" : String(scalar)
+}
+
+func printableLine(_ bytes: [UInt8]) -> String {
+  String(validating: bytes, as: UTF8.self).map(printableLine) ?? printable(bytes)
 }
 
 /// Columns of text, each as wide as its widest cell.
