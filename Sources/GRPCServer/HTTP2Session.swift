@@ -51,6 +51,9 @@ final class HTTP2Session {
     nghttp2_option_set_max_outbound_ack(option, HTTP2Session.outboundAcknowledgements)
     nghttp2_option_set_stream_reset_rate_limit(
       option, HTTP2Session.resetBurst, HTTP2Session.resetsPerSecond)
+    // etcdctl 3.4 sends `:authority: http://HOST:PORT`, which newer releases of nghttp2 refuse as it is
+    // no authority. The connection checks the headers that it uses, and ignores the others.
+    nghttp2_option_set_no_http_messaging(option, 1)
     HTTP2Session.setCallbacks(callbacks)
     let own = Unmanaged.passUnretained(self).toOpaque()
     try check(nghttp2_session_server_new2(&session, callbacks, own, option))
