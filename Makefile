@@ -31,7 +31,7 @@ bench: setup
 	@Benchmarks/bench.sh
 
 format:
-	swift format -i --configuration .swift-format $(SWIFT_FILES)
+	@swift format -i --configuration .swift-format $(SWIFT_FILES)
 
 protos:
 	protos/generate.sh

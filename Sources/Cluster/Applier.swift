@@ -7,7 +7,8 @@ enum ApplyJob: Sendable {
   case apply([Entry])
   case install(SnapshotMark)
   /// Keeps a received snapshot until the log refers to it; answers whether it is whole.
-  case prepare(path: String, mark: SnapshotMark, completion: @Sendable (Bool) -> Void)
+  case prepare(
+    path: String, mark: SnapshotMark, completion: @Sendable (PlacedMembership?) -> Void)
   case makeDurable
 }
 
@@ -23,10 +24,10 @@ final class Applier: Sendable {
 
   private let worker: SerialWorker<ApplyJob>
 
-  init(store: KeyValueStore, hub: WatchHub, reports: Reports) {
+  init(store: KeyValueStore, hub: WatchHub, queue: any WorkQueue, reports: Reports) {
     let hasFailed = Atomic(false)
     let applying = Applying(store: store, hub: hub, reports: reports)
-    worker = SerialWorker(label: "configsync.apply") { jobs in
+    worker = SerialWorker(queue: queue) { jobs, _ in
       guard !hasFailed.load(ordering: .relaxed) else { return }
       do {
         try applying.run(jobs)
@@ -71,24 +72,59 @@ final class Applier: Sendable {
     private func apply(_ entries: inout [Entry]) throws {
       guard let last = entries.last else { return }
       defer { entries = [] }
-      let applied = try store.apply(
-        entries.map { entry in
-          LogCommand(
-            index: entry.index.rawValue, term: entry.term.rawValue,
-            payload: entry.kind == .command ? entry.payload : nil)
-        })
+      let applied = try store.apply(entries.map(LogCommand.init))
       hub.publish(applied)
       reports.applied(last.index, applied)
     }
 
-    private func prepare(path: String, mark: SnapshotMark, completion: (Bool) -> Void) {
+    private func prepare(
+      path: String, mark: SnapshotMark, completion: (PlacedMembership?) -> Void
+    ) {
       do {
-        try store.prepareSnapshot(at: path, index: mark.index.rawValue)
-        completion(true)
+        let stored = try store.prepareSnapshot(at: path, index: mark.index.rawValue)
+        completion(try PlacedMembership(stored))
       } catch {
         reports.refusedSnapshot(error)
-        completion(false)
+        completion(nil)
       }
     }
+  }
+}
+
+extension LogCommand {
+  /// What an entry is to the store.
+  init(_ entry: Entry) {
+    var payload: [UInt8]?
+    var membership: LogMembership?
+    switch entry.kind {
+    case .noOperation: break
+    case .command: payload = entry.payload
+    case .membership:
+      guard let found = Membership.decode(entry.payload) else {
+        preconditionFailure("a membership entry that can't be read at \(entry.index)")
+      }
+      membership = LogMembership(found.membership)
+      payload = found.context.isEmpty ? nil : found.context
+    }
+    self.init(
+      index: entry.index.rawValue, term: entry.term.rawValue, payload: payload,
+      membership: membership)
+  }
+}
+
+extension LogMembership {
+  init(_ membership: Membership) {
+    self.init(
+      voters: membership.encoded(context: []), members: membership.all.map(\.rawValue))
+  }
+}
+
+extension PlacedMembership {
+  /// - Throws: `StartError` if the store's bytes can't be read.
+  init(_ stored: StoredMembership) throws {
+    guard let found = Membership.decode(stored.voters) else {
+      throw StartError("the store's membership can't be read: replace this member")
+    }
+    self.init(index: LogIndex(stored.index), membership: found.membership)
   }
 }

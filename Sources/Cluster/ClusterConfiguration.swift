@@ -1,6 +1,6 @@
 package import Raft
 
-/// A member as the cluster was set up with it.
+/// A member by its name and where others reach it.
 package struct Peer: Hashable, Sendable {
   package var id: MemberID
   package var name: String
@@ -15,25 +15,45 @@ package struct Peer: Hashable, Sendable {
 package struct ClusterConfiguration: Sendable {
   package var clusterID: UInt64
   package var id: MemberID
-  /// Every voter, this member among them.
-  package var peers: [Peer]
+  package var name: String
+  /// The voters with whom a new cluster begins; empty for a member that joins one.
+  package var founders: [Peer]
+  /// Members that this one has been told of, until its own store knows better.
+  package var contacts: [Peer]
+  package var peerURLs: [String]
   package var clientURLs: [String]
   package var dataDirectory: String
   package var heartbeatInterval: Duration = .milliseconds(100)
   package var electionTimeout: Duration = .seconds(1)
   package var limits = ClusterLimits()
 
+  /// Of a member that founds a cluster with `founders`, itself among them.
   package init(
-    clusterID: UInt64, id: MemberID, peers: [Peer], clientURLs: [String], dataDirectory: String
+    clusterID: UInt64, id: MemberID, founders: [Peer], clientURLs: [String],
+    dataDirectory: String
+  ) {
+    let own = founders.first { $0.id == id }
+    self.init(
+      clusterID: clusterID, id: id, name: own?.name ?? "", contacts: founders,
+      peerURLs: own?.urls ?? [], clientURLs: clientURLs, dataDirectory: dataDirectory)
+    self.founders = founders
+  }
+
+  /// Of a member that joins a cluster of which it knows `contacts`.
+  package init(
+    clusterID: UInt64, id: MemberID, name: String, contacts: [Peer], peerURLs: [String],
+    clientURLs: [String], dataDirectory: String
   ) {
     self.clusterID = clusterID
     self.id = id
-    self.peers = peers
+    self.name = name
+    self.founders = []
+    self.contacts = contacts
+    self.peerURLs = peerURLs
     self.clientURLs = clientURLs
     self.dataDirectory = dataDirectory
   }
 
-  var name: String { peers.first { $0.id == id }?.name ?? "" }
   var electionTicks: Int { max(2, Int(electionTimeout / heartbeatInterval)) }
   /// 5 seconds and twice the election timeout, as etcd waits.
   var requestTicks: Int { Int(.seconds(5) / heartbeatInterval) + 2 * electionTicks }
@@ -51,6 +71,8 @@ package struct ClusterLimits: Hashable, Sendable {
   /// Proposals waiting for a leader, and events waiting for the loop; more are refused.
   package var heldProposals = 10_000
   package var inboxEvents = 100_000
+  /// Members that receive the log without a vote; etcd's default.
+  package var learners = 1
   /// One command: so that an append, a frame, a record and an apply can hold it.
   package var commandBytes = 64 << 20
 
@@ -62,8 +84,43 @@ package enum ClusterError: Error, Hashable, Sendable {
   /// No majority answered in time: no leader, or one that can't reach the others.
   case timedOut(leaderKnown: Bool)
   case overloaded
+  /// The leader did not take it and never will; it may be sent again.
+  case dropped
+  /// A change of the membership was refused.
+  case membership(MembershipFailure)
+  /// Only the leader can do that.
+  case notLeader
   case tooLarge(bytes: Int, limit: Int)
   case stopped
+}
+
+/// Why the membership stays as it is.
+package enum MembershipFailure: Error, Hashable, Sendable {
+  /// Another change is still under way.
+  case pending
+  case unknownMember
+  case memberExists
+  case urlsInUse
+  case invalidURLs
+  case notLearner
+  case learnerBehind
+  case wouldLoseQuorum
+  case tooManyMembers
+  case tooManyLearners
+  /// Leadership can't pass to that member.
+  case badTransferee
+
+  init(_ refusal: MembershipRefusal) {
+    switch refusal {
+    case .pending: self = .pending
+    case .exists: self = .memberExists
+    case .unknown: self = .unknownMember
+    case .notLearner: self = .notLearner
+    case .learnerBehind: self = .learnerBehind
+    case .noVoters, .wouldLoseQuorum: self = .wouldLoseQuorum
+    case .tooMany: self = .tooManyMembers
+    }
+  }
 }
 
 /// Why a member can't start.

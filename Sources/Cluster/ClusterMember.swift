@@ -1,4 +1,3 @@
-import Dispatch
 package import Logging
 package import Raft
 import RaftLog
@@ -11,6 +10,10 @@ package struct MemberStatus: Hashable, Sendable {
   package var lastIndex: LogIndex = .zero
   package var commitIndex: LogIndex = .zero
   package var appliedIndex: LogIndex = .zero
+  /// Who votes, by the newest entry about it, committed or not.
+  package var membership = Membership.unknown
+  /// Everyone with whom this member speaks.
+  package var roster: [Peer] = []
 }
 
 /// One member of the cluster: the loop that drives `RaftNode`, and what clients ask of it.
@@ -25,8 +28,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
   let inbox: Inbox
   let waiters: Mutex<Waiters>
   let published: Mutex<MemberStatus>
-  private let lock: DirectoryLock
+  let environment: ClusterEnvironment
+  private let lock: any DirectoryHold
   private let recovery: Mutex<(log: SegmentedLog, recovered: RaftRecovery)?>
+  private let random: Mutex<UInt64>
   private let nextNumber: Atomic<UInt64>
   private let failStop: @Sendable (any Error) -> Void
 
@@ -35,78 +40,103 @@ package final class ClusterMember: Sendable, TransportDelegate {
   /// - Parameter failStop: called when the log or the state database fails. It must end the
   ///   process: nothing more may be promised.
   package init(
-    _ configuration: ClusterConfiguration, logger: Logger,
-    failStop: @escaping @Sendable (any Error) -> Void
+    _ configuration: ClusterConfiguration, environment: ClusterEnvironment = .machine(),
+    logger: Logger, failStop: @escaping @Sendable (any Error) -> Void
   ) throws {
     self.configuration = configuration
+    self.environment = environment
     self.logger = logger
     self.failStop = failStop
     let directory = configuration.dataDirectory
-    lock = try DirectoryLock(directory: directory)
+    lock = try environment.disk.lock(directory: directory)
     let identity = LogIdentity(cluster: configuration.clusterID, member: configuration.id)
-    let opened = try SegmentedLog.open(directory: directory + "/log", identity: identity)
+    let opened = try SegmentedLog.open(
+      directory: directory + "/log", identity: identity, disk: environment.disk)
+    try ClusterMember.identify(configuration, log: opened, on: environment.disk)
     store = try KeyValueStore(directory: directory + "/state", cluster: configuration.clusterID)
     try store.recoverInstallation(logBase: opened.recovered.base.index.rawValue)
-    let recovered = try ClusterMember.check(opened.recovered, against: store)
+    if !configuration.founders.isEmpty { try ClusterMember.found(configuration, in: store) }
+    let recovered = try MemberRecovery(log: opened.log, found: opened.recovered, store: store)
+      .run()
     try store.removeLeftovers()
-    if opened.recovered.tornBytes > 0 {
-      logger.notice(
-        "cut an unfinished write from the end of the log",
-        metadata: ["bytes": "\(opened.recovered.tornBytes)"])
-    }
     recovery = Mutex((opened.log, recovered))
     hub = WatchHub(store: store)
     inbox = Inbox(limit: configuration.limits.inboxEvents)
-    waiters = Mutex(Waiters(firstRead: .random(in: 1...(.max))))
-    nextNumber = Atomic(.random(in: 1...(.max / 2)))
+    var names = SeededNames(state: environment.seed)
+    waiters = Mutex(Waiters(firstRead: names.next()))
+    nextNumber = Atomic(names.next() >> 1)
+    random = Mutex(names.state)
     var status = MemberStatus()
     status.appliedIndex = recovered.applied
     status.lastIndex = recovered.entries.last?.index ?? recovered.base.index
     status.leadership.term = recovered.hardState.term
     published = Mutex(status)
+    report(opened.recovered)
   }
 
-  /// The log and the state must belong together: neither may lack what the other has passed.
-  private static func check(
-    _ log: RecoveredLog, against store: KeyValueStore
-  ) throws -> RaftRecovery {
-    let applied = LogIndex(store.current.appliedIndex)
-    let last = log.entries.last?.index ?? log.base.index
-    guard applied <= last else {
+  /// A member never starts empty under an id that it had before: it would have forgotten its votes.
+  private static func identify(
+    _ configuration: ClusterConfiguration, log: (log: SegmentedLog, recovered: RecoveredLog),
+    on disk: any Disk
+  ) throws {
+    let directory = configuration.dataDirectory
+    let isKnown = try DirectoryIdentity.read(in: directory, disk: disk) != nil
+    if isKnown, log.recovered.isNew {
       throw StartError(
-        "the log ends at entry \(last), but the store has applied \(applied): the log has lost its "
-          + "end. Nothing was changed. Keep a copy of the data directory, and replace the member: "
-          + "the others hold what it lost")
+        "\(directory) has no log any more, so this member has forgotten what it promised to others. "
+          + "Nothing was changed. Remove the member from the cluster ('configsync member remove'), "
+          + "add it anew ('configsync member add'), and start it in an empty --data-dir")
     }
-    guard applied >= log.base.index else {
-      throw StartError(
-        "the store has applied entry \(applied), but the log begins after \(log.base.index): the "
-          + "state is missing or was replaced by an older one. Nothing was changed. Restore the "
-          + "state directory that belongs to this log, or replace the member")
+    if log.recovered.damage == nil { try log.log.begin() }
+    let ids = LogIdentity(cluster: configuration.clusterID, member: configuration.id)
+    try DirectoryIdentity(ids: ids, name: configuration.name).keep(in: directory, disk: disk)
+  }
+
+  private static func found(
+    _ configuration: ClusterConfiguration, in store: KeyValueStore
+  ) throws {
+    let founders = configuration.founders.map { peer in
+      StoredMember(id: peer.id.rawValue, name: "", clientURLs: [], peerURLs: peer.urls)
     }
-    return RaftRecovery(
-      hardState: log.hardState, base: log.base, entries: log.entries, applied: applied)
+    let membership = Membership(voters: configuration.founders.map(\.id))
+    try store.found(members: founders, membership: LogMembership(membership))
+  }
+
+  private func report(_ found: RecoveredLog) {
+    if found.tornBytes > 0 {
+      logger.notice(
+        "cut an unfinished write from the end of the log",
+        metadata: ["bytes": "\(found.tornBytes)"])
+    }
+    if let damage = found.damage {
+      logger.error(
+        "the log is damaged: this member asks the others for what it lost, and leads nobody until then",
+        metadata: [
+          "file": "\(damage.path)", "offset": "\(damage.offset)", "reason": "\(damage.reason)",
+          "lost": "\(found.lost.map { "\($0.index)" } ?? "nothing")",
+        ])
+    }
+  }
+
+  /// Of a sequence that the environment's seed fixes.
+  func nextRandom() -> UInt64 {
+    random.withLock { state in
+      var names = SeededNames(state: state)
+      defer { state = names.state }
+      return names.next()
+    }
   }
 
   package var status: MemberStatus { published.withLock { $0 } }
-
-  /// The members and how clients reach them; a member that has never started has no client URLs.
-  package func members() throws -> [MemberDescription] {
-    let known = try store.members()
-    return configuration.peers.sorted { $0.id < $1.id }.map { peer in
-      let attributes = known.first { $0.id == peer.id.rawValue }
-      return MemberDescription(
-        id: peer.id.rawValue, name: attributes?.name ?? "", peerURLs: peer.urls,
-        clientURLs: attributes?.clientURLs ?? [])
-    }
-  }
 
   // MARK: - What clients ask
 
   /// Proposes a change and waits until this member has applied it.
   ///
   /// - Throws: `.timedOut` when no majority took it in time: it may still take effect later.
-  package func propose(_ action: Command.Action) async throws(ClusterError) -> Outcome {
+  package func propose(
+    _ action: Command.Action, changing change: MembershipChange? = nil
+  ) async throws(ClusterError) -> Outcome {
     let number = nextNumber.add(1, ordering: .relaxed).newValue
     let request = RequestID(member: configuration.id.rawValue, number: number)
     let payload = Command(request: request, action: action).encoded()
@@ -123,8 +153,9 @@ package final class ClusterMember: Sendable, TransportDelegate {
       }
       if !isOpen {
         continuation.resume(returning: .failure(.stopped))
-      } else if !inbox.offer(.raft(.proposed([payload]))) {
-        fail(number, with: .overloaded)
+      } else {
+        let proposal = Proposal(id: number, payload: payload, change: change)
+        if !inbox.offer(.raft(.proposed([proposal]))) { fail(number, with: .overloaded) }
       }
     }
     return try result.get()
@@ -164,11 +195,14 @@ package final class ClusterMember: Sendable, TransportDelegate {
     from member: MemberID, term: Term, mark: SnapshotMark, path: String,
     accepted: @escaping @Sendable (Bool) -> Void
   ) {
-    let message = Message(
-      from: member, to: configuration.id, term: term, body: .installSnapshot(mark: mark))
-    let job = ApplyJob.prepare(path: path, mark: mark) { [inbox] isWhole in
-      if isWhole { inbox.post(.raft(.received(message))) }
-      accepted(isWhole)
+    let own = configuration.id
+    let job = ApplyJob.prepare(path: path, mark: mark) { [inbox] membership in
+      if let membership {
+        let body = Message.Body.installSnapshot(mark: mark, membership: membership)
+        inbox.post(
+          .raft(.received(Message(from: member, to: own, term: term, body: body))))
+      }
+      accepted(membership != nil)
     }
     snapshotJobs.withLock { $0 }?(job)
   }
@@ -187,10 +221,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
     snapshotJobs.withLock { $0 = { applier.submit($0) } }
     var loop = MemberLoop(
       member: self, recovered: recovered, transport: transport, writer: writer, applier: applier)
-    let executor = LoopExecutor()
+    let executor = environment.executor
     await withTaskGroup(of: Void.self) { group in
       group.addTask(executorPreference: executor) { await self.tick() }
-      group.addTask { await self.publishAttributes() }
+      group.addTask(executorPreference: executor) { await self.publishAttributes() }
       await withTaskCancellationHandler {
         await withTaskExecutorPreference(executor) { await loop.run() }
       } onCancel: {
@@ -209,11 +243,13 @@ package final class ClusterMember: Sendable, TransportDelegate {
 
   private func makeApplier() -> Applier {
     Applier(
-      store: store, hub: hub,
+      store: store, hub: hub, queue: environment.makeQueue("configsync.apply"),
       reports: Applier.Reports(
-        applied: { [self] index, commands in applied(index, commands) },
+        applied: { [self] index, commands in
+          applied(index, commands, changesMembers: commands.contains(where: \.changesMembers))
+        },
         installed: { [self] index in
-          applied(index, [])
+          applied(index, [], changesMembers: true)
           inbox.post(.raft(.snapshotInstalled(index)))
         },
         durable: { [inbox] index in inbox.post(.durable(index)) },
@@ -234,10 +270,13 @@ package final class ClusterMember: Sendable, TransportDelegate {
       },
       wasReset: { mark in applier.submit(.install(mark)) },
       failed: failStop)
-    return LogWriter(log, reports: reports)
+    return LogWriter(
+      log, queue: environment.makeQueue("configsync.log"), reports: reports)
   }
 
-  private func applied(_ index: LogIndex, _ commands: [AppliedCommand]) {
+  private func applied(
+    _ index: LogIndex, _ commands: [AppliedCommand], changesMembers: Bool
+  ) {
     published.withLock { $0.appliedIndex = index }
     let own = configuration.id.rawValue
     let (proposals, reads) = waiters.withLock { waiters in
@@ -250,14 +289,13 @@ package final class ClusterMember: Sendable, TransportDelegate {
     }
     for (proposal, outcome) in proposals { proposal.resume(returning: .success(outcome)) }
     for read in reads { read.resume(returning: .success(())) }
-    inbox.post(.applied(index))
+    inbox.post(.applied(index, changesMembers: changesMembers))
   }
 
   private func tick() async {
-    let clock = ContinuousClock()
     while !Task.isCancelled {
       // A cancelled sleep ends the loop at its next turn.
-      try? await clock.sleep(for: configuration.heartbeatInterval)
+      try? await environment.clock.sleep(for: configuration.heartbeatInterval)
       let late = waiters.withLock { $0.advance() }
       let isLed = status.leadership.leader != nil
       for proposal in late.proposals {
@@ -276,7 +314,13 @@ package final class ClusterMember: Sendable, TransportDelegate {
     while !Task.isCancelled {
       do {
         try await readBarrier()
-        if try store.members().contains(own) { return }
+        let known = try store.members().first { $0.id == own.id }
+        if let known, known.name == own.name, known.clientURLs == own.clientURLs { return }
+        // A member that is no longer part of the cluster has nothing to tell it.
+        guard known != nil else {
+          try await environment.clock.sleep(for: configuration.electionTimeout)
+          continue
+        }
         _ = try await propose(.memberAttributes(own))
       } catch ClusterError.stopped {
         return

@@ -4,8 +4,8 @@ import Synchronization
 /// What the member loop is told, in order.
 enum LoopEvent: Sendable {
   case raft(Event)
-  /// Everything through this entry is applied.
-  case applied(LogIndex)
+  /// Everything through this entry is applied; something of it concerns the members.
+  case applied(LogIndex, changesMembers: Bool)
   /// The state machine holds everything through this entry for good.
   case durable(LogIndex)
   /// Reads are waiting to be asked.

@@ -19,6 +19,9 @@ struct LogJob: Sendable {
 }
 
 /// Writes the log on a thread of its own: jobs that wait are written with one sync.
+///
+/// What a job promises is released once the log is sealed over it. While more jobs wait, the marker
+/// shares the sync of the next write, so that a busy log syncs once a write.
 final class LogWriter: Sendable {
   struct Reports: Sendable {
     var send: @Sendable ([Message]) -> Void
@@ -29,10 +32,10 @@ final class LogWriter: Sendable {
 
   private let worker: SerialWorker<LogJob>
 
-  init(_ log: SegmentedLog, reports: Reports) {
+  init(_ log: SegmentedLog, queue: any WorkQueue, reports: Reports) {
     let writing = Mutex(Writing(log: log, reports: reports))
-    worker = SerialWorker(label: "configsync.log") { jobs in
-      writing.withLock { $0.run(jobs) }
+    worker = SerialWorker(queue: queue) { jobs, areMoreWaiting in
+      writing.withLock { $0.run(jobs, areMoreWaiting) }
     }
   }
 
@@ -44,14 +47,17 @@ final class LogWriter: Sendable {
     let log: SegmentedLog
     let reports: Reports
     var hasFailed = false
+    /// Written and synced, but not sealed: nothing of them is reported yet.
+    var unsealed: [LogJob] = []
 
-    mutating func run(_ jobs: [LogJob]) {
+    mutating func run(_ jobs: [LogJob], _ areMoreWaiting: () -> Bool) {
       guard !hasFailed else { return }
       do {
         var batch: [LogJob] = []
         for job in jobs {
           if job.reset != nil || job.compact != nil {
             try write(&batch)
+            try seal()
             if let mark = job.reset {
               try log.reset(to: mark)
               reports.wasReset(mark)
@@ -61,6 +67,7 @@ final class LogWriter: Sendable {
           batch.append(job)
         }
         try write(&batch)
+        if !areMoreWaiting() { try seal() }
       } catch {
         // After a failed write or sync nothing more may be promised.
         hasFailed = true
@@ -68,13 +75,26 @@ final class LogWriter: Sendable {
       }
     }
 
-    private func write(_ jobs: inout [LogJob]) throws {
+    private mutating func write(_ jobs: inout [LogJob]) throws {
       defer { jobs = [] }
       let hardState = jobs.last { $0.hardState != nil }?.hardState
       let entries = jobs.flatMap(\.entries)
       if hardState != nil || !entries.isEmpty {
         try log.append(hardState: hardState, entries: entries)
+        release()
       }
+      unsealed += jobs
+    }
+
+    private mutating func seal() throws {
+      try log.seal()
+      release()
+    }
+
+    /// Everything that was written before the last sync is sealed.
+    private mutating func release() {
+      let jobs = unsealed
+      unsealed = []
       for job in jobs {
         if let last = job.entries.last { reports.persisted(last, job.epoch) }
       }

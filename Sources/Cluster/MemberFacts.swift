@@ -8,6 +8,8 @@ extension MemberStatus {
   package var leader: UInt64 { leadership.leader?.rawValue ?? 0 }
   package var committed: UInt64 { commitIndex.rawValue }
   package var applied: UInt64 { appliedIndex.rawValue }
+  /// Whether `id` receives the log without a vote.
+  package func isLearner(_ id: UInt64) -> Bool { membership.isLearner(MemberID(id)) }
 }
 
 extension ClusterMember {
@@ -22,4 +24,5 @@ package struct MemberDescription: Hashable, Sendable {
   package var name: String
   package var peerURLs: [String]
   package var clientURLs: [String]
+  package var isLearner: Bool
 }

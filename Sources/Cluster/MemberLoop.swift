@@ -1,4 +1,3 @@
-import Dispatch
 import Logging
 import Raft
 import Store
@@ -15,7 +14,7 @@ struct MemberLoop {
   private var applied: LogIndex
   private var isMakingDurable = false
   /// Proposals that wait for a leader that can be reached, oldest first.
-  private var held: [[UInt8]] = []
+  private var held: [Proposal] = []
   /// Members to which the connection broke, until they are heard from again.
   private var unreachable: Set<MemberID> = []
 
@@ -32,8 +31,8 @@ struct MemberLoop {
     self.applied = recovered.applied
     self.node = RaftNode(
       RaftConfiguration(
-        id: configuration.id, voters: configuration.peers.map(\.id),
-        electionTicks: configuration.electionTicks, timeoutSeed: .random(in: 0...(.max))),
+        id: configuration.id, electionTicks: configuration.electionTicks,
+        timeoutSeed: member.nextRandom()),
       recovering: recovered)
   }
 
@@ -47,13 +46,14 @@ struct MemberLoop {
       releaseHeld()
       while let ready = node.takeReady() { handle(ready) }
       publishStatus()
+      member.environment.observe?(node)
     }
   }
 
   private mutating func take(_ event: LoopEvent) {
     switch event {
     // What is passed on to a leader that just died would be lost without a word.
-    case .raft(.proposed(let payloads)) where !canPropose: hold(payloads)
+    case .raft(.proposed(let proposals)) where !canPropose: hold(proposals)
     case .raft(.unreachable(let peer)):
       unreachable.insert(peer)
       node.step(.unreachable(peer))
@@ -64,8 +64,9 @@ struct MemberLoop {
       node.step(.tick)
       askReads()
     case .raft(let event): node.step(event)
-    case .applied(let index):
+    case .applied(let index, let changesMembers):
       applied = max(applied, index)
+      if changesMembers { refreshPeers() }
       considerCompaction()
     case .durable(let index): compact(throughDurable: index)
     case .readsWaiting: askReads()
@@ -76,9 +77,9 @@ struct MemberLoop {
   /// What another member passes on is decoded before it enters the log: afterwards it would stop
   /// every member.
   private func isSound(_ message: Message) -> Bool {
-    guard case .forward(let payloads) = message.body else { return true }
+    guard case .forward(let proposals) = message.body else { return true }
     let limit = member.configuration.limits.commandBytes
-    return payloads.allSatisfy { $0.count <= limit && Command.isValid($0) }
+    return proposals.allSatisfy { $0.payload.count <= limit && Command.isValid($0.payload) }
   }
 
   private var canPropose: Bool {
@@ -90,7 +91,7 @@ struct MemberLoop {
     guard canPropose, !held.isEmpty else { return }
     // Nobody waits any more for what has timed out meanwhile: it must not take effect late.
     let waiting = member.waiters.withLock { waiters in
-      held.filter { Command.request(of: $0).map { waiters.isWaiting($0.number) } ?? false }
+      held.filter { waiters.isWaiting($0.id) }
     }
     held = []
     if !waiting.isEmpty { node.step(.proposed(waiting)) }
@@ -101,19 +102,25 @@ struct MemberLoop {
     node.step(.readRequested(id))
   }
 
-  private mutating func hold(_ payloads: [[UInt8]]) {
-    for payload in payloads {
+  private mutating func hold(_ proposals: [Proposal]) {
+    for proposal in proposals {
       if held.count < member.configuration.limits.heldProposals {
-        held.append(payload)
+        held.append(proposal)
       } else {
-        fail(payload)
+        member.fail(proposal.id, with: .overloaded)
       }
     }
   }
 
-  private func fail(_ payload: [UInt8]) {
-    if let request = Command.request(of: payload) {
-      member.fail(request.number, with: .overloaded)
+  /// What the core or the leader has not taken waits for the next leader if it never left this
+  /// member; else whoever asked is told, and may ask again.
+  private mutating func handle(_ dropped: DroppedProposal) {
+    switch (dropped.reason, dropped.proposal) {
+    case (.membership(let refusal), _):
+      member.fail(dropped.id, with: .membership(MembershipFailure(refusal)))
+    case (.full, _): member.fail(dropped.id, with: .overloaded)
+    case (.noLeader, let proposal?), (.transferring, let proposal?): hold([proposal])
+    case (.noLeader, nil), (.transferring, nil): member.fail(dropped.id, with: .dropped)
     }
   }
 
@@ -126,9 +133,10 @@ struct MemberLoop {
       epoch: ready.epoch, promises: ready.promises)
     if !job.writesNothing || !job.promises.isEmpty { writer.submit(job) }
     if !ready.committed.isEmpty { applier.submit(.apply(ready.committed)) }
-    for payload in ready.dropped { fail(payload) }
+    for dropped in ready.dropped { handle(dropped) }
     answerReads(ready)
     for member in ready.snapshotsNeeded { snapshots.send(to: member, term: node.term) }
+    if let membership = ready.membership { adopt(membership) }
     if let leadership = ready.leadership { logChange(of: leadership) }
   }
 
@@ -141,6 +149,32 @@ struct MemberLoop {
       return waiters.takeReads(applied: member.status.appliedIndex)
     }
     for read in done { read.resume(returning: .success(())) }
+  }
+
+  /// The others are reached as the newest membership says, committed or not: a member that was just
+  /// added may be needed to commit that.
+  private func adopt(_ membership: PlacedMembership) {
+    member.published.withLock { $0.membership = membership.membership }
+    member.logger.info(
+      "membership changed",
+      metadata: [
+        "voters": "\(membership.membership.voters)",
+        "learners": "\(membership.membership.learners)",
+        "index": "\(membership.index)",
+      ])
+    refreshPeers()
+  }
+
+  private func refreshPeers() {
+    do {
+      let pending = node.entries(from: applied.next)
+      let (peers, removed) = try member.peers(pending: pending)
+      member.published.withLock { $0.roster = peers }
+      transport.membersChanged(
+        peers.filter { $0.id != member.configuration.id }, removed: removed)
+    } catch {
+      member.logger.error("can't read the members", metadata: ["error": "\(error)"])
+    }
   }
 
   private func logChange(of leadership: Leadership) {
@@ -181,41 +215,5 @@ struct MemberLoop {
     guard index > node.logBase, let term = node.term(at: index) else { return }
     writer.submit(LogJob(compact: SnapshotMark(index: index, term: term)))
     node.step(.compacted(through: index))
-  }
-}
-
-/// Copies the state and streams it to members that the log can no longer serve.
-struct SnapshotSender: Sendable {
-  let member: ClusterMember
-  let transport: any Transport
-  private let queue = DispatchQueue(label: "configsync.snapshot")
-
-  init(member: ClusterMember, transport: any Transport) {
-    self.member = member
-    self.transport = transport
-  }
-
-  func send(to peer: MemberID, term: Term) {
-    let member = member
-    let transport = transport
-    queue.async {
-      let path = member.store.outgoingPath(to: peer.rawValue)
-      do {
-        let state = try member.store.writeSnapshot(to: path)
-        let mark = SnapshotMark(
-          index: LogIndex(state.appliedIndex), term: Term(state.appliedTerm))
-        member.logger.info(
-          "sending a snapshot", metadata: ["to": "\(peer)", "index": "\(mark.index)"])
-        let snapshot = OutgoingSnapshot(to: peer, term: term, mark: mark, path: path)
-        transport.sendSnapshot(snapshot) { arrived in
-          member.store.removeSnapshot(at: path)
-          member.inbox.post(.raft(.snapshotSent(to: peer, mark: arrived ? mark : nil)))
-        }
-      } catch {
-        member.logger.error("can't write a snapshot", metadata: ["error": "\(error)"])
-        member.store.removeSnapshot(at: path)
-        member.inbox.post(.raft(.snapshotSent(to: peer, mark: nil)))
-      }
-    }
   }
 }

@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// Blocking work on one thread of its own: jobs are taken in order, all that wait at once, so that
@@ -9,12 +8,15 @@ final class SerialWorker<Job: Sendable>: Sendable {
     var isScheduled = false
   }
 
-  private let queue: DispatchQueue
+  private let queue: any WorkQueue
   private let state = Mutex(State())
-  private let work: @Sendable ([Job]) -> Void
+  private let work: @Sendable (_ jobs: [Job], _ areMoreWaiting: () -> Bool) -> Void
 
-  init(label: String, work: @escaping @Sendable ([Job]) -> Void) {
-    self.queue = DispatchQueue(label: label)
+  init(
+    queue: any WorkQueue,
+    work: @escaping @Sendable (_ jobs: [Job], _ areMoreWaiting: () -> Bool) -> Void
+  ) {
+    self.queue = queue
     self.work = work
   }
 
@@ -28,7 +30,7 @@ final class SerialWorker<Job: Sendable>: Sendable {
   }
 
   /// Returns once everything submitted before is done.
-  func finish() { queue.sync {} }
+  func finish() { queue.wait() }
 
   private func drain() {
     let jobs = state.withLock { state in
@@ -38,6 +40,6 @@ final class SerialWorker<Job: Sendable>: Sendable {
       }
       return state.jobs
     }
-    work(jobs)
+    work(jobs) { state.withLock { !$0.jobs.isEmpty } }
   }
 }

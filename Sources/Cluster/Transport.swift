@@ -2,8 +2,11 @@ package import Raft
 
 /// Carries what members say to each other. Messages may be lost, late, twice, or out of order.
 package protocol Transport: Sendable {
-  /// Never blocks; drops what a full queue can't take.
+  /// Never blocks; drops what a full queue can't take, and what goes to a member it can't reach.
   func send(_ messages: [Message])
+
+  /// Tells who belongs to the cluster now, and whose connections are to be refused for good.
+  func membersChanged(_ members: [Peer], removed: Set<MemberID>)
 
   /// Streams the file of a snapshot; `completion` is called once, with whether it arrived whole.
   func sendSnapshot(
@@ -28,6 +31,8 @@ package struct OutgoingSnapshot: Sendable {
 package protocol TransportDelegate: AnyObject, Sendable {
   func received(_ messages: [Message])
   func unreachable(_ member: MemberID)
+  /// The members as this one knows them: for one that joins.
+  func roster() -> [Peer]
   /// Where to write a snapshot that begins to arrive from `member`.
   func incomingSnapshotPath(from member: MemberID) -> String
   /// A snapshot has arrived whole; `accepted` answers once it is checked and durable, or refused.

@@ -88,7 +88,12 @@ public struct ClientMember: Hashable, Sendable {
   public var name: String
   public var peerURLs: [String]
   public var clientURLs: [String]
+  /// It receives the log and has no vote.
+  public var isLearner: Bool
 }
+
+/// How a member begins.
+public enum ClientMemberRole: Hashable, Sendable { case voter, learner }
 
 public struct ClientStatus: Hashable, Sendable {
   public var member: UInt64

@@ -63,12 +63,12 @@ public final class ConfigClient: Sendable {
   /// Large transactions and ranges pass; the cluster has limits of its own.
   static let messageBytes = 512 << 20
 
-  private let connections: [Connection]
+  let connections: [Connection]
   private let current = Mutex(0)
 
   init(_ connections: [Connection]) { self.connections = connections }
 
-  private static var options: CallOptions {
+  static var options: CallOptions {
     var options = CallOptions.defaults
     options.timeout = requestTimeout
     options.maxRequestMessageBytes = messageBytes
@@ -136,38 +136,6 @@ public final class ConfigClient: Sendable {
     return response.succeeded ? response.header.revision : nil
   }
 
-  // MARK: - Members
-
-  public func members() async throws -> [ClientMember] {
-    let response: Etcdserverpb_MemberListResponse = try await repeatable { connection in
-      let client = Etcdserverpb_Cluster.Client(wrapping: connection.client)
-      return try await client.memberList(
-        Etcdserverpb_MemberListRequest(), options: ConfigClient.options)
-    }
-    return response.members.map {
-      ClientMember(
-        id: $0.id, name: $0.name, peerURLs: $0.peerUrls, clientURLs: $0.clientUrls)
-    }
-  }
-
-  /// What each endpoint says of itself; an error where it says nothing.
-  public func statuses() async -> [EndpointStatus] {
-    var statuses: [EndpointStatus] = []
-    for connection in connections {
-      let client = Etcdserverpb_Maintenance.Client(wrapping: connection.client)
-      do {
-        let response = try await client.status(
-          Etcdserverpb_StatusRequest(), options: ConfigClient.options)
-        statuses.append(
-          EndpointStatus(endpoint: connection.endpoint, status: .success(ClientStatus(response))))
-      } catch {
-        let failure = ConfigClient.translate(error, connection)
-        statuses.append(EndpointStatus(endpoint: connection.endpoint, status: .failure(failure)))
-      }
-    }
-    return statuses
-  }
-
   // MARK: - Watch
 
   /// Calls `body` with each revision's changes until it returns false or the task is cancelled.
@@ -214,14 +182,14 @@ public final class ConfigClient: Sendable {
   }
 
   /// Sends what may take effect: at the next endpoint only if it was not sent at all.
-  private func once<Response>(
+  func once<Response>(
     _ call: (Connection) async throws -> Response
   ) async throws -> Response {
     try await attempt(call) { $0 == .unreachable }
   }
 
   /// Sends what changes nothing: at the next endpoint whenever one gives no answer.
-  private func repeatable<Response>(
+  func repeatable<Response>(
     _ call: (Connection) async throws -> Response
   ) async throws -> Response {
     try await attempt(call) { $0 != .refused }
@@ -244,7 +212,7 @@ public final class ConfigClient: Sendable {
     throw last
   }
 
-  private static func translate(_ error: any Error, _ connection: Connection) -> ClientError {
+  static func translate(_ error: any Error, _ connection: Connection) -> ClientError {
     switch error {
     case let error as ClientError: error
     case let error as RPCError: ClientError(error, endpoint: connection.endpoint)

@@ -1,13 +1,18 @@
 import Cluster
 import EtcdProtos
+import Foundation
 import GRPCServer
 
-/// etcdserverpb.Cluster: who the members are.
+/// etcdserverpb.Cluster: who the members are, and changing that.
 struct ClusterService: Sendable {
   let base: ServiceBase
 
   func register(in services: inout GRPCServices) {
     services.add("/etcdserverpb.Cluster/MemberList", base.unary(list))
+    services.add("/etcdserverpb.Cluster/MemberAdd", base.unary(add))
+    services.add("/etcdserverpb.Cluster/MemberRemove", base.unary(remove))
+    services.add("/etcdserverpb.Cluster/MemberUpdate", base.unary(update))
+    services.add("/etcdserverpb.Cluster/MemberPromote", base.unary(promote))
   }
 
   private func list(
@@ -15,16 +20,78 @@ struct ClusterService: Sendable {
   ) async throws -> Etcdserverpb_MemberListResponse {
     if request.linearizable { try await base.member.readBarrier() }
     var response = Etcdserverpb_MemberListResponse()
-    // etcd answers this one without a revision.
+    // etcd answers these without a revision.
     response.header = base.header(revision: 0)
-    response.members = try base.member.members().map { description in
-      var member = Etcdserverpb_Member()
-      member.id = description.id
-      member.name = description.name
-      member.peerUrls = description.peerURLs
-      member.clientUrls = description.clientURLs
-      return member
-    }
+    response.members = try members()
     return response
+  }
+
+  private func add(
+    _ request: Etcdserverpb_MemberAddRequest
+  ) async throws -> Etcdserverpb_MemberAddResponse {
+    try base.checkVoter()
+    try checkURLs(request.peerUrls)
+    let added = try await base.member.addMember(
+      peerURLs: request.peerUrls, as: request.isLearner ? .learner : .voter)
+    var response = Etcdserverpb_MemberAddResponse()
+    response.header = base.header(revision: 0)
+    response.member = Etcdserverpb_Member(added)
+    response.members = try members()
+    return response
+  }
+
+  private func remove(
+    _ request: Etcdserverpb_MemberRemoveRequest
+  ) async throws -> Etcdserverpb_MemberRemoveResponse {
+    try await base.member.removeMember(request.id)
+    var response = Etcdserverpb_MemberRemoveResponse()
+    response.header = base.header(revision: 0)
+    response.members = try members()
+    return response
+  }
+
+  private func update(
+    _ request: Etcdserverpb_MemberUpdateRequest
+  ) async throws -> Etcdserverpb_MemberUpdateResponse {
+    try checkURLs(request.peerUrls)
+    try await base.member.updateMember(request.id, peerURLs: request.peerUrls)
+    var response = Etcdserverpb_MemberUpdateResponse()
+    response.header = base.header(revision: 0)
+    response.members = try members()
+    return response
+  }
+
+  private func promote(
+    _ request: Etcdserverpb_MemberPromoteRequest
+  ) async throws -> Etcdserverpb_MemberPromoteResponse {
+    try await base.member.promoteMember(request.id)
+    var response = Etcdserverpb_MemberPromoteResponse()
+    response.header = base.header(revision: 0)
+    response.members = try members()
+    return response
+  }
+
+  private func members() throws -> [Etcdserverpb_Member] {
+    try base.member.members().map(Etcdserverpb_Member.init)
+  }
+
+  /// A URL that no member could connect to would cost the cluster a voter.
+  private func checkURLs(_ urls: [String]) throws {
+    for text in urls {
+      guard let url = URL(string: text), url.scheme == "http", url.port != nil,
+        url.host().map({ !$0.isEmpty }) == true, url.path().isEmpty
+      else { throw ClusterError.membership(.invalidURLs) }
+    }
+  }
+}
+
+extension Etcdserverpb_Member {
+  fileprivate init(_ description: MemberDescription) {
+    self.init()
+    id = description.id
+    name = description.name
+    peerUrls = description.peerURLs
+    clientUrls = description.clientURLs
+    isLearner = description.isLearner
   }
 }

@@ -26,10 +26,43 @@ extension GRPCStatus {
     switch error {
     case .timedOut: self.init(.unavailable, "etcdserver: request timed out")
     case .overloaded: self.init(.resourceExhausted, "etcdserver: too many requests")
+    case .dropped: self.init(.unavailable, "etcdserver: leader changed")
+    case .notLeader: self.init(.failedPrecondition, "etcdserver: not leader")
+    case .membership(let failure): self.init(failure)
     case .tooLarge: self.init(.invalidArgument, "etcdserver: request is too large")
     case .stopped: self.init(.unavailable, "etcdserver: server stopped")
     }
   }
+
+  init(_ failure: MembershipFailure) {
+    switch failure {
+    case .pending, .tooManyMembers:
+      // etcd drops such a change and lets the call time out; here it is told at once.
+      self.init(.unavailable, "etcdserver: unhealthy cluster")
+    case .unknownMember: self.init(.notFound, "etcdserver: member not found")
+    case .memberExists: self.init(.failedPrecondition, "etcdserver: member ID already exist")
+    case .urlsInUse: self.init(.failedPrecondition, "etcdserver: Peer URLs already exists")
+    case .invalidURLs:
+      self.init(.invalidArgument, "etcdserver: given member URLs are invalid")
+    case .notLearner:
+      self.init(.failedPrecondition, "etcdserver: can only promote a learner member")
+    case .learnerBehind:
+      self.init(
+        .failedPrecondition,
+        "etcdserver: can only promote a learner member which is in sync with leader")
+    case .wouldLoseQuorum:
+      self.init(
+        .failedPrecondition,
+        "etcdserver: re-configuration failed due to not enough started members")
+    case .tooManyLearners:
+      self.init(.failedPrecondition, "etcdserver: too many learner members in cluster")
+    case .badTransferee:
+      self.init(.failedPrecondition, "etcdserver: bad leader transferee")
+    }
+  }
+
+  static let notSupportedForLearner = GRPCStatus(
+    .unavailable, "etcdserver: rpc not supported for learner")
 
   /// What is thrown below the API: its own errors by the tables above, anything else as internal.
   init(_ error: any Error) {

@@ -19,7 +19,10 @@ struct KVService: Sendable {
     _ request: Etcdserverpb_RangeRequest
   ) async throws -> Etcdserverpb_RangeResponse {
     let query = try RangeQuery(request)
-    if !request.serializable { try await base.member.readBarrier() }
+    if !request.serializable {
+      try base.checkVoter()
+      try await base.member.readBarrier()
+    }
     let (result, state) = try base.member.store.range(query)
     var response = Etcdserverpb_RangeResponse(result)
     response.header = base.header(revision: state.revision.rawValue)
@@ -52,6 +55,7 @@ struct KVService: Sendable {
   ) async throws -> Etcdserverpb_TxnResponse {
     let transaction = try Transaction(request)
     try transaction.validate()
+    try base.checkVoter()
     if transaction.isReadOnly {
       try await base.member.readBarrier()
       if let (result, state) = try base.member.store.evaluate(transaction) {
@@ -76,6 +80,7 @@ struct KVService: Sendable {
   private func propose(
     _ action: Command.Action
   ) async throws -> (result: OperationResult, revision: Int64) {
+    try base.checkVoter()
     let outcome = try await base.member.propose(action)
     return (try outcome.result.get(), outcome.revision.rawValue)
   }

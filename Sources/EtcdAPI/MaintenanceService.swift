@@ -13,6 +13,7 @@ struct MaintenanceService: Sendable {
   func register(in services: inout GRPCServices) {
     services.add("/etcdserverpb.Maintenance/Status", base.unary(status))
     services.add("/etcdserverpb.Maintenance/Alarm", base.unary(alarms))
+    services.add("/etcdserverpb.Maintenance/MoveLeader", base.unary(moveLeader))
   }
 
   /// Answered from this member alone, with or without a leader.
@@ -30,7 +31,17 @@ struct MaintenanceService: Sendable {
     response.raftIndex = status.committed
     response.raftTerm = status.term
     response.raftAppliedIndex = status.applied
+    response.isLearner = status.isLearner(base.member.id)
     if status.leader == 0 { response.errors = ["etcdserver: no leader"] }
+    return response
+  }
+
+  private func moveLeader(
+    _ request: Etcdserverpb_MoveLeaderRequest
+  ) async throws -> Etcdserverpb_MoveLeaderResponse {
+    try await base.member.moveLeader(to: request.targetID)
+    var response = Etcdserverpb_MoveLeaderResponse()
+    response.header = base.header(revision: 0)
     return response
   }
 

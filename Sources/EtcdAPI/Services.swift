@@ -37,6 +37,11 @@ struct ServiceBase: Sendable {
     }
   }
 
+  /// A learner answers for nothing but itself and what it has: clients go to a voter.
+  func checkVoter() throws(GRPCStatus) {
+    if member.status.isLearner(member.id) { throw .notSupportedForLearner }
+  }
+
   /// A unary method from its typed body.
   func unary<Request: Message, Response: Message>(
     _ body: @escaping @Sendable (Request) async throws -> Response

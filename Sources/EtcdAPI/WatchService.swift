@@ -18,6 +18,7 @@ struct WatchService: Sendable {
       .streaming { call, requests, writer in
         do {
           try base.checkLeader(call)
+          try base.checkVoter()
           try await serve(requests, writer)
           return .ok
         } catch {

@@ -5,9 +5,11 @@
 // The first frame of a connection is a hello in the direction in which it was opened. Then either
 // batches of messages follow, or one snapshot: begin, chunks, end; the receiver answers with a
 // verdict. A receiver that does not belong to the sender's cluster answers with a refusal and
-// closes. A frame that breaks these rules closes the connection.
+// closes. Instead of a hello a member that wants to join may inquire: it is answered with the roster.
+// A frame that breaks these rules closes the connection.
 
 import BinaryCoding
+import Cluster
 import Raft
 
 package enum PeerLimits {
@@ -32,12 +34,22 @@ enum PeerFrame: Hashable {
   case snapshotEnd(crc: UInt32)
   case verdict(accepted: Bool)
   case refused(reason: String)
+  /// "Who are you?", of one that does not know the cluster yet.
+  case inquiry
+  case roster(Roster)
 
   struct Hello: Hashable {
-    static let magic: UInt64 = 0x3130_5245_4550_5343  // "CSPEER01"
+    static let magic: UInt64 = 0x3230_5245_4550_5343  // "CSPEER02"
     var cluster: UInt64
     var from: MemberID
     var to: MemberID
+    /// Where the sender is reached: the receiver may not know it yet.
+    var urls: [String]
+  }
+
+  struct Roster: Hashable {
+    var cluster: UInt64
+    var peers: [Peer]
   }
 
   /// The frame with its length.
@@ -51,6 +63,7 @@ enum PeerFrame: Hashable {
       writer.write(hello.cluster)
       writer.write(hello.from.rawValue)
       writer.write(hello.to.rawValue)
+      writer.write(hello.urls)
     case .messages(let messages):
       writer.write(UInt8(2))
       writer.write(UInt32(messages.count))
@@ -72,6 +85,12 @@ enum PeerFrame: Hashable {
     case .refused(let reason):
       writer.write(UInt8(7))
       writer.write(reason)
+    case .inquiry:
+      writer.write(UInt8(8))
+      writer.write(Hello.magic)
+    case .roster(let roster):
+      writer.write(UInt8(9))
+      writer.write(roster)
     }
     writer.patch(UInt32(writer.count - 4), at: 0)
     return writer.bytes
@@ -82,13 +101,11 @@ enum PeerFrame: Hashable {
     var reader = ByteReader(bytes)
     switch try reader.readByte() {
     case 1:
-      guard try reader.read(UInt64.self) == Hello.magic else {
-        throw DecodingFailure("the other side is no member")
-      }
+      try reader.expectMagic()
       self = .hello(
         Hello(
           cluster: try reader.read(UInt64.self), from: MemberID(try reader.read(UInt64.self)),
-          to: MemberID(try reader.read(UInt64.self))))
+          to: MemberID(try reader.read(UInt64.self)), urls: try reader.readURLs()))
     case 2:
       var messages: [Message] = []
       for _ in 0..<(try reader.readCount(minimumSize: 25)) {
@@ -103,132 +120,13 @@ enum PeerFrame: Hashable {
     case 5: self = .snapshotEnd(crc: try reader.read(UInt32.self))
     case 6: self = .verdict(accepted: try reader.readBool())
     case 7: self = .refused(reason: try reader.readString())
+    case 8:
+      try reader.expectMagic()
+      self = .inquiry
+    case 9: self = .roster(try reader.readRoster())
     default: throw DecodingFailure("an unknown kind of frame")
     }
     try reader.expectEnd()
-  }
-}
-
-extension ByteWriter {
-  fileprivate mutating func write(_ mark: SnapshotMark) {
-    write(mark.index.rawValue)
-    write(mark.term.rawValue)
-  }
-
-  fileprivate mutating func write(_ message: Message) {
-    write(message.from.rawValue)
-    write(message.to.rawValue)
-    write(message.term.rawValue)
-    switch message.body {
-    case .preVoteRequest(let last):
-      write(UInt8(1))
-      write(last)
-    case .preVoteReply(let granted):
-      write(UInt8(2))
-      write(granted)
-    case .voteRequest(let last):
-      write(UInt8(3))
-      write(last)
-    case .voteReply(let granted):
-      write(UInt8(4))
-      write(granted)
-    case .append(let previous, let entries, let commit):
-      write(UInt8(5))
-      write(previous)
-      write(commit.rawValue)
-      write(UInt32(entries.count))
-      for entry in entries {
-        write(entry.term.rawValue)
-        write(entry.index.rawValue)
-        write(entry.kind.rawValue)
-        write(entry.payload)
-      }
-    case .appendAccepted(let through):
-      write(UInt8(6))
-      write(through.rawValue)
-    case .appendRejected(let previous, let hint):
-      write(UInt8(7))
-      write(previous.rawValue)
-      write(hint)
-    case .heartbeat(let commit, let token):
-      write(UInt8(8))
-      write(commit.rawValue)
-      write(token)
-    case .heartbeatReply(let token):
-      write(UInt8(9))
-      write(token)
-    case .installSnapshot(let mark):
-      write(UInt8(10))
-      write(mark)
-    case .forward(let payloads):
-      write(UInt8(11))
-      write(UInt32(payloads.count))
-      for payload in payloads { write(payload) }
-    case .readRequest(let id):
-      write(UInt8(12))
-      write(id.rawValue)
-    case .readReply(let id, let index):
-      write(UInt8(13))
-      write(id.rawValue)
-      write(index.rawValue)
-    }
-  }
-}
-
-extension ByteReader {
-  fileprivate mutating func readIndex() throws(DecodingFailure) -> LogIndex {
-    let index = LogIndex(try read(UInt64.self))
-    guard index.rawValue < 1 << 62 else { throw DecodingFailure("an implausible index") }
-    return index
-  }
-
-  fileprivate mutating func readMark() throws(DecodingFailure) -> SnapshotMark {
-    SnapshotMark(index: try readIndex(), term: Term(try read(UInt64.self)))
-  }
-
-  fileprivate mutating func readMessage() throws(DecodingFailure) -> Message {
-    let from = MemberID(try read(UInt64.self))
-    let to = MemberID(try read(UInt64.self))
-    let term = Term(try read(UInt64.self))
-    // Numbers that could overflow are no numbers of a cluster's life.
-    guard term.rawValue < 1 << 62 else { throw DecodingFailure("an implausible term") }
-    return Message(from: from, to: to, term: term, body: try readBody())
-  }
-
-  private mutating func readBody() throws(DecodingFailure) -> Message.Body {
-    switch try readByte() {
-    case 1: return .preVoteRequest(last: try readMark())
-    case 2: return .preVoteReply(granted: try readBool())
-    case 3: return .voteRequest(last: try readMark())
-    case 4: return .voteReply(granted: try readBool())
-    case 5:
-      let previous = try readMark()
-      let commit = try readIndex()
-      var entries: [Entry] = []
-      for _ in 0..<(try readCount(minimumSize: 21)) { entries.append(try readEntry()) }
-      return .append(previous: previous, entries: entries, commit: commit)
-    case 6: return .appendAccepted(through: try readIndex())
-    case 7: return .appendRejected(previous: try readIndex(), hint: try readMark())
-    case 8: return .heartbeat(commit: try readIndex(), token: try read(UInt64.self))
-    case 9: return .heartbeatReply(token: try read(UInt64.self))
-    // 10 says that a snapshot has arrived: only the receiving member says so, to itself.
-    case 11:
-      var payloads: [[UInt8]] = []
-      for _ in 0..<(try readCount(minimumSize: 4)) { payloads.append(try readBytes()) }
-      return .forward(payloads: payloads)
-    case 12: return .readRequest(ReadID(try read(UInt64.self)))
-    case 13: return .readReply(ReadID(try read(UInt64.self)), index: try readIndex())
-    default: throw DecodingFailure("an unknown message")
-    }
-  }
-
-  private mutating func readEntry() throws(DecodingFailure) -> Entry {
-    let term = Term(try read(UInt64.self))
-    let index = try readIndex()
-    guard let kind = Entry.Kind(rawValue: try readByte()) else {
-      throw DecodingFailure("an unknown kind of entry")
-    }
-    return Entry(term: term, index: index, kind: kind, payload: try readBytes())
   }
 }
 
@@ -237,17 +135,15 @@ extension Message {
   fileprivate var byteCount: Int {
     switch body {
     case .append(_, let entries, _): entries.reduce(64) { $0 + $1.payload.count + 32 }
-    case .forward(let payloads): payloads.reduce(64) { $0 + $1.count + 4 }
+    case .forward(let proposals): proposals.reduce(64) { $0 + $1.payload.count + 16 }
     default: 64
     }
   }
 
   /// Proposals may be passed on one by one.
   fileprivate var parts: [Message] {
-    guard case .forward(let payloads) = body, payloads.count > 1 else { return [self] }
-    return payloads.map {
-      Message(from: from, to: to, term: term, body: .forward(payloads: [$0]))
-    }
+    guard case .forward(let proposals) = body, proposals.count > 1 else { return [self] }
+    return proposals.map { Message(from: from, to: to, term: term, body: .forward([$0])) }
   }
 }
 

@@ -18,7 +18,7 @@ final class PeerLink: Sendable {
   private static let longestRetry = TimeAmount.seconds(2)
 
   let peer: MemberID
-  private let address: PeerAddress
+  let address: PeerAddress
   private let hello: PeerFrame.Hello
   private let group: any EventLoopGroup
   private let logger: Logger

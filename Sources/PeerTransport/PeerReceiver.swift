@@ -30,18 +30,18 @@ final class PeerReceiver: ChannelInboundHandler {
 
   private let cluster: UInt64
   private let own: MemberID
-  private let members: Set<MemberID>
+  private let register: MemberRegister
   private let delegate: any TransportDelegate
   private let logger: Logger
   private var state = State.expectsHello
 
   init(
-    cluster: UInt64, own: MemberID, members: Set<MemberID>, delegate: any TransportDelegate,
+    cluster: UInt64, own: MemberID, register: MemberRegister, delegate: any TransportDelegate,
     logger: Logger
   ) {
     self.cluster = cluster
     self.own = own
-    self.members = members
+    self.register = register
     self.delegate = delegate
     self.logger = logger
   }
@@ -57,6 +57,12 @@ final class PeerReceiver: ChannelInboundHandler {
   private func receive(_ frame: PeerFrame, context: ChannelHandlerContext) throws {
     switch (state, frame) {
     case (.expectsHello, .hello(let hello)): greet(hello, context: context)
+    case (.expectsHello, .inquiry):
+      let roster = PeerFrame.Roster(cluster: cluster, peers: delegate.roster())
+      reply(.roster(roster), context: context)
+    // A member that was removed while it was connected is not heard any more.
+    case (.open(let from), _) where register.isRemoved(from):
+      refuse("member \(from) has been removed from the cluster", context: context)
     case (.open(let from), .messages(let messages)):
       guard messages.allSatisfy({ $0.from == from && $0.to == own }) else {
         throw DecodingFailure("a message of another member")
@@ -91,20 +97,27 @@ final class PeerReceiver: ChannelInboundHandler {
           + String(cluster, radix: 16)
       } else if hello.to != own {
         "it asks for member \(hello.to), this is \(own)"
-      } else if !members.contains(hello.from) {
-        "member \(hello.from) does not belong to this cluster"
+      } else if register.isRemoved(hello.from) {
+        "member \(hello.from) has been removed from the cluster"
       } else {
         nil
       }
-    guard let problem else {
-      state = .open(from: hello.from)
-      return
-    }
-    state = .closed
+    if let problem { return refuse(problem, context: context) }
+    // One that this member does not know may have been added while it was away.
+    register.introduce(Peer(id: hello.from, name: "", urls: hello.urls))
+    state = .open(from: hello.from)
+  }
+
+  private func refuse(_ problem: String, context: ChannelHandlerContext) {
     logger.warning("refused a member", metadata: ["reason": "\(problem)"])
-    let frame = PeerFrame.refused(reason: problem).encoded()
-    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: frame)), promise: nil)
-    context.close(promise: nil)
+    reply(.refused(reason: problem), context: context)
+  }
+
+  /// The last word on this connection.
+  private func reply(_ frame: PeerFrame, context: ChannelHandlerContext) {
+    state = .closed
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: frame.encoded())))
+      .whenComplete { [channel = context.channel] _ in channel.close(promise: nil) }
   }
 
   private func finish(

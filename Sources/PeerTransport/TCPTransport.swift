@@ -4,14 +4,12 @@ package import Logging
 import NIOCore
 import NIOPosix
 package import Raft
-import Synchronization
 
 /// Carries messages and snapshots between members over TCP, one connection each way.
 package final class TCPTransport: Transport {
   private let configuration: ClusterConfiguration
   private let group: MultiThreadedEventLoopGroup
-  private let links: [MemberID: PeerLink]
-  private let addresses: [MemberID: PeerAddress]
+  private let register: MemberRegister
   private let snapshotQueue = DispatchQueue(
     label: "configsync.snapshot.send", attributes: .concurrent)
   private let logger: Logger
@@ -28,22 +26,15 @@ package final class TCPTransport: Transport {
     self.configuration = configuration
     self.group = group
     self.logger = logger
-    var addresses: [MemberID: PeerAddress] = [:]
-    var links: [MemberID: PeerLink] = [:]
-    for peer in configuration.peers where peer.id != configuration.id {
-      guard let target = peer.urls.lazy.compactMap(PeerAddress.init(url:)).first else { continue }
-      addresses[peer.id] = target
+    let (cluster, own) = (configuration.clusterID, configuration.id)
+    let register = MemberRegister(own: own) { peer, address in
       let hello = PeerFrame.Hello(
-        cluster: configuration.clusterID, from: configuration.id, to: peer.id)
-      let id = peer.id
-      links[id] = PeerLink(to: target, hello: hello, group: group, logger: logger) {
-        delegate.unreachable(id)
+        cluster: cluster, from: own, to: peer, urls: configuration.peerURLs)
+      return PeerLink(to: address, hello: hello, group: group, logger: logger) {
+        delegate.unreachable(peer)
       }
     }
-    self.addresses = addresses
-    self.links = links
-    let members = Set(configuration.peers.map(\.id))
-    let (cluster, own) = (configuration.clusterID, configuration.id)
+    self.register = register
     listener = try await ServerBootstrap(group: group)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -52,29 +43,36 @@ package final class TCPTransport: Transport {
           try channel.pipeline.syncOperations.addHandlers(
             ByteToMessageHandler(PeerFrameDecoder()),
             PeerReceiver(
-              cluster: cluster, own: own, members: members, delegate: delegate, logger: logger))
+              cluster: cluster, own: own, register: register, delegate: delegate,
+              logger: logger))
         }
       }
       .bind(host: address.host, port: address.port).get()
-    for link in links.values { link.connect() }
+    register.update(configuration.contacts, removed: [])
   }
 
   package var port: Int? { listener.localAddress?.port }
 
   package func send(_ messages: [Message]) {
     for (peer, batch) in Dictionary(grouping: messages, by: \.to) {
-      for part in batch.split(atBytes: PeerLimits.frameTargetBytes) { links[peer]?.send(part) }
+      guard let link = register.link(to: peer) else { continue }
+      for part in batch.split(atBytes: PeerLimits.frameTargetBytes) { link.send(part) }
     }
+  }
+
+  package func membersChanged(_ members: [Peer], removed: Set<MemberID>) {
+    register.update(members, removed: removed)
   }
 
   package func sendSnapshot(
     _ snapshot: OutgoingSnapshot, completion: @escaping @Sendable (Bool) -> Void
   ) {
-    guard let address = addresses[snapshot.to] else { return completion(false) }
+    guard let link = register.link(to: snapshot.to) else { return completion(false) }
     let hello = PeerFrame.Hello(
-      cluster: configuration.clusterID, from: configuration.id, to: snapshot.to)
+      cluster: configuration.clusterID, from: configuration.id, to: snapshot.to,
+      urls: configuration.peerURLs)
     let stream = SnapshotStream(
-      snapshot: snapshot, address: address, hello: hello, group: group)
+      snapshot: snapshot, address: link.address, hello: hello, group: group)
     let logger = logger
     snapshotQueue.async {
       do {
@@ -89,7 +87,7 @@ package final class TCPTransport: Transport {
   }
 
   package func shutDown() async throws {
-    for link in links.values { link.close() }
+    register.close()
     try await listener.close().get()
     try await group.shutdownGracefully()
   }

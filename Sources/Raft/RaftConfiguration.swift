@@ -12,6 +12,10 @@ package struct RaftLimits: Hashable, Sendable {
   package var committedBytes = 16 << 20
   /// Linearizable reads waiting for confirmation; further ones fail at once.
   package var pendingReads = 100_000
+  /// Names of forwarded proposals that a leader remembers, so that none is appended twice.
+  package var rememberedForwards = 16_384
+  /// Of a leader's log, a learner has at least so much in percent before it may vote.
+  package var promotionPercent: UInt64 = 90
 
   package init() {}
 }
@@ -19,8 +23,6 @@ package struct RaftLimits: Hashable, Sendable {
 /// What a member is started with.
 package struct RaftConfiguration: Sendable {
   package var id: MemberID
-  /// The voters, this member among them.
-  package var voters: [MemberID]
   /// Ticks without a leader before a member campaigns: drawn anew from this up to twice this.
   package var electionTicks: Int
   package var heartbeatTicks: Int
@@ -29,13 +31,11 @@ package struct RaftConfiguration: Sendable {
   package var limits: RaftLimits
 
   package init(
-    id: MemberID, voters: [MemberID], electionTicks: Int = 10, heartbeatTicks: Int = 1,
-    timeoutSeed: UInt64, limits: RaftLimits = RaftLimits()
+    id: MemberID, electionTicks: Int = 10, heartbeatTicks: Int = 1, timeoutSeed: UInt64,
+    limits: RaftLimits = RaftLimits()
   ) {
-    precondition(voters.contains(id), "a member is one of its voters")
     precondition(heartbeatTicks > 0 && electionTicks > heartbeatTicks)
     self.id = id
-    self.voters = voters
     self.electionTicks = electionTicks
     self.heartbeatTicks = heartbeatTicks
     self.timeoutSeed = timeoutSeed
@@ -51,11 +51,19 @@ package struct RaftRecovery: Sendable {
   package var entries: [Entry]
   /// What the state machine has applied: at least `base`.
   package var applied: LogIndex
+  /// The newest membership that the state machine has applied.
+  package var membership: PlacedMembership
+  /// Where the log once ended, if the disk has lost its end: until the log is as new as that again,
+  /// this member neither campaigns nor votes for a candidate whose log is older (RELIABILITY: a
+  /// damaged member).
+  package var lost: SnapshotMark?
 
   package init(
     hardState: HardState = HardState(), base: SnapshotMark = .origin, entries: [Entry] = [],
-    applied: LogIndex = .zero
+    applied: LogIndex = .zero, membership: PlacedMembership, lost: SnapshotMark? = nil
   ) {
+    self.membership = membership
+    self.lost = lost
     self.hardState = hardState
     self.base = base
     self.entries = entries

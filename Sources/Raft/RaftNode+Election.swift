@@ -6,42 +6,54 @@ extension RaftNode {
     } else if electionElapsed >= electionTimeout {
       electionElapsed = 0
       drawElectionTimeout()
-      preCampaign()
+      if mayCampaign { preCampaign() }
     }
   }
 
   private mutating func tickLeader() {
-    heartbeatElapsed += 1
-    if electionElapsed >= configuration.electionTicks {
-      electionElapsed = 0
-      checkQuorum()
+    guard case .leader(var state) = role else { return }
+    for peer in peers { state.progress[peer]?.silentTicks += 1 }
+    if var transfer = state.transfer {
+      transfer.elapsed += 1
+      // A handing over that takes longer than an election has failed (thesis §3.10).
+      state.transfer = transfer.elapsed >= configuration.electionTicks ? nil : transfer
     }
+    role = .leader(state)
+    checkQuorum()
+    heartbeatElapsed += 1
     guard isLeader, heartbeatElapsed >= configuration.heartbeatTicks else { return }
     heartbeatElapsed = 0
     broadcastHeartbeat()
   }
 
-  /// A leader that has not heard from a majority for an election timeout steps down, so that it
+  /// A leader that has not heard from a quorum for an election timeout steps down, so that it
   /// neither blocks clients nor answers for a cluster that has moved on (thesis §6.2).
   private mutating func checkQuorum() {
-    guard case .leader(var state) = role else { return }
-    let isHeld = quorum.isReached { $0 == id || state.progress[$0]?.isActive == true }
-    for peer in peers { state.progress[peer]?.isActive = false }
-    role = .leader(state)
+    guard case .leader(let state) = role else { return }
+    let limit = configuration.electionTicks
+    let isHeld = quorum.isReached { member in
+      member == id || state.progress[member].map { $0.silentTicks < limit } ?? false
+    }
     if !isHeld { becomeFollower(term: term, leader: nil) }
+  }
+
+  /// A learner, a removed member, and one whose log has lost its end can't lead.
+  var mayCampaign: Bool {
+    lost == nil && !isInstallingSnapshot && memberships.current.membership.isVoter(id)
   }
 
   private mutating func preCampaign() {
     failReads(unless: nil)
     role = .preCandidate(votes: [id: true])
-    if quorum.verdict(on: [id: true]) == .won { return campaign() }
+    if quorum.verdict(on: [id: true]) == .won { return campaign(isTransfer: false) }
     for peer in peers {
       ready.messages.append(
         Message(from: id, to: peer, term: term.next, body: .preVoteRequest(last: log.last)))
     }
   }
 
-  private mutating func campaign() {
+  mutating func campaign(isTransfer: Bool) {
+    failReads(unless: nil)
     term = term.next
     vote = id
     electionElapsed = 0
@@ -49,7 +61,9 @@ extension RaftNode {
     role = .candidate(votes: [id: true])
     if quorum.verdict(on: [id: true]) == .won { return becomeLeader() }
     // The vote for oneself is a promise too: requests leave after it is durable.
-    for peer in peers { promise(.voteRequest(last: log.last), to: peer) }
+    for peer in peers {
+      promise(.voteRequest(last: log.last, isTransfer: isTransfer), to: peer)
+    }
   }
 
   private mutating func becomeLeader() {
@@ -58,9 +72,14 @@ extension RaftNode {
     for peer in peers { progress[peer] = Progress(next: log.last.index.next) }
     electionElapsed = 0
     heartbeatElapsed = 0
-    role = .leader(LeaderState(progress: progress))
+    var state = LeaderState(progress: progress)
+    for entry in log.slice(from: commit.next, through: .max, maximumBytes: .max) {
+      state.uncommittedBytes += entry.payload.count
+    }
+    role = .leader(state)
     // Nothing of an earlier term counts as committed, and no read is answered, before this is.
-    appendAsLeader([(.noOperation, [])])
+    addToLog(.noOperation, [])
+    sendAppended()
   }
 
   /// Whether to hear `message` at all; changes the term where the message demands it.
@@ -71,13 +90,14 @@ extension RaftNode {
     default: break
     }
     if message.term > term {
-      if case .voteRequest = message.body, isLeaderRecent { return false }
+      if case .voteRequest(_, isTransfer: false) = message.body, isLeaderRecent { return false }
       becomeFollower(term: message.term, leader: nil)
     } else if message.term < term {
       // Tells a leader of the past that it is one, so that it steps down.
       switch message.body {
       case .append, .heartbeat, .installSnapshot:
-        promise(.appendRejected(previous: .zero, hint: .origin), to: message.from)
+        promise(
+          .appendRejected(previous: .zero, hint: .origin, hasLost: false), to: message.from)
       case .voteRequest: promise(.voteReply(granted: false), to: message.from)
       default: break
       }
@@ -86,9 +106,10 @@ extension RaftNode {
     return true
   }
 
-  /// A leader was heard within the shortest election timeout: votes would only disturb it.
+  /// A leader was heard within the shortest election timeout, or is this member: votes would only
+  /// disturb it. Its own quorum check, not a candidate, ends a leader's term.
   private var isLeaderRecent: Bool {
-    leader != nil && electionElapsed < configuration.electionTicks
+    isLeader || (leader != nil && electionElapsed < configuration.electionTicks)
   }
 
   mutating func answerPreVote(_ message: Message, last: SnapshotMark) {
@@ -115,7 +136,7 @@ extension RaftNode {
     votes[member] = isGranted
     role = .preCandidate(votes: votes)
     switch quorum.verdict(on: votes) {
-    case .won: campaign()
+    case .won: if mayCampaign { campaign(isTransfer: false) }
     case .lost: becomeFollower(term: term, leader: nil)
     case .pending: break
     }
@@ -132,10 +153,30 @@ extension RaftNode {
     }
   }
 
-  /// Thesis §3.6.1: a voter refuses a candidate whose log is older than its own.
+  /// Thesis §3.6.1: a voter refuses a candidate whose log is older than its own; what this member's
+  /// disk has lost counts as if it were still there.
   private func isUpToDate(_ candidate: SnapshotMark) -> Bool {
-    let own = log.last
-    return candidate.term > own.term
-      || (candidate.term == own.term && candidate.index >= own.index)
+    candidate.isUpToDate(with: log.last) && (lost.map(candidate.isUpToDate(with:)) ?? true)
+  }
+
+  // MARK: - Handing over
+
+  /// Lets `target` win the next election: once it has the whole log it is told to campaign at once.
+  mutating func beginTransfer(to target: MemberID) {
+    guard case .leader(var state) = role, target != id,
+      memberships.current.membership.isVoter(target), state.transfer?.target != target
+    else { return }
+    state.transfer = Transfer(target: target)
+    role = .leader(state)
+    if state.progress[target]?.match == log.last.index {
+      send(.timeoutNow, to: target)
+    } else {
+      sendAppend(to: target, evenIfEmpty: true)
+    }
+  }
+
+  mutating func campaignForTransfer(from leader: MemberID) {
+    guard mayCampaign, !isLeader, self.leader == leader else { return }
+    campaign(isTransfer: true)
   }
 }

@@ -1,29 +1,35 @@
 extension RaftNode {
   mutating func receive(_ message: Message) {
-    guard message.to == id, quorum.voters.contains(message.from), message.from != id,
-      admit(message)
-    else { return }
+    guard message.to == id, message.from != id, admit(message) else { return }
     switch message.body {
     case .preVoteRequest(let last): answerPreVote(message, last: last)
     case .preVoteReply(let granted): countPreVote(from: message.from, isGranted: granted)
-    case .voteRequest(let last): answerVote(message, last: last)
+    case .voteRequest(let last, _): answerVote(message, last: last)
     case .voteReply(let granted): countVote(from: message.from, isGranted: granted)
     case .append(let previous, let entries, let commit):
       follow(message.from)
       answerAppend(from: message.from, previous: previous, entries: entries, commit: commit)
-    case .appendAccepted(let through): accepted(by: message.from, through: through)
-    case .appendRejected(let previous, let hint):
-      rejected(by: message.from, previous: previous, hint: hint)
+    case .appendAccepted(let through):
+      noteFollows(message.from)
+      accepted(by: message.from, through: through)
+    case .appendRejected(let previous, let hint, let hasLost):
+      noteFollows(message.from)
+      rejected(by: message.from, previous: previous, hint: hint, hasLost: hasLost)
     case .heartbeat(let commit, let token):
       follow(message.from)
       // The leader sends no more than this member has acknowledged.
       advanceCommit(to: min(commit, log.last.index))
       promise(.heartbeatReply(token: token), to: message.from)
-    case .heartbeatReply(let token): heartbeatAnswered(by: message.from, token: token)
-    case .installSnapshot(let mark):
+    case .heartbeatReply(let token):
+      noteFollows(message.from)
+      heartbeatAnswered(by: message.from, token: token)
+    case .installSnapshot(let mark, let membership):
       follow(message.from)
-      answerSnapshot(from: message.from, mark: mark)
-    case .forward(let payloads): propose(payloads)
+      answerSnapshot(from: message.from, mark: mark, membership: membership)
+    case .forward(let proposals): takeForwarded(proposals, from: message.from)
+    case .forwardRefused(let ids, let reason):
+      ready.dropped += ids.map { DroppedProposal(id: $0, reason: reason, proposal: nil) }
+    case .timeoutNow: campaignForTransfer(from: message.from)
     case .readRequest(let id): requestRead(id, from: message.from)
     case .readReply(let id, let index): readAnswered(id, index: index)
     }
@@ -39,32 +45,29 @@ extension RaftNode {
     }
   }
 
-  // MARK: - Leader
-
-  mutating func propose(_ payloads: [[UInt8]]) {
-    switch role {
-    case .leader(let state):
-      let bytes = payloads.reduce(0) { $0 + $1.count }
-      let limit = configuration.limits.uncommittedBytes
-      // As etcd does: one proposal is always taken, else a large one could never be.
-      if state.uncommittedBytes > 0, state.uncommittedBytes + bytes > limit {
-        ready.dropped += payloads
-      } else {
-        appendAsLeader(payloads.map { (.command, $0) })
-      }
-    case .follower(let leader?): send(.forward(payloads: payloads), to: leader)
-    case .follower, .preCandidate, .candidate: ready.dropped += payloads
-    }
+  /// An answer to what only a leader sends: the member hears this leader. What it says of its own
+  /// accord, such as a request for pre-votes, proves the opposite.
+  private mutating func noteFollows(_ member: MemberID) {
+    guard case .leader(var state) = role else { return }
+    state.progress[member]?.silentTicks = 0
+    role = .leader(state)
   }
 
-  mutating func appendAsLeader(_ payloads: [(Entry.Kind, [UInt8])]) {
+  // MARK: - Leader
+
+  /// Adds one entry of this term; `sendAppended` sends it on, once for many.
+  mutating func addToLog(_ kind: Entry.Kind, _ payload: [UInt8]) {
     guard case .leader(var state) = role else { preconditionFailure("only a leader appends") }
-    for (kind, payload) in payloads {
-      log.append(
-        Entry(term: term, index: log.last.index.next, kind: kind, payload: payload))
-      state.uncommittedBytes += payload.count
-    }
+    let entry = Entry(term: term, index: log.last.index.next, kind: kind, payload: payload)
+    log.append(entry)
+    state.uncommittedBytes += payload.count
     role = .leader(state)
+    guard kind == .membership else { return }
+    memberships.append(entry)
+    membershipChanged()
+  }
+
+  mutating func sendAppended() {
     for peer in peers { sendAppend(to: peer) }
   }
 
@@ -115,32 +118,39 @@ extension RaftNode {
     role = .leader(state)
     advanceCommit(to: index)
     for peer in peers { sendAppend(to: peer, evenIfEmpty: true) }
+    finishMembershipChange()
   }
 
   private mutating func accepted(by member: MemberID, through index: LogIndex) {
     guard case .leader(var state) = role, index <= log.last.index else { return }
-    state.progress[member]?.isActive = true
     let isNews = state.progress[member]?.accepted(through: index) ?? false
     role = .leader(state)
     if isNews { tryToCommit() }
     sendAppend(to: member)
+    guard isLeader, state.transfer?.target == member, index == log.last.index else { return }
+    send(.timeoutNow, to: member)
   }
 
-  private mutating func rejected(by member: MemberID, previous: LogIndex, hint: SnapshotMark) {
+  private mutating func rejected(
+    by member: MemberID, previous: LogIndex, hint: SnapshotMark, hasLost: Bool
+  ) {
     guard case .leader(var state) = role else { return }
-    state.progress[member]?.isActive = true
     let place = log.lastPlace(through: hint.index, withTermAtMost: hint.term)
     // Below the window there is nothing to compare with: a snapshot is next.
     let retry = hint.index < log.base.index ? hint.index : place.index
-    let isNews =
-      state.progress[member]?.rejected(previous: previous, retryAfter: retry) ?? false
+    var isNews: Bool
+    if hasLost, let match = state.progress[member]?.match, match > hint.index {
+      state.progress[member]?.hasLost(after: retry)
+      isNews = true
+    } else {
+      isNews = state.progress[member]?.rejected(previous: previous, retryAfter: retry) ?? false
+    }
     role = .leader(state)
     if isNews { sendAppend(to: member, evenIfEmpty: true) }
   }
 
   private mutating func heartbeatAnswered(by member: MemberID, token: UInt64) {
     guard case .leader(var state) = role, var progress = state.progress[member] else { return }
-    progress.isActive = true
     progress.confirmedToken = max(progress.confirmedToken, min(token, state.readToken))
     if case .probe = progress.state { progress.state = .probe(paused: false) }
     // It lives, but of a full flight no answer may have arrived: one more append asks for it.
@@ -185,19 +195,27 @@ extension RaftNode {
     guard log.term(at: previous.index) == previous.term else {
       let hint = log.lastPlace(
         through: min(previous.index, log.last.index), withTermAtMost: previous.term)
-      return promise(.appendRejected(previous: previous.index, hint: hint), to: leader)
+      return promise(
+        .appendRejected(previous: previous.index, hint: hint, hasLost: lost != nil), to: leader)
     }
+    var bringsMembership = false
     for entry in entries {
       if let term = log.term(at: entry.index) {
         if term == entry.term { continue }
         precondition(entry.index > self.commit, "a committed entry can't be replaced")
         log.truncate(from: entry.index)
+        memberships.truncate(from: entry.index)
+        bringsMembership = true
         writeEpoch += 1
         stable = min(stable, entry.index.previous)
         written = min(written, entry.index.previous)
       }
       log.append(entry)
+      memberships.append(entry)
+      bringsMembership = bringsMembership || entry.kind == .membership
     }
+    if bringsMembership { membershipChanged() }
+    noteLogGrew()
     // Only what this message proves to agree may be committed by it (thesis §3.5).
     let last = entries.last?.index ?? previous.index
     advanceCommit(to: min(commit, last))

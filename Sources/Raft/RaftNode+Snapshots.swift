@@ -1,6 +1,8 @@
 extension RaftNode {
   /// A follower has received a whole snapshot: takes it if it is ahead of the own commit index.
-  mutating func answerSnapshot(from leader: MemberID, mark: SnapshotMark) {
+  mutating func answerSnapshot(
+    from leader: MemberID, mark: SnapshotMark, membership: PlacedMembership
+  ) {
     guard mark.index > commit else {
       return promise(.appendAccepted(through: commit), to: leader)
     }
@@ -9,8 +11,24 @@ extension RaftNode {
       advanceCommit(to: mark.index)
       return promise(.appendAccepted(through: mark.index), to: leader)
     }
-    beginInstalling(mark)
+    beginInstalling(mark, membership: membership)
     promise(.appendAccepted(through: mark.index), to: leader)
+  }
+
+  private mutating func beginInstalling(_ mark: SnapshotMark, membership: PlacedMembership) {
+    log.reset(to: mark)
+    memberships = MembershipHistory(committed: membership)
+    writeEpoch += 1
+    commit = mark.index
+    stable = mark.index
+    written = mark.index
+    handedOut = mark.index
+    isInstallingSnapshot = true
+    ready.entries = []
+    ready.committed = []
+    ready.snapshot = mark
+    membershipChanged()
+    noteLogGrew()
   }
 
   /// Whatever came of the stream, ask the follower where it stands: its answer decides.

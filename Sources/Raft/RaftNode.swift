@@ -1,8 +1,10 @@
+import DequeModule
+
 /// One member's view of its group: no clock, disk, socket, or randomness inside.
 ///
 /// Events go in by `step`; the work to do comes out of `takeReady`. The algorithm is Raft as in
-/// Ongaro's thesis, with pre-vote (§9.6), check-quorum (§6.2) and read index (§6.4).
-/// `Documentation/raft.md` lists where it differs.
+/// Ongaro's thesis, with pre-vote (§9.6), check-quorum (§6.2), read index (§6.4), leadership transfer
+/// (§3.10) and joint membership (§4.3). `Documentation/raft.md` lists where it differs.
 package struct RaftNode: Sendable {
   enum Role: Sendable {
     case follower(leader: MemberID?)
@@ -19,6 +21,14 @@ package struct RaftNode: Sendable {
     /// Reads that wait for their token to be confirmed by a quorum, oldest first.
     var pendingReads: [PendingRead] = []
     var uncommittedBytes = 0
+    var transfer: Transfer?
+    var forwards = RememberedForwards()
+  }
+
+  /// A handing over that is under way.
+  struct Transfer: Hashable, Sendable {
+    var target: MemberID
+    var elapsed = 0
   }
 
   struct PendingRead: Sendable {
@@ -29,11 +39,15 @@ package struct RaftNode: Sendable {
   }
 
   let configuration: RaftConfiguration
-  let quorum: Quorum
-  let peers: [MemberID]
+  var memberships: MembershipHistory
+  /// What it takes to decide under the current membership.
+  var quorum: Quorum
+  /// The others that this member sends to, ascending: the current membership and, until its
+  /// successor is committed, the one before.
+  var peers: [MemberID]
   var role: Role = .follower(leader: nil)
   package internal(set) var term: Term
-  var vote: MemberID?
+  package internal(set) var vote: MemberID?
   var log: LogWindow
   var commit: LogIndex
   /// The last entry known to be durable here.
@@ -44,6 +58,8 @@ package struct RaftNode: Sendable {
   var written: LogIndex
   /// Grows whenever entries that were handed out are replaced.
   var writeEpoch: UInt64 = 0
+  /// Where the log once ended, while it is older than that: see `RaftRecovery.lost`.
+  package internal(set) var lost: SnapshotMark?
   var electionElapsed = 0
   var heartbeatElapsed = 0
   var electionTimeout: Int
@@ -53,25 +69,31 @@ package struct RaftNode: Sendable {
   private var timeoutState: UInt64
   private var handedHardState: HardState
   private var handedLeadership = Leadership(term: .zero, leader: nil)
-  private var isInstallingSnapshot = false
+  var isInstallingSnapshot = false
 
   package init(_ configuration: RaftConfiguration, recovering disk: RaftRecovery) {
     precondition(disk.applied >= disk.base.index, "the state machine lacks compacted entries")
     self.configuration = configuration
-    self.quorum = Quorum(voters: configuration.voters)
-    self.peers = configuration.voters.filter { $0 != configuration.id }.sorted()
     self.term = disk.hardState.term
     self.vote = disk.hardState.vote
     self.log = LogWindow(base: disk.base, entries: disk.entries)
     precondition(disk.applied <= log.last.index, "the state machine is ahead of the log")
+    memberships = MembershipHistory(committed: disk.membership)
+    for entry in disk.entries where entry.index > disk.applied { memberships.append(entry) }
+    quorum = Quorum(memberships.current.membership)
+    peers = []
     self.commit = max(disk.applied, min(disk.hardState.commit, log.last.index))
     self.stable = log.last.index
     self.written = log.last.index
     self.handedOut = disk.applied
     self.handedHardState = disk.hardState
+    self.lost = disk.lost
     self.timeoutState = configuration.timeoutSeed
     self.electionTimeout = configuration.electionTicks
     drawElectionTimeout()
+    memberships.commit(through: commit)
+    membershipChanged()
+    noteLogGrew()
   }
 
   package var id: MemberID { configuration.id }
@@ -85,19 +107,27 @@ package struct RaftNode: Sendable {
   }
   package var isLeader: Bool { if case .leader = role { true } else { false } }
   package var lastIndex: LogIndex { log.last.index }
+  package var last: SnapshotMark { log.last }
   package var commitIndex: LogIndex { commit }
+  package var stableIndex: LogIndex { stable }
+  package var membership: PlacedMembership { memberships.current }
   /// Payload bytes held in memory, and the first index still there: what compaction judges by.
   package var logBytes: Int { log.bytes }
   package var logBase: LogIndex { log.base.index }
 
   /// The term of an entry that the log still holds.
   package func term(at index: LogIndex) -> Term? { log.term(at: index) }
+  /// Entries that the log still holds, from `index` on.
+  package func entries(from index: LogIndex) -> [Entry] {
+    log.slice(from: max(index, log.first), through: .max, maximumBytes: .max)
+  }
 
   package mutating func step(_ event: Event) {
     switch event {
     case .tick: tick()
     case .received(let message): receive(message)
-    case .proposed(let payloads): propose(payloads)
+    case .proposed(let proposals): propose(proposals)
+    case .transferRequested(let target): beginTransfer(to: target)
     case .readRequested(let id): requestRead(id, from: self.id)
     case .persisted(let term, let index, let epoch):
       if epoch == writeEpoch { persisted(term: term, index: index) }
@@ -146,8 +176,8 @@ package struct RaftNode: Sendable {
   }
 
   /// Sends once everything handed out so far is durable.
-  mutating func promise(_ body: Message.Body, to member: MemberID, term: Term? = nil) {
-    ready.promises.append(Message(from: id, to: member, term: term ?? self.term, body: body))
+  mutating func promise(_ body: Message.Body, to member: MemberID) {
+    ready.promises.append(Message(from: id, to: member, term: term, body: body))
   }
 
   mutating func becomeFollower(term: Term, leader: MemberID?) {
@@ -179,19 +209,12 @@ package struct RaftNode: Sendable {
     guard index > commit else { return }
     precondition(index <= log.last.index, "a commit index beyond the log")
     commit = index
+    if memberships.current.index > memberships.committed.index { membershipCommitted() }
   }
 
-  mutating func beginInstalling(_ mark: SnapshotMark) {
-    log.reset(to: mark)
-    writeEpoch += 1
-    commit = mark.index
-    stable = mark.index
-    written = mark.index
-    handedOut = mark.index
-    isInstallingSnapshot = true
-    ready.entries = []
-    ready.committed = []
-    ready.snapshot = mark
+  /// Entries were added: if they reach what was lost, this member is whole again.
+  mutating func noteLogGrew() {
+    if let lost, log.last.isUpToDate(with: lost) { self.lost = nil }
   }
 
   private mutating func snapshotInstalled(_ index: LogIndex) {
@@ -203,5 +226,25 @@ package struct RaftNode: Sendable {
     guard index > stable, log.term(at: index) == term else { return }
     stable = index
     if isLeader { tryToCommit() }
+  }
+}
+
+/// The proposals that others have passed on to this leader in its term: a message may come twice.
+struct RememberedForwards: Sendable {
+  private struct Name: Hashable {
+    var member: MemberID
+    var id: UInt64
+  }
+
+  private var names: Set<Name> = []
+  private var order: Deque<Name> = []
+
+  /// Whether it is new; the oldest name is forgotten beyond `limit`.
+  mutating func insert(_ id: UInt64, from member: MemberID, limit: Int) -> Bool {
+    let name = Name(member: member, id: id)
+    guard names.insert(name).inserted else { return false }
+    order.append(name)
+    if order.count > limit, let oldest = order.popFirst() { names.remove(oldest) }
+    return true
   }
 }

@@ -3,8 +3,11 @@ package enum Event: Sendable {
   /// One tick of the owner's clock has passed (`RaftConfiguration` counts in ticks).
   case tick
   case received(Message)
-  /// Commands that a client asks for. Without a leader they are reported as dropped.
-  case proposed([[UInt8]])
+  /// What clients ask for. What is not appended is reported in `Ready.dropped`, but for what is
+  /// lost on its way to the leader.
+  case proposed([Proposal])
+  /// The leader is to hand over to a voter (thesis §3.10); ignored by any other member.
+  case transferRequested(to: MemberID)
   /// A linearizable read: `Ready.reads` answers with the index to wait for.
   case readRequested(ReadID)
   /// The owner has made the log durable through this entry; `epoch` is that of the `Ready` that
@@ -18,6 +21,39 @@ package enum Event: Sendable {
   case snapshotSent(to: MemberID, mark: SnapshotMark?)
   /// Messages to `member` may have been lost.
   case unreachable(MemberID)
+}
+
+/// One wish of a client for the log.
+package struct Proposal: Hashable, Sendable {
+  /// Unique among the proposals of its member, so that a message that comes twice is appended once.
+  package var id: UInt64
+  /// The state machine's bytes; with a `change` they go along with the new membership.
+  package var payload: [UInt8]
+  package var change: MembershipChange?
+
+  package init(id: UInt64, payload: [UInt8], change: MembershipChange? = nil) {
+    self.id = id
+    self.payload = payload
+    self.change = change
+  }
+}
+
+/// Why a proposal was not appended; it can be tried again without fear that it takes effect twice.
+package enum DropReason: Hashable, Sendable {
+  case noLeader
+  /// The leader is handing over to another member.
+  case transferring
+  /// Too much is uncommitted, see `RaftLimits.uncommittedBytes`.
+  case full
+  case membership(MembershipRefusal)
+}
+
+/// A proposal that was not appended.
+package struct DroppedProposal: Hashable, Sendable {
+  package var id: UInt64
+  package var reason: DropReason
+  /// nil if it had left this member.
+  package var proposal: Proposal?
 }
 
 /// Who leads, as far as this member knows.
@@ -49,15 +85,17 @@ package struct Ready: Sendable {
   /// Members that need a snapshot, since the log no longer holds what they lack.
   package var snapshotsNeeded: [MemberID] = []
   /// Proposals that were not taken, and reads whose leader is gone: the client may try again.
-  package var dropped: [[UInt8]] = []
+  package var dropped: [DroppedProposal] = []
   package var failedReads: [ReadID] = []
   package var leadership: Leadership?
+  /// The membership that counts from now on; it may not be committed yet.
+  package var membership: PlacedMembership?
 
   package init() {}
 
   var isEmpty: Bool {
     messages.isEmpty && snapshot == nil && hardState == nil && entries.isEmpty
       && promises.isEmpty && committed.isEmpty && reads.isEmpty && snapshotsNeeded.isEmpty
-      && dropped.isEmpty && failedReads.isEmpty && leadership == nil
+      && dropped.isEmpty && failedReads.isEmpty && leadership == nil && membership == nil
   }
 }

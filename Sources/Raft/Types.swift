@@ -36,6 +36,8 @@ public struct Entry: Hashable, Sendable {
     case command = 0
     /// The empty entry with which a leader begins its term (thesis §6.4); it changes nothing.
     case noOperation = 1
+    /// A configuration of the cluster, see `MembershipEntry.swift`.
+    case membership = 2
   }
 
   public var term: Term
@@ -73,6 +75,11 @@ public struct SnapshotMark: Hashable, Sendable {
   public init(index: LogIndex, term: Term) {
     self.index = index
     self.term = term
+  }
+
+  /// Thesis §3.6.1: the log that ends here is as new as one that ends at `other`.
+  package func isUpToDate(with other: SnapshotMark) -> Bool {
+    term > other.term || (term == other.term && index >= other.index)
   }
 }
 

@@ -4,7 +4,7 @@ package import Raft
 package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The operating system refused; after a failed write or sync nothing may be assumed durable.
   case io(operation: String, path: String, errno: Int32)
-  /// Bytes that were once durable are gone or changed. Nothing was cut or written.
+  /// The log can't be read, and can't tell what it has lost. Nothing was cut or written.
   case damaged(path: String, offset: Int, reason: String)
   /// The directory belongs to another member or another cluster.
   case foreign(path: String, found: LogIdentity, expected: LogIdentity)
@@ -28,6 +28,13 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   private func hex(_ value: UInt64) -> String { String(value, radix: 16) }
+}
+
+/// What a log that was once durable has lost; what it holds before that is right.
+package struct LogDamage: Hashable, Sendable {
+  package var path: String
+  package var offset: Int
+  package var reason: String
 }
 
 /// Whose log it is.

@@ -2,14 +2,16 @@
 //
 // A segment begins with a header block of 4096 bytes:
 //
-//    0  magic "CSYNCLOG"      8   format version, 1 (u32)      12  zero (u32)
+//    0  magic "CSYNCLOG"      8   format version, 2 (u32)
+//   12  1 if the log begins anew here and no earlier segment counts, else 0 (u32)
 //   16  sequence (u64): segments count up from 1 without a gap
 //   24  cluster id (u64)     32  member id (u64)
 //   40  chain before the first record (u64)
 //   48  batch number of the first record (u64)
 //   56  CRC-32C of bytes 0 to 55 (u32); the rest is zero
 //
-// Then come records, each at a multiple of 8 bytes, and zeros to the end of the file:
+// Then come two blocks of 4096 bytes for tail markers (`TailMarker.swift`), then records, each at a
+// multiple of 8 bytes, and zeros to the end of the file:
 //
 //    0  magic 0xc510_6ec0 (u32)
 //    4  record kind (u8)      5  entry kind (u8)    6  1 if the batch ends here (u8)    7  zero
@@ -21,9 +23,9 @@
 //   48  payload, then zeros to a multiple of 8
 //
 // A record is valid if its magic and CRC are right and its chain follows from the record before.
-// A batch is written by one pwrite and made durable by one fdatasync before the next one is
-// written. So after a crash only the last batch can be incomplete: an invalid record with a valid
-// record of a later batch behind it is damage, not a torn tail.
+// A batch is written by one pwrite and made durable by one fdatasync; a tail marker that covers it is
+// written after that, and nothing is promised before the marker is durable too. So a log that is
+// invalid at or before its newest marker is damaged, and what is invalid after it is a torn write.
 
 import BinaryCoding
 import Raft
@@ -34,7 +36,13 @@ enum LogFormat {
   static let recordHeaderBytes = 48
   static let recordMagic: UInt32 = 0xc510_6ec0
   static let fileMagic: [UInt8] = Array("CSYNCLOG".utf8)
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
+  static let markerOffsets = [4096, 8192]
+  /// Where the records of a segment begin.
+  static let firstRecord = 12_288
+  static let suffix = ".log"
+  /// Of a segment that is being made from a damaged log.
+  static let unfinishedSuffix = ".new"
   /// Above every limit of a proposal: a larger length is damage, not a record.
   static let maximumPayloadBytes = 256 << 20
 
@@ -49,6 +57,8 @@ enum LogRecord: Hashable {
   case compacted(SnapshotMark)
   /// Every entry before this record is void; the state machine holds a snapshot of the mark.
   case reset(SnapshotMark)
+  /// The log once ended at the mark and lost its end; void once it is as new as that again.
+  case lost(SnapshotMark)
 
   private var fields: (kind: UInt8, term: Term, index: LogIndex) {
     switch self {
@@ -56,6 +66,7 @@ enum LogRecord: Hashable {
     case .hardState(let state): (2, state.term, state.commit)
     case .compacted(let mark): (3, mark.term, mark.index)
     case .reset(let mark): (4, mark.term, mark.index)
+    case .lost(let mark): (5, mark.term, mark.index)
     }
   }
 
@@ -77,7 +88,7 @@ enum LogRecord: Hashable {
       var vote = ByteWriter(reservingCapacity: 8)
       vote.write(state.vote?.rawValue ?? 0)
       payload = vote.bytes
-    case .compacted, .reset: break
+    case .compacted, .reset, .lost: break
     }
     writer.write(LogFormat.recordMagic)
     writer.write(fields.kind)
@@ -156,6 +167,7 @@ struct StoredRecord {
         HardState(term: mark.term, vote: vote == 0 ? nil : MemberID(vote), commit: mark.index))
     case 3: record = .compacted(mark)
     case 4: record = .reset(mark)
+    case 5: record = .lost(mark)
     default: return nil
     }
     self.batch = batch
@@ -170,7 +182,7 @@ struct StoredRecord {
     switch record {
     case .entry(let entry): length = entry.payload.count
     case .hardState: length = 8
-    case .compacted, .reset: length = 0
+    case .compacted, .reset, .lost: length = 0
     }
     let start = offset + LogFormat.recordHeaderBytes
     return LogRecord.chain(header: header, payload: file[start..<start + length], after: previous)

@@ -1,229 +1,274 @@
 import BinaryCoding
-import Glibc
 import Raft
 
 extension SegmentedLog {
   /// Opens the log in `directory`, made if missing, and tells what it holds.
   ///
-  /// An incomplete last batch is cut. Anything else that is wrong throws `.damaged` and changes
-  /// nothing. Memory: one segment at a time, and the entries.
+  /// A write that was never promised is cut. Where something that may have been promised is missing
+  /// or changed, `RecoveredLog.damage` says what, the entries before it are given, and nothing is
+  /// changed. Memory: one segment at a time, and the entries.
+  ///
+  /// - Throws: `.damaged` if not even what is lost can be told; `.foreign`; `.io`.
   package static func open(
-    directory: String, identity: LogIdentity, limits: SegmentLimits = SegmentLimits()
+    directory: String, identity: LogIdentity, limits: SegmentLimits = SegmentLimits(),
+    disk: any Disk = FileDisk()
   ) throws(LogError) -> (log: SegmentedLog, recovered: RecoveredLog) {
-    if mkdir(directory, 0o700) != 0, errno != EEXIST {
-      throw .io(operation: "mkdir", path: directory, errno: errno)
-    }
-    try syncDirectory(directory + "/..")
-    let log = SegmentedLog(directory: directory, identity: identity, limits: limits)
-    var recovery = Recovery()
-    let sequences = try log.storedSequences()
-    for (position, sequence) in sequences.enumerated() {
-      if position > 0, sequence != sequences[position - 1] + 1 {
-        throw .damaged(
-          path: log.path(of: sequence), offset: 0, reason: "the segment before it is missing")
-      }
-      try log.read(
-        sequence, isLast: position == sequences.count - 1, into: &recovery)
-    }
-    log.chain = recovery.chain
-    log.nextBatch = recovery.batch + 1
-    log.hardState = recovery.result.hardState
-    log.base = recovery.result.base
-    try recovery.verifyEntries(path: directory)
-    // Nothing is changed before everything has been found right.
-    if let (file, offset, bytes) = log.unfinished {
-      log.unfinished = nil
-      recovery.result.tornBytes = try log.cut(file, bytes, from: offset)
-    }
-    return (log, recovery.result)
+    try disk.makeDirectory(directory)
+    try disk.syncDirectory(directory + "/..")
+    let log = SegmentedLog(directory: directory, identity: identity, limits: limits, disk: disk)
+    var reading = LogReading(log: log)
+    try reading.readAll()
+    try reading.finish()
+    return (log, reading.result)
   }
+}
 
-  /// What has been read so far.
-  private struct Recovery {
-    var result = RecoveredLog()
-    var chain: UInt64 = 0
-    var batch: UInt64 = 0
+/// The log as it is read, segment by segment, when it is opened.
+private struct LogReading {
+  let log: SegmentedLog
+  var result = RecoveredLog()
+  private var chain: UInt64 = 0
+  /// The last whole batch.
+  private var batch: UInt64 = 0
+  private var marker: TailMarker?
+  private var segments: [SegmentedLog.Segment] = []
+  /// The last segment that was read: where its records end, and all of its bytes.
+  private var tail: (file: any DiskFile, offset: Int, bytes: [UInt8])?
+  /// Files that a crash left behind, to be removed once the log has been found right.
+  private var leftovers: [String] = []
 
-    /// The only batch that a crash may have left incomplete.
-    var tornBatch: UInt64 { batch + 1 }
+  init(log: SegmentedLog) { self.log = log }
 
-    mutating func replay(_ record: LogRecord) -> Bool {
-      switch record {
-      case .hardState(let state): result.hardState = state
-      case .compacted(let mark):
-        result.base = mark
-        result.entries.removeAll { $0.index <= mark.index }
-      case .reset(let mark):
-        result.base = mark
-        result.entries.removeAll()
-      case .entry(let entry):
-        while let last = result.entries.last, last.index >= entry.index {
-          result.entries.removeLast()
-        }
-        if let last = result.entries.last, last.index.next != entry.index { return false }
-        result.entries.append(entry)
-      }
-      return true
+  mutating func readAll() throws(LogError) {
+    let stored = try sequences()
+    var start = 0
+    for (position, sequence) in stored.enumerated() {
+      let bytes = try log.disk.open(log.path(of: sequence), .existing).readAll()
+      if try header(in: bytes, of: sequence)?.beginsAnew == true { start = position }
     }
-
-    func verifyEntries(path: String) throws(LogError) {
-      guard let first = result.entries.first, first.index != result.base.index.next else { return }
-      throw .damaged(
-        path: path, offset: 0,
-        reason: "its first entry is \(first.index), after \(result.base.index)")
+    leftovers += stored[..<start].map { log.path(of: $0) }
+    for sequence in stored[start...] {
+      let file = try log.disk.open(log.path(of: sequence), .existing)
+      let bytes = try file.readAll()
+      noteMarkers(in: bytes)
+      if result.damage == nil {
+        try read(sequence, file: file, bytes: bytes, isLast: sequence == stored.last)
+      }
+      // Also the segments behind a damage are the log's, and go when it is rebuilt.
+      if !segments.contains(where: { $0.sequence == sequence }) {
+        segments.append(SegmentedLog.Segment(sequence: sequence, lastIndex: .zero))
+      }
     }
   }
 
-  private func storedSequences() throws(LogError) -> [UInt64] {
-    guard let listing = opendir(directory) else {
-      throw .io(operation: "opendir", path: directory, errno: errno)
-    }
-    defer { closedir(listing) }
-    var sequences: [UInt64] = []
-    while let item = readdir(listing) {
-      let name = withUnsafePointer(to: &item.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+  private mutating func sequences() throws(LogError) -> [UInt64] {
+    var found: [UInt64] = []
+    for name in try log.disk.names(in: log.directory) {
+      if name.hasSuffix(LogFormat.suffix), let sequence = UInt64(name.dropLast(4), radix: 16) {
+        found.append(sequence)
+      } else if name.hasSuffix(LogFormat.unfinishedSuffix) {
+        leftovers.append(log.directory + "/" + name)
       }
-      guard name.hasSuffix(".log"), let sequence = UInt64(name.dropLast(4), radix: 16) else {
-        continue
-      }
-      sequences.append(sequence)
     }
-    return sequences.sorted()
+    return found
   }
 
-  private func read(
-    _ sequence: UInt64, isLast: Bool, into recovery: inout Recovery
+  private mutating func noteMarkers(in bytes: [UInt8]) {
+    for offset in LogFormat.markerOffsets {
+      guard let found = TailMarker(in: bytes, at: offset) else { continue }
+      if found.generation > (marker?.generation ?? 0) { marker = found }
+    }
+  }
+
+  private mutating func damage(_ sequence: UInt64, at offset: Int, _ reason: String) {
+    result.damage = LogDamage(path: log.path(of: sequence), offset: offset, reason: reason)
+  }
+
+  private mutating func read(
+    _ sequence: UInt64, file: any DiskFile, bytes: [UInt8], isLast: Bool
   ) throws(LogError) {
-    let path = path(of: sequence)
-    let file = try FileDescriptor(path: path, flags: O_RDWR)
-    let bytes = try file.readAll()
-    guard try checkHeader(bytes, path: path, sequence: sequence, recovery: &recovery) else {
-      // A segment whose creation a crash cut short holds nothing yet.
-      try expectTorn(bytes, from: 0, path: path, isLast: isLast, recovery: recovery)
-      guard unlink(path) == 0 else { throw .io(operation: "unlink", path: path, errno: errno) }
-      return try syncDirectory(directory)
-    }
-    segments.append(Segment(sequence: sequence, lastIndex: .zero))
-    let offset = try replay(bytes, path: path, into: &recovery)
-    guard isLast else {
-      if bytes[min(offset, bytes.count)...].contains(where: { $0 != 0 }) {
-        throw .damaged(path: path, offset: offset, reason: "no valid record, but a later segment")
+    guard let header = try header(in: bytes, of: sequence) else {
+      // A last segment that a crash has cut short while it was created was never written to; a
+      // marker in it proves that it was complete once.
+      let wasComplete = LogFormat.markerOffsets.contains { TailMarker(in: bytes, at: $0) != nil }
+      if isLast, !wasComplete {
+        leftovers.append(log.path(of: sequence))
+      } else {
+        damage(sequence, at: 0, "its header is invalid")
       }
       return
     }
-    try expectTorn(bytes, from: offset, path: path, isLast: true, recovery: recovery)
-    unfinished = (file, offset, bytes)
-    self.file = file
-    end = offset
-    zeroedEnd = max(bytes.count, offset)
+    if let previous = segments.last?.sequence {
+      guard sequence == previous + 1, header.chain == chain, header.batch == batch + 1 else {
+        return damage(sequence, at: 16, "it does not follow segment \(previous)")
+      }
+    }
+    chain = header.chain
+    batch = header.batch - 1
+    segments.append(SegmentedLog.Segment(sequence: sequence, lastIndex: .zero))
+    let offset = replay(bytes, of: sequence)
+    tail = (file, offset, bytes)
+    if result.damage == nil, !isLast,
+      bytes[min(offset, bytes.count)...].contains(where: { $0 != 0 })
+    {
+      damage(sequence, at: offset, "no valid record, but a later segment")
+    }
   }
 
   /// Replays whole batches, and tells where the first record stands that is not of one.
   ///
   /// Of an incomplete batch nothing is kept: what stands in it may refer to what is lost of it.
-  private func replay(
-    _ bytes: [UInt8], path: String, into recovery: inout Recovery
-  ) throws(LogError) -> Int {
-    var batchStart = LogFormat.headerBytes
+  private mutating func replay(_ bytes: [UInt8], of sequence: UInt64) -> Int {
+    var batchStart = LogFormat.firstRecord
     var offset = batchStart
-    var chain = recovery.chain
-    var batch: [LogRecord] = []
+    var next = chain
+    var records: [LogRecord] = []
     while let stored = StoredRecord(in: bytes, at: offset),
-      stored.follows(chain, in: bytes, at: offset)
+      stored.follows(next, in: bytes, at: offset)
     {
-      batch.append(stored.record)
-      chain = stored.chain
+      records.append(stored.record)
+      next = stored.chain
       offset += stored.bytes
       guard stored.endsBatch else { continue }
-      for record in batch {
-        guard recovery.replay(record) else {
-          throw .damaged(path: path, offset: batchStart, reason: "an entry is missing before it")
-        }
-        if case .entry(let entry) = record {
-          let last = segments[segments.count - 1].lastIndex
-          segments[segments.count - 1].lastIndex = max(last, entry.index)
+      for record in records {
+        guard replay(record) else {
+          damage(sequence, at: batchStart, "an entry is missing before it")
+          return batchStart
         }
       }
-      recovery.chain = chain
-      recovery.batch = stored.batch
+      chain = next
+      batch = stored.batch
       batchStart = offset
-      batch = []
+      records = []
     }
     return batchStart
   }
 
-  /// Checks the header block; false if it was never completely written.
-  private func checkHeader(
-    _ bytes: [UInt8], path: String, sequence: UInt64, recovery: inout Recovery
-  ) throws(LogError) -> Bool {
-    do {
-      var reader = ByteReader(bytes[...])
-      guard bytes.count >= LogFormat.headerBytes,
-        try reader.readRaw(8) == LogFormat.fileMagic
-      else { return false }
-      let version = try reader.read(UInt32.self)
-      _ = try reader.read(UInt32.self)
-      let stored = try reader.read(UInt64.self)
-      let cluster = try reader.read(UInt64.self)
-      let member = MemberID(try reader.read(UInt64.self))
-      let chain = try reader.read(UInt64.self)
-      let batch = try reader.read(UInt64.self)
-      guard try reader.read(UInt32.self) == crc32c(bytes[..<LogFormat.headerFieldBytes]) else {
-        return false
+  private mutating func replay(_ record: LogRecord) -> Bool {
+    switch record {
+    case .hardState(let state): result.hardState = state
+    case .compacted(let mark):
+      result.base = mark
+      result.entries.removeAll { $0.index <= mark.index }
+    case .reset(let mark):
+      result.base = mark
+      result.entries.removeAll()
+    case .lost(let mark): result.lost = mark
+    case .entry(let entry):
+      while let last = result.entries.last, last.index >= entry.index {
+        result.entries.removeLast()
       }
-      guard version == LogFormat.version else {
-        throw LogError.damaged(
-          path: path, offset: 8, reason: "its format is version \(version), this program reads 1")
-      }
-      let found = LogIdentity(cluster: cluster, member: member)
-      guard found == identity else {
-        throw LogError.foreign(path: directory, found: found, expected: identity)
-      }
-      let isFirst = segments.isEmpty
-      guard stored == sequence, isFirst || chain == recovery.chain else {
-        throw LogError.damaged(path: path, offset: 16, reason: "it follows another segment")
-      }
-      if isFirst {
-        recovery.chain = chain
-        recovery.batch = batch - 1
-      }
-      return true
-    } catch let error as LogError {
-      throw error
-    } catch {
-      return false
+      if let last = result.entries.last, last.index.next != entry.index { return false }
+      result.entries.append(entry)
+      let newest = segments[segments.count - 1].lastIndex
+      segments[segments.count - 1].lastIndex = max(newest, entry.index)
     }
+    return true
   }
 
-  /// What begins at `offset` may be the rest of an interrupted batch; a valid record of a later
-  /// batch behind it proves that it was durable once, and so is damage.
-  private func expectTorn(
-    _ bytes: [UInt8], from offset: Int, path: String, isLast: Bool, recovery: Recovery
-  ) throws(LogError) {
-    guard isLast else {
-      throw .damaged(path: path, offset: offset, reason: "it is invalid, but not the last segment")
+  private struct Header {
+    var beginsAnew: Bool
+    var chain: UInt64
+    var batch: UInt64
+  }
+
+  /// The header of a segment; nil if it is invalid.
+  ///
+  /// - Throws: `.foreign`, and `.damaged` for a format of another version.
+  private func header(in bytes: [UInt8], of sequence: UInt64) throws(LogError) -> Header? {
+    let path = log.path(of: sequence)
+    var reader = ByteReader(bytes[...])
+    guard bytes.count >= LogFormat.headerFieldBytes + 4,
+      (try? reader.readRaw(8)) == LogFormat.fileMagic,
+      let version = try? reader.read(UInt32.self), let anew = try? reader.read(UInt32.self),
+      let stored = try? reader.read(UInt64.self), let cluster = try? reader.read(UInt64.self),
+      let member = try? reader.read(UInt64.self), let chain = try? reader.read(UInt64.self),
+      let batch = try? reader.read(UInt64.self),
+      (try? reader.read(UInt32.self)) == crc32c(bytes[..<LogFormat.headerFieldBytes])
+    else { return nil }
+    guard version == LogFormat.version else {
+      throw .damaged(
+        path: path, offset: 8,
+        reason: "its format is version \(version), this program reads \(LogFormat.version)")
     }
-    var at = (offset + 7) & ~7
-    while at + LogFormat.recordHeaderBytes <= bytes.count {
-      if let stored = StoredRecord(in: bytes, at: at), stored.batch > recovery.tornBatch {
+    let found = LogIdentity(cluster: cluster, member: MemberID(member))
+    guard found == log.identity else {
+      throw .foreign(path: log.directory, found: found, expected: log.identity)
+    }
+    guard stored == sequence else { return nil }
+    return Header(beginsAnew: anew == 1, chain: chain, batch: batch)
+  }
+
+  /// Judges what was read by the newest marker, and hands the log over.
+  mutating func finish() throws(LogError) {
+    if result.damage == nil, let first = result.entries.first,
+      first.index != result.base.index.next
+    {
+      damage(segments.first?.sequence ?? 0, at: 0, "it begins after the first entry")
+      result.entries = []
+    }
+    if result.damage == nil, let marker, batch < marker.batch {
+      damage(
+        segments.last?.sequence ?? 0, at: tail?.offset ?? 0,
+        "it ends with write \(batch), but write \(marker.batch) was durable")
+    }
+    if result.damage == nil, let marker, batch == marker.batch, chain != marker.chain {
+      damage(segments.last?.sequence ?? 0, at: 0, "its marker belongs to another log")
+    }
+    if marker == nil, let segment = segments.last {
+      let found = result.damage
+      guard found == nil, segments.count == 1, batch == 0 else {
         throw .damaged(
-          path: path, offset: offset, reason: "a valid record of a later write stands at byte \(at)"
-        )
+          path: found?.path ?? log.path(of: segment.sequence), offset: found?.offset ?? 0,
+          reason: (found?.reason ?? "no marker tells how far it was durable"))
       }
-      at += 8
+      // The very first segment, cut short by a crash while it was created.
+      leftovers.append(log.path(of: segment.sequence))
+      segments = []
+      tail = nil
     }
+    try handOver()
+  }
+
+  private mutating func handOver() throws(LogError) {
+    log.segments = segments
+    log.chain = chain
+    log.generation = marker?.generation ?? 0
+    log.nextBatch = max(batch, marker?.batch ?? 0) + 1
+    if result.damage != nil, let marker {
+      // What was promised last is in the marker, whatever became of the records.
+      result.hardState = HardState(term: marker.term, vote: marker.vote)
+      result.lost = marker.last
+      log.isDamaged = true
+      log.leftovers = leftovers
+    } else if let lost = result.lost, result.last.isUpToDate(with: lost) {
+      result.lost = nil
+    }
+    log.hardState = result.hardState
+    log.base = result.base
+    log.last = result.last
+    log.lost = result.lost
+    guard result.damage == nil else { return }
+    for path in leftovers { try log.disk.remove(path) }
+    if !leftovers.isEmpty { try log.disk.syncDirectory(log.directory) }
+    result.isNew = segments.isEmpty
+    guard let tail else { return }
+    log.file = tail.file
+    log.end = tail.offset
+    log.zeroedEnd = max(tail.bytes.count, tail.offset)
+    result.tornBytes = try cut(tail)
+    try log.resumeSealing(covered: marker?.batch ?? 0)
   }
 
   private func cut(
-    _ file: FileDescriptor, _ bytes: [UInt8], from offset: Int
+    _ tail: (file: any DiskFile, offset: Int, bytes: [UInt8])
   ) throws(LogError) -> Int {
-    guard offset < bytes.count, let last = bytes[offset...].lastIndex(where: { $0 != 0 }) else {
-      return 0
-    }
-    let count = last + 1 - offset
-    try file.write([UInt8](repeating: 0, count: count)[...], at: offset)
-    try file.sync()
+    guard tail.offset < tail.bytes.count,
+      let last = tail.bytes[tail.offset...].lastIndex(where: { $0 != 0 })
+    else { return 0 }
+    let count = last + 1 - tail.offset
+    try tail.file.write([UInt8](repeating: 0, count: count)[...], at: tail.offset)
+    try tail.file.sync()
     return count
   }
 }

@@ -1,5 +1,4 @@
 import BinaryCoding
-import Glibc
 package import Raft
 
 /// How large segments grow, and how far ahead they are zeroed.
@@ -20,12 +19,23 @@ package struct RecoveredLog: Sendable {
   package var hardState = HardState()
   package var base = SnapshotMark.origin
   package var entries: [Entry] = []
-  /// Bytes of an incomplete last batch that were cut, never acknowledged by anyone.
+  /// Bytes of an incomplete last write that were cut, never promised to anyone.
   package var tornBytes = 0
+  /// Where the log once ended, if it ends earlier now.
+  package var lost: SnapshotMark?
+  /// There was no log at all.
+  package var isNew = false
+  /// What was found missing or changed; the owner must call `rebuild` before it writes.
+  package var damage: LogDamage?
+
+  package var last: SnapshotMark {
+    entries.last.map { SnapshotMark(index: $0.index, term: $0.term) } ?? base
+  }
 }
 
 /// The durable log of one member: append-only segments, see `LogRecord.swift` for the format.
 ///
+/// What is appended may be promised to others once `seal` has returned, or the next `append` has.
 /// One owner on one thread. After any throw from a writing call the owner must end the process.
 // Unchecked: it is handed from the thread that opens it to the log thread, and never shared.
 package final class SegmentedLog: @unchecked Sendable {
@@ -38,8 +48,9 @@ package final class SegmentedLog: @unchecked Sendable {
   let directory: String
   let identity: LogIdentity
   let limits: SegmentLimits
+  let disk: any Disk
   var segments: [Segment] = []
-  var file: FileDescriptor?
+  var file: (any DiskFile)?
   /// Where the next record goes in the current segment.
   var end = 0
   var zeroedEnd = 0
@@ -47,16 +58,30 @@ package final class SegmentedLog: @unchecked Sendable {
   var nextBatch: UInt64 = 1
   var hardState = HardState()
   var base = SnapshotMark.origin
-  /// While it is being opened: where an incomplete batch may have to be cut.
-  var unfinished: (file: FileDescriptor, offset: Int, bytes: [UInt8])?
+  var last = SnapshotMark.origin
+  var lost: SnapshotMark?
+  /// Of the newest durable marker.
+  var generation: UInt64 = 0
+  /// A marker of everything that is durable has yet to be written.
+  private(set) var isUnsealed = false
+  var isDamaged = false
+  /// Files that a crash left behind in a damaged log.
+  var leftovers: [String] = []
 
-  init(directory: String, identity: LogIdentity, limits: SegmentLimits) {
+  init(directory: String, identity: LogIdentity, limits: SegmentLimits, disk: any Disk) {
     self.directory = directory
     self.identity = identity
     self.limits = limits
+    self.disk = disk
   }
 
-  /// Makes `hardState` and `entries` durable: one write, one fdatasync.
+  /// Creates the first segment of a log that has none, so that the log can be missed later.
+  package func begin() throws(LogError) {
+    if segments.isEmpty { try startSegment(anew: false) }
+  }
+
+  /// Makes `hardState` and `entries` durable, and everything before them sealed: one write, one
+  /// sync.
   ///
   /// An entry at or below the last index replaces it and everything after it.
   package func append(hardState: HardState?, entries: [Entry]) throws(LogError) {
@@ -64,13 +89,22 @@ package final class SegmentedLog: @unchecked Sendable {
     if let hardState { records.append(.hardState(hardState)) }
     records += entries.map { .entry($0) }
     try write(records)
-    if let hardState { self.hardState = hardState }
+  }
+
+  /// Makes a marker durable that covers everything appended; after that it may be promised.
+  package func seal() throws(LogError) {
+    guard isUnsealed, let file else { return }
+    let marker = nextMarker()
+    try file.write(marker.encoded()[...], at: marker.offset)
+    try file.sync()
+    generation = marker.generation
+    isUnsealed = false
   }
 
   /// Voids every entry: the state machine holds a snapshot of `mark`.
   package func reset(to mark: SnapshotMark) throws(LogError) {
     try write([.reset(mark)])
-    base = mark
+    try seal()
     try removeSegments(through: mark.index)
   }
 
@@ -78,36 +112,100 @@ package final class SegmentedLog: @unchecked Sendable {
   package func compact(to mark: SnapshotMark) throws(LogError) {
     guard mark.index > base.index else { return }
     try write([.compacted(mark)])
-    base = mark
+    try seal()
     try removeSegments(through: mark.index)
   }
 
-  /// Bytes of all segments on disk but the current one, and what is written of that.
-  package var bytesWritten: Int { max(0, segments.count - 1) * limits.segmentBytes + end }
+  /// Begins the log anew with what is left of a damaged one; the member knows what it has lost.
+  ///
+  /// A crash in between leaves the damaged log as it was, or the new one.
+  package func rebuild(
+    hardState: HardState, base: SnapshotMark, entries: [Entry], lost: SnapshotMark?
+  ) throws(LogError) {
+    let old = segments
+    for path in leftovers { try disk.remove(path) }
+    leftovers = []
+    isDamaged = false
+    isUnsealed = false
+    (self.hardState, self.base, self.lost) = (hardState, base, lost)
+    last = base
+    try startSegment(anew: true)
+    try write(entries.map { .entry($0) })
+    try seal()
+    try disk.rename(path(of: current) + LogFormat.unfinishedSuffix, to: path(of: current))
+    try disk.syncDirectory(directory)
+    for segment in old { try disk.remove(path(of: segment.sequence)) }
+    segments.removeFirst(old.count)
+    try disk.syncDirectory(directory)
+  }
+
+  /// After recovery: what was durable but not yet covered by a marker is sealed, since the member
+  /// will act on it.
+  func resumeSealing(covered batch: UInt64) throws(LogError) {
+    isUnsealed = batch < nextBatch - 1
+    // The sync makes durable what a crash of the process alone had left in the system's cache.
+    if isUnsealed { try file?.sync() }
+    try seal()
+  }
+
+  // MARK: - Writing
+
+  private var current: UInt64 { segments.last?.sequence ?? 0 }
+
+  /// What tells, at the start of a segment, where the ones before it have led to.
+  private var preamble: [LogRecord] {
+    [.hardState(hardState), .compacted(base)] + (lost.map { [.lost($0)] } ?? [])
+  }
 
   private func write(_ records: [LogRecord]) throws(LogError) {
-    guard !records.isEmpty else { return }
+    precondition(!isDamaged, "a damaged log is rebuilt before it is written")
+    guard !records.isEmpty || end == LogFormat.firstRecord else { return }
     let size = records.reduce(0) { $0 + LogFormat.recordBytes(payload: $1.payloadBytes) }
-    if file == nil || (end > LogFormat.headerBytes && end + size > limits.segmentBytes) {
-      try startSegment()
+    if file == nil || (end > LogFormat.firstRecord && end + size > limits.segmentBytes) {
+      try startSegment(anew: false)
     }
-    let isFirst = end == LogFormat.headerBytes
-    // Each segment tells on its own what the ones before it, removed or not, have led to.
-    let all = isFirst ? [.hardState(hardState), .compacted(base)] + records : records
+    guard let file else { preconditionFailure("a segment is open") }
+    if isUnsealed {
+      // Of what was synced before: it shares the sync of this batch.
+      let marker = nextMarker()
+      try file.write(marker.encoded()[...], at: marker.offset)
+      generation = marker.generation
+    }
+    let all = end == LogFormat.firstRecord ? preamble + records : records
     var buffer = ByteWriter(reservingCapacity: size + 256)
     for (offset, record) in all.enumerated() {
       chain = record.encode(
         to: &buffer, batch: nextBatch, endsBatch: offset == all.count - 1, chain: chain)
     }
     nextBatch += 1
-    guard let file else { preconditionFailure("a segment is open") }
     try zeroAhead(through: end + buffer.count)
     try file.write(buffer.bytes[...], at: end)
     try file.sync()
     end += buffer.count
-    for case .entry(let entry) in records {
-      segments[segments.count - 1].lastIndex = max(segments.last!.lastIndex, entry.index)
+    isUnsealed = true
+    for record in records { note(record) }
+  }
+
+  private func note(_ record: LogRecord) {
+    switch record {
+    case .hardState(let state): hardState = state
+    case .compacted(let mark): base = mark
+    case .reset(let mark):
+      base = mark
+      last = mark
+    case .lost(let mark): lost = mark
+    case .entry(let entry):
+      last = SnapshotMark(index: entry.index, term: entry.term)
+      let newest = segments[segments.count - 1].lastIndex
+      segments[segments.count - 1].lastIndex = max(newest, entry.index)
     }
+    if let lost, last.isUpToDate(with: lost) { self.lost = nil }
+  }
+
+  private func nextMarker() -> TailMarker {
+    TailMarker(
+      generation: generation + 1, batch: nextBatch - 1, chain: chain, hardState: hardState,
+      last: lost ?? last)
   }
 
   private func zeroAhead(through needed: Int) throws(LogError) {
@@ -117,27 +215,37 @@ package final class SegmentedLog: @unchecked Sendable {
     zeroedEnd = target
   }
 
-  private func startSegment() throws(LogError) {
-    let sequence = (segments.last?.sequence ?? 0) + 1
-    let path = path(of: sequence)
-    let created = try FileDescriptor(path: path, flags: O_RDWR | O_CREAT | O_EXCL)
-    var header = ByteWriter(reservingCapacity: LogFormat.headerBytes)
+  /// Begins a segment with a marker of all that stands before it. One that begins anew keeps an
+  /// unfinished name until it is complete.
+  private func startSegment(anew: Bool) throws(LogError) {
+    try seal()
+    let sequence = current + 1
+    let created = try disk.open(
+      path(of: sequence) + (anew ? LogFormat.unfinishedSuffix : ""), .new)
+    var header = ByteWriter(reservingCapacity: LogFormat.firstRecord)
     header.write(raw: LogFormat.fileMagic)
     header.write(LogFormat.version)
-    header.write(UInt32(0))
+    header.write(UInt32(anew ? 1 : 0))
     header.write(sequence)
     header.write(identity.cluster)
     header.write(identity.member.rawValue)
     header.write(chain)
     header.write(nextBatch)
     header.write(crc32c(header.bytes[...]))
-    header.pad(to: LogFormat.headerBytes)
+    header.pad(to: LogFormat.firstRecord)
     try created.write(header.bytes[...], at: 0)
     try created.sync()
-    try syncDirectory(directory)
+    // Both slots, and only behind a durable header: a marker proves that the segment was complete.
+    for _ in LogFormat.markerOffsets {
+      let marker = nextMarker()
+      try created.write(marker.encoded()[...], at: marker.offset)
+      generation = marker.generation
+    }
+    try created.sync()
+    try disk.syncDirectory(directory)
     file = created
-    end = LogFormat.headerBytes
-    zeroedEnd = LogFormat.headerBytes
+    end = LogFormat.firstRecord
+    zeroedEnd = LogFormat.firstRecord
     segments.append(Segment(sequence: sequence, lastIndex: .zero))
   }
 
@@ -146,18 +254,18 @@ package final class SegmentedLog: @unchecked Sendable {
     var removed = 0
     for segment in segments.dropLast() {
       guard segment.lastIndex <= index else { break }
-      let path = path(of: segment.sequence)
-      guard unlink(path) == 0 else { throw .io(operation: "unlink", path: path, errno: errno) }
+      try disk.remove(path(of: segment.sequence))
       removed += 1
     }
     guard removed > 0 else { return }
     segments.removeFirst(removed)
-    try syncDirectory(directory)
+    try disk.syncDirectory(directory)
   }
 
   func path(of sequence: UInt64) -> String {
     let digits = String(sequence, radix: 16)
-    return directory + "/" + String(repeating: "0", count: 16 - digits.count) + digits + ".log"
+    return directory + "/" + String(repeating: "0", count: 16 - digits.count) + digits
+      + LogFormat.suffix
   }
 }
 
@@ -166,7 +274,7 @@ extension LogRecord {
     switch self {
     case .entry(let entry): entry.payload.count
     case .hardState: 8
-    case .compacted, .reset: 0
+    case .compacted, .reset, .lost: 0
     }
   }
 }

@@ -27,7 +27,7 @@ package struct ConfigSyncServer: Sendable {
 
   /// - Throws: `OptionsError`, why the data directory can't be used, or why no port can be bound.
   package func run() async throws {
-    let configuration = try options.clusterConfiguration()
+    let configuration = try await options.clusterConfiguration()
     let clientAddresses = try options.clientAddresses
     let peerAddress = try options.peerAddress
     let member = try ClusterMember(configuration, logger: logger, failStop: failStop)

@@ -14,12 +14,19 @@ package struct ServerOptions: Sendable {
   /// `name=url,name=url`: every member of the cluster.
   package var initialCluster = ""
   package var initialClusterToken = "etcd-cluster"
+  /// `existing` for a member that was added to a running cluster.
+  package var initialClusterState = InitialClusterState.new
   package var snapshotCount: UInt64 = 10_000
   package var heartbeatMilliseconds = 100
   package var electionMilliseconds = 1000
   package var clientThreads = 2
 
   package init() {}
+}
+
+/// Whether a member founds a cluster with the others or joins one.
+package enum InitialClusterState: String, Sendable {
+  case new, existing
 }
 
 /// Settings that can't work, and what to change.
@@ -53,10 +60,12 @@ extension ServerOptions {
     }
   }
 
-  /// Members and ids, by the same rules on every member: equal settings give an equal cluster.
-  func clusterConfiguration() throws -> ClusterConfiguration {
-    let advertised =
-      initialAdvertisePeerURLs.isEmpty ? listenPeerURLs : initialAdvertisePeerURLs
+  private var advertised: [String] {
+    initialAdvertisePeerURLs.isEmpty ? listenPeerURLs : initialAdvertisePeerURLs
+  }
+
+  /// The members that the settings name, and this one among them.
+  func statedMembers() throws -> (all: [Peer], own: Peer) {
     let setting =
       initialCluster.isEmpty
       ? advertised.map { "\(name)=\($0)" }.joined(separator: ",") : initialCluster
@@ -71,16 +80,31 @@ extension ServerOptions {
         "--initial-cluster says \(own.urls.joined(separator: ",")) for '\(name)', "
           + "--initial-advertise-peer-urls says \(advertised.joined(separator: ","))")
     }
+    return (peers, own)
+  }
+
+  /// The cluster that the settings found: equal settings give an equal cluster.
+  func foundedConfiguration() throws -> ClusterConfiguration {
+    let (peers, own) = try statedMembers()
+    return try complete(
+      ClusterConfiguration(
+        clusterID: clusterID(of: peers), id: own.id, founders: peers,
+        clientURLs: advertisedClientURLs, dataDirectory: dataDirectory))
+  }
+
+  var advertisedClientURLs: [String] {
+    advertiseClientURLs.isEmpty ? listenClientURLs : advertiseClientURLs
+  }
+
+  /// What does not depend on who the members are.
+  func complete(_ configuration: ClusterConfiguration) throws -> ClusterConfiguration {
     guard dataDirectory.isEmpty == false else { throw OptionsError("--data-dir is empty") }
     guard heartbeatMilliseconds > 0, electionMilliseconds >= 5 * heartbeatMilliseconds else {
       throw OptionsError(
         "--election-timeout (\(electionMilliseconds) ms) must be at least 5 times "
           + "--heartbeat-interval (\(heartbeatMilliseconds) ms)")
     }
-    var configuration = ClusterConfiguration(
-      clusterID: clusterID(of: peers), id: own.id, peers: peers,
-      clientURLs: advertiseClientURLs.isEmpty ? listenClientURLs : advertiseClientURLs,
-      dataDirectory: dataDirectory)
+    var configuration = configuration
     configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     configuration.electionTimeout = .milliseconds(electionMilliseconds)
     configuration.limits.entriesBeforeCompaction = min(max(1, snapshotCount), 1 << 40)

@@ -21,6 +21,16 @@ public struct MemberAttributes: Hashable, Sendable {
   }
 }
 
+/// A change of who belongs to the cluster and where they are reached by each other. Which of them
+/// vote stands in the log entry beside it.
+public enum MemberChange: Hashable, Sendable {
+  case add(id: UInt64, peerURLs: [String])
+  case remove(id: UInt64)
+  /// From learner to voter.
+  case promote(id: UInt64)
+  case relocate(id: UInt64, peerURLs: [String])
+}
+
 /// A change of the store, as it stands in the log.
 public struct Command: Hashable, Sendable {
   public enum Action: Hashable, Sendable {
@@ -28,6 +38,7 @@ public struct Command: Hashable, Sendable {
     case delete(DeleteRequest)
     case transaction(Transaction)
     case memberAttributes(MemberAttributes)
+    case memberChange(MemberChange)
   }
 
   public var request: RequestID

@@ -22,6 +22,9 @@ extension Command {
       writer.write(member.name)
       writer.write(UInt32(member.clientURLs.count))
       for url in member.clientURLs { writer.write(url) }
+    case .memberChange(let change):
+      writer.write(UInt8(6))
+      writer.write(change)
     }
     return writer.bytes
   }
@@ -53,6 +56,8 @@ extension Command {
       var urls: [String] = []
       for _ in 0..<(try reader.readCount(minimumSize: 4)) { urls.append(try reader.readString()) }
       action = .memberAttributes(MemberAttributes(id: id, name: name, clientURLs: urls))
+    } else if tag == 6 {
+      action = .memberChange(try reader.readMemberChange())
     } else {
       switch try reader.readOperation(tag: tag, depth: 0) {
       case .put(let put): action = .put(put)
@@ -66,6 +71,20 @@ extension Command {
 }
 
 extension ByteWriter {
+  fileprivate mutating func write(_ change: MemberChange) {
+    let (kind, id, urls): (UInt8, UInt64, [String]) =
+      switch change {
+      case .add(let id, let urls): (0, id, urls)
+      case .remove(let id): (1, id, [])
+      case .promote(let id): (2, id, [])
+      case .relocate(let id, let urls): (3, id, urls)
+      }
+    write(kind)
+    write(id)
+    write(UInt32(urls.count))
+    for url in urls { write(url) }
+  }
+
   fileprivate mutating func write(_ range: KeyRange) {
     switch range {
     case .single(let key):
@@ -153,6 +172,20 @@ extension ByteWriter {
 }
 
 extension ByteReader {
+  fileprivate mutating func readMemberChange() throws(DecodingFailure) -> MemberChange {
+    let kind = try readByte()
+    let id = try read(UInt64.self)
+    var urls: [String] = []
+    for _ in 0..<(try readCount(minimumSize: 4)) { urls.append(try readString()) }
+    switch kind {
+    case 0: return .add(id: id, peerURLs: urls)
+    case 1: return .remove(id: id)
+    case 2: return .promote(id: id)
+    case 3: return .relocate(id: id, peerURLs: urls)
+    default: throw DecodingFailure("an unknown change of members")
+    }
+  }
+
   fileprivate mutating func readRange() throws(DecodingFailure) -> KeyRange {
     switch try readByte() {
     case 0: return .single(Key(try readBytes()))

@@ -9,11 +9,16 @@ package struct LogCommand: Sendable {
   package var term: UInt64
   /// nil for an entry that changes nothing.
   package var payload: [UInt8]?
+  /// Who votes from this entry on; nil if that does not change.
+  package var membership: LogMembership?
 
-  package init(index: UInt64, term: UInt64, payload: [UInt8]?) {
+  package init(
+    index: UInt64, term: UInt64, payload: [UInt8]?, membership: LogMembership? = nil
+  ) {
     self.index = index
     self.term = term
     self.payload = payload
+    self.membership = membership
   }
 }
 
@@ -21,6 +26,21 @@ package struct LogCommand: Sendable {
 package struct AppliedCommand: Sendable {
   package var outcome: Outcome
   package var events: [KeyEvent]
+  /// It was about a member of the cluster, not about keys.
+  package var changesMembers = false
+}
+
+extension AppliedCommand {
+  /// Of a command that changes no key; the digest covers it all the same.
+  fileprivate static func memberChanged(
+    _ request: RequestID, payload: [UInt8], state: inout StorePosition
+  ) -> AppliedCommand {
+    state.digest = chainHash(payload[...], after: state.digest)
+    return AppliedCommand(
+      outcome: Outcome(
+        request: request, result: .success(.put(previous: nil)), revision: state.revision),
+      events: [], changesMembers: true)
+  }
 }
 
 /// The replicated state machine: a multi-version key-value store in SQLite.
@@ -79,6 +99,10 @@ package final class KeyValueStore: Sendable {
       var applied: [AppliedCommand] = []
       for command in commands {
         precondition(command.index == state.appliedIndex + 1, "entries are applied in order")
+        if let membership = command.membership {
+          try membership.apply(index: command.index, to: db)
+          state.digest = chainHash(membership.voters[...], after: state.digest)
+        }
         if let payload = command.payload {
           applied.append(try KeyValueStore.apply(payload, db: db, state: &state))
         }
@@ -103,9 +127,10 @@ package final class KeyValueStore: Sendable {
     case .transaction(let transaction): operation = .transaction(transaction)
     case .memberAttributes(let member):
       try member.write(db)
-      let outcome = Outcome(
-        request: command.request, result: .success(.put(previous: nil)), revision: state.revision)
-      return AppliedCommand(outcome: outcome, events: [])
+      return .memberChanged(command.request, payload: payload, state: &state)
+    case .memberChange(let change):
+      try change.apply(to: db)
+      return .memberChanged(command.request, payload: payload, state: &state)
     }
     var writing = Writing(db: db, before: state)
     var result: Result<OperationResult, StoreError>
@@ -163,8 +188,30 @@ package final class KeyValueStore: Sendable {
     }
   }
 
-  package func members() throws -> [MemberAttributes] {
-    try read { db, _ in try MemberAttributes.readAll(db) }
+  /// The members, ascending by id, with their addresses.
+  package func members() throws -> [StoredMember] {
+    try read { db, _ in try StoredMember.readAll(db) }
+  }
+
+  /// Ids that no member may have again.
+  package func removedMembers() throws -> Set<UInt64> {
+    try read { db, _ in try StoredMember.readRemoved(db) }
+  }
+
+  /// Who votes, as the last applied entry about it says; nil before a cluster is founded or joined.
+  package func membership() throws -> StoredMembership? {
+    try read { db, _ in try StoredMembership.read(db) }
+  }
+
+  /// Writes down with whom the cluster begins, before its first entry; later calls change nothing.
+  package func found(members: [StoredMember], membership: LogMembership) throws {
+    let pool = pool.withLock { $0 }
+    try pool.write { db in
+      guard try StoredMembership.read(db) == nil, try StorePosition.read(db).appliedIndex == 0
+      else { return }
+      for member in members { try member.write(db) }
+      try membership.apply(index: 0, to: db)
+    }
   }
 
   private func read<Value>(_ body: (Database, StorePosition) throws -> Value) throws -> Value {
@@ -226,30 +273,33 @@ package final class KeyValueStore: Sendable {
     return try copy.read(StorePosition.read)
   }
 
-  /// Where a snapshot that is being received from, or sent to, a member is written.
-  /// Another one each time: a late stream must not write into a file that is being checked.
+  /// Where a snapshot that is being received from, or sent to, a member is written: another file
+  /// each time, for a late stream must not meet the one after it.
   package func incomingPath(from member: UInt64) -> String {
     directory.path + "/incoming-\(member)-\(UUID().uuidString).db"
   }
   package func outgoingPath(to member: UInt64) -> String {
-    directory.path + "/outgoing-\(member).db"
+    directory.path + "/outgoing-\(member)-\(UUID().uuidString).db"
   }
 
   /// Removes a snapshot file that is no longer needed; what stays is removed at the next start.
   package func removeSnapshot(at path: String) { try? FileManager.default.removeItem(atPath: path) }
 
   /// Checks a received snapshot and keeps it, durable, until `installSnapshot`.
-  package func prepareSnapshot(at path: String, index: UInt64) throws {
-    let state = try DatabaseQueue(path: path).read { db in
+  ///
+  /// - Returns: who votes by what the snapshot holds.
+  package func prepareSnapshot(at path: String, index: UInt64) throws -> StoredMembership {
+    let (state, membership) = try DatabaseQueue(path: path).read { db in
       guard try Int.fetchOne(db, sql: "PRAGMA user_version") == Schema.version,
         try String.fetchOne(db, sql: "PRAGMA quick_check") == "ok"
       else { throw StateDatabaseError("the received snapshot is damaged or of another version") }
-      return try StorePosition.read(db)
+      return (try StorePosition.read(db), try StoredMembership.read(db))
     }
-    guard state.cluster == current.cluster, state.appliedIndex == index else {
+    guard state.cluster == current.cluster, state.appliedIndex == index, let membership else {
       throw StateDatabaseError("the received snapshot is of index \(state.appliedIndex)")
     }
     try directory.keepPrepared(path, index: index)
+    return membership
   }
 
   /// Replaces the state by the prepared snapshot of `index`; the log must already begin after it.

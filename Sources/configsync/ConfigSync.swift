@@ -27,6 +27,8 @@ struct ConfigSync: AsyncParsableCommand {
           ServerCommand.self, GetCommand.self, PutCommand.self, DelCommand.self,
           WatchCommand.self,
         ]),
+      CommandGroup(
+        name: "Operation:", subcommands: [MemberCommand.self, MoveLeaderCommand.self]),
     ])
 
   /// Ends with the exit codes of the contract: 0 fine, 1 the answer is no, 2 it is not known.

@@ -1,4 +1,5 @@
 import BinaryCoding
+import Cluster
 import Raft
 import Testing
 
@@ -6,17 +7,36 @@ import Testing
 
 struct PeerFrameTests {
   private static let mark = SnapshotMark(index: LogIndex(4), term: Term(2))
-  private static let bodies: [Message.Body] = [
-    .preVoteRequest(last: mark), .preVoteReply(granted: true), .voteRequest(last: mark),
-    .voteReply(granted: false),
-    .append(
-      previous: mark,
-      entries: [Entry(term: Term(2), index: LogIndex(5), kind: .command, payload: [1, 2, 3])],
-      commit: LogIndex(4)),
-    .appendAccepted(through: LogIndex(5)), .appendRejected(previous: LogIndex(9), hint: mark),
-    .heartbeat(commit: LogIndex(3), token: 8), .heartbeatReply(token: 8),
-    .forward(payloads: [[1], [2, 3]]), .readRequest(ReadID(6)),
-    .readReply(ReadID(6), index: LogIndex(5)),
+  private static let bodies: [Message.Body] =
+    [
+      .preVoteRequest(last: mark), .preVoteReply(granted: true),
+      .voteRequest(last: mark, isTransfer: true),
+      .voteReply(granted: false),
+      .append(
+        previous: mark,
+        entries: [
+          Entry(term: Term(2), index: LogIndex(5), kind: .command, payload: [1, 2, 3]),
+          Entry(
+            term: Term(2), index: LogIndex(6), kind: .membership,
+            payload: Membership(voters: [MemberID(1)], learners: [MemberID(4)]).encoded(context: [9]
+            )),
+        ],
+        commit: LogIndex(4)),
+      .appendAccepted(through: LogIndex(5)),
+      .appendRejected(previous: LogIndex(9), hint: mark, hasLost: true),
+      .heartbeat(commit: LogIndex(3), token: 8), .heartbeatReply(token: 8),
+      .forward(changes.enumerated().map { Proposal(id: UInt64($0), payload: [7], change: $1) }),
+      .readRequest(ReadID(6)), .readReply(ReadID(6), index: LogIndex(5)), .timeoutNow,
+    ] + reasons.map { .forwardRefused([1, 2], reason: $0) }
+  private static let changes: [MembershipChange?] = [
+    nil, .addVoter(MemberID(4)), .addLearner(MemberID(5)), .promote(MemberID(5)),
+    .remove(MemberID(1)), .replace(voters: [MemberID(2), MemberID(3)], learners: [MemberID(9)]),
+  ]
+  private static let reasons: [DropReason] = [
+    .noLeader, .transferring, .full, .membership(.pending), .membership(.exists(MemberID(1))),
+    .membership(.unknown(MemberID(2))), .membership(.notLearner(MemberID(3))),
+    .membership(.learnerBehind(MemberID(4))), .membership(.noVoters),
+    .membership(.wouldLoseQuorum), .membership(.tooMany(limit: 64)),
   ]
 
   private static func message(_ body: Message.Body) -> Message {
@@ -25,10 +45,11 @@ struct PeerFrameTests {
 
   @Test func everyFrameReadsBack() throws {
     let frames: [PeerFrame] = [
-      .hello(.init(cluster: 1, from: MemberID(2), to: MemberID(3))),
+      .hello(.init(cluster: 1, from: MemberID(2), to: MemberID(3), urls: ["http://a:1", ""])),
       .messages(Self.bodies.map(Self.message)),
       .snapshotBegin(term: Term(3), mark: Self.mark, bytes: 99), .snapshotChunk([1, 2]),
-      .snapshotEnd(crc: 7), .verdict(accepted: true), .refused(reason: "no"),
+      .snapshotEnd(crc: 7), .verdict(accepted: true), .refused(reason: "no"), .inquiry,
+      .roster(.init(cluster: 9, peers: [Peer(id: MemberID(1), name: "a", urls: ["http://a:1"])])),
     ]
     for frame in frames {
       let bytes = frame.encoded()
@@ -46,17 +67,20 @@ struct PeerFrameTests {
   }
 
   @Test func aSnapshotsArrivalIsNotToldByOthers() {
-    let frame = PeerFrame.messages([Self.message(.installSnapshot(mark: Self.mark))]).encoded()
+    let frame = PeerFrame.messages([
+      Self.message(
+        .installSnapshot(mark: Self.mark, membership: .init(index: .zero, membership: .unknown)))
+    ]).encoded()
     #expect(throws: DecodingFailure.self) { try PeerFrame(decoding: Array(frame[4...])) }
   }
 
   @Test func largeBatchesAreSplitAndNothingIsLost() {
-    let payload = [UInt8](repeating: 1, count: 1000)
-    let messages = (0..<10).map { _ in Self.message(.forward(payloads: [payload, payload])) }
+    let proposal = Proposal(id: 1, payload: [UInt8](repeating: 1, count: 1000))
+    let messages = (0..<10).map { _ in Self.message(.forward([proposal, proposal])) }
     let parts = messages.split(atBytes: 2500)
     #expect(parts.count == 10)
     #expect(parts.flatMap { $0 } == messages)
-    let single = [Self.message(.forward(payloads: [payload, payload, payload]))]
+    let single = [Self.message(.forward([proposal, proposal, proposal]))]
     #expect(single.split(atBytes: 1500).count == 3)
   }
 

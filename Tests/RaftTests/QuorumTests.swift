@@ -11,7 +11,7 @@ struct QuorumTests {
         (0..<count).map { LogIndex(UInt64(number / pow4($0) % 4)) }
       }
       for state in states {
-        let index = Quorum(voters: voters).committedIndex { state[Int($0.rawValue) - 1] }
+        let index = Majority(voters).committedIndex { state[Int($0.rawValue) - 1] }
         let expected = (0...3).reversed().first { candidate in
           state.count { $0 >= LogIndex(UInt64(candidate)) } * 2 > count
         }
@@ -21,7 +21,7 @@ struct QuorumTests {
   }
 
   @Test func anElectionIsWonByAMajorityAndLostWithoutTheHopeOfOne() {
-    let quorum = Quorum(voters: (1...5).map(MemberID.init))
+    let quorum = Quorum(Membership(voters: (1...5).map(MemberID.init)))
     let yes = { (ids: [UInt64]) in ids.map { (MemberID($0), true) } }
     let no = { (ids: [UInt64]) in ids.map { (MemberID($0), false) } }
     #expect(quorum.verdict(on: Dictionary(uniqueKeysWithValues: yes([1, 2]))) == .pending)

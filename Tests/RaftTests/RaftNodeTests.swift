@@ -4,11 +4,15 @@ import Testing
 
 struct RaftNodeTests {
   private func node(
-    _ id: UInt64 = 1, of count: UInt64 = 3, _ disk: RaftRecovery = RaftRecovery()
+    _ id: UInt64 = 1, of count: UInt64 = 3, hardState: HardState = HardState(),
+    entries: [Entry] = []
   ) -> RaftNode {
-    RaftNode(
-      RaftConfiguration(id: MemberID(id), voters: (1...count).map(MemberID.init), timeoutSeed: 7),
-      recovering: disk)
+    let membership = Membership(voters: (1...count).map(MemberID.init))
+    return RaftNode(
+      RaftConfiguration(id: MemberID(id), timeoutSeed: 7),
+      recovering: RaftRecovery(
+        hardState: hardState, entries: entries,
+        membership: PlacedMembership(index: .zero, membership: membership)))
   }
 
   private func message(_ from: UInt64, term: UInt64, _ body: Message.Body) -> Event {
@@ -28,12 +32,12 @@ struct RaftNodeTests {
 
   @Test func aVoteLeavesOnlyAfterItsHardState() {
     var node = node()
-    node.step(message(2, term: 1, .voteRequest(last: .origin)))
+    node.step(message(2, term: 1, .voteRequest(last: .origin, isTransfer: false)))
     let ready = node.takeReady()
     #expect(ready?.hardState?.vote == MemberID(2))
     #expect(ready?.messages.isEmpty == true)
     #expect(ready?.promises.map(\.body) == [.voteReply(granted: true)])
-    node.step(message(3, term: 1, .voteRequest(last: .origin)))
+    node.step(message(3, term: 1, .voteRequest(last: .origin, isTransfer: false)))
     #expect(node.takeReady()?.promises.map(\.body) == [.voteReply(granted: false)])
   }
 
@@ -50,7 +54,7 @@ struct RaftNodeTests {
     var node = node()
     node.step(message(2, term: 1, .heartbeat(commit: .zero, token: 0)))
     _ = node.takeReady()
-    node.step(message(3, term: 9, .voteRequest(last: .origin)))
+    node.step(message(3, term: 9, .voteRequest(last: .origin, isTransfer: false)))
     #expect(node.takeReady() == nil)
     #expect(node.term == Term(1))
     node.step(message(3, term: 9, .preVoteRequest(last: .origin)))
@@ -61,7 +65,7 @@ struct RaftNodeTests {
     let stale = Entry(term: Term(1), index: LogIndex(2), kind: .command, payload: [9])
     let first = Entry(term: Term(1), index: LogIndex(1), kind: .command, payload: [1])
     var node = node(
-      1, of: 3, RaftRecovery(hardState: HardState(term: Term(1)), entries: [first, stale]))
+      1, of: 3, hardState: HardState(term: Term(1)), entries: [first, stale])
     node.step(
       message(2, term: 2, .append(previous: .origin, entries: [first], commit: LogIndex(2))))
     _ = node.takeReady()
@@ -72,7 +76,7 @@ struct RaftNodeTests {
     let old = (1...3).map {
       Entry(term: Term(1), index: LogIndex($0), kind: .command, payload: [1])
     }
-    var node = node(1, of: 3, RaftRecovery(hardState: HardState(term: Term(1)), entries: old))
+    var node = node(1, of: 3, hardState: HardState(term: Term(1)), entries: old)
     let replacement = Entry(term: Term(2), index: LogIndex(2), kind: .command, payload: [2])
     node.step(
       message(

@@ -48,6 +48,9 @@ private struct World {
   var acknowledged = 0
   var lossPercent: UInt64
   let ids = [MemberID(1), MemberID(2), MemberID(3)]
+  var membership: PlacedMembership {
+    PlacedMembership(index: .zero, membership: Membership(voters: ids))
+  }
 
   init(seed: UInt64) {
     random = SeededGenerator(seed: seed)
@@ -62,10 +65,10 @@ private struct World {
   mutating func start(_ id: MemberID) {
     let disk = disks[id]!
     nodes[id] = RaftNode(
-      RaftConfiguration(id: id, voters: ids, timeoutSeed: random.next()),
+      RaftConfiguration(id: id, timeoutSeed: random.next()),
       recovering: RaftRecovery(
         hardState: disk.hardState, base: disk.base, entries: disk.entries,
-        applied: disk.applied))
+        applied: disk.applied, membership: membership))
   }
 
   mutating func step() {
@@ -74,12 +77,17 @@ private struct World {
     case 0..<30: nodes[id]!.step(.tick)
     case 30..<70: deliver()
     case 70..<80: sync(id)
-    case 80..<90: nodes[id]!.step(.proposed([[UInt8(random.next() % 256)]]))
+    case 80..<90: propose(on: id)
     case 90..<92: compact(id)
     case 92: crash(id)
     default: nodes[id]!.step(.readRequested(ReadID(random.next())))
     }
     drain(id)
+  }
+
+  mutating func propose(on id: MemberID) {
+    let payload = [UInt8(random.next() % 256)]
+    nodes[id]!.step(.proposed([Proposal(id: random.next(), payload: payload)]))
   }
 
   mutating func deliver() {
@@ -154,7 +162,8 @@ private struct World {
     if random.next() % 4 > 0 {
       network.append(
         Message(
-          from: id, to: peer, term: nodes[id]!.term, body: .installSnapshot(mark: mark)))
+          from: id, to: peer, term: nodes[id]!.term,
+          body: .installSnapshot(mark: mark, membership: membership)))
       nodes[id]!.step(.snapshotSent(to: peer, mark: mark))
     } else {
       nodes[id]!.step(.snapshotSent(to: peer, mark: nil))

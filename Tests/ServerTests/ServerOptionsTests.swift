@@ -14,14 +14,14 @@ struct ServerOptionsTests {
   }
 
   @Test func everyMemberComputesTheSameCluster() throws {
-    let a = try options("a").clusterConfiguration()
-    let b = try options("b").clusterConfiguration()
+    let a = try options("a").foundedConfiguration()
+    let b = try options("b").foundedConfiguration()
     #expect(a.clusterID == b.clusterID)
-    #expect(a.peers == b.peers)
+    #expect(a.founders == b.founders)
     #expect(a.id != b.id)
     var other = options("a")
     other.initialClusterToken = "another"
-    #expect(try other.clusterConfiguration().clusterID != a.clusterID)
+    #expect(try other.foundedConfiguration().clusterID != a.clusterID)
   }
 
   @Test func settingsThatCantWorkAreRefused() {
@@ -34,7 +34,7 @@ struct ServerOptionsTests {
     for change in changes {
       var options = options("a")
       change(&options)
-      #expect(throws: OptionsError.self) { _ = try options.clusterConfiguration() }
+      #expect(throws: OptionsError.self) { _ = try options.foundedConfiguration() }
     }
   }
 }

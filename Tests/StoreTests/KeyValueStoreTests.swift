@@ -14,6 +14,24 @@ final class AppliedStore {
     folder = try TemporaryFolder()
     store = try KeyValueStore(directory: folder.path, cluster: 1)
     hub = WatchHub(store: store)
+    try store.found(
+      members: [1, 2].map {
+        StoredMember(id: $0, name: "", clientURLs: [], peerURLs: ["http://m\($0):1"])
+      },
+      membership: LogMembership(voters: [1, 2], members: [1, 2]))
+  }
+
+  /// An entry that brings another membership.
+  func change(_ change: MemberChange?, voters: [UInt8], members: [UInt64]) throws {
+    index += 1
+    let command = change.map {
+      Command(request: RequestID(member: 1, number: index), action: .memberChange($0))
+    }
+    _ = try store.apply([
+      LogCommand(
+        index: index, term: 1, payload: command?.encoded(),
+        membership: LogMembership(voters: voters, members: members))
+    ])
   }
 
   @discardableResult
@@ -172,6 +190,9 @@ struct KeyValueStoreTests {
     let actions: [Command.Action] = [
       .transaction(transaction), .put(PutRequest("a", .set([0, 255]), lease: .set(9))),
       .memberAttributes(MemberAttributes(id: 3, name: "m", clientURLs: ["http://x:1"])),
+      .memberChange(.add(id: 4, peerURLs: ["http://x:1", "http://y:1"])),
+      .memberChange(.remove(id: 4)), .memberChange(.promote(id: 4)),
+      .memberChange(.relocate(id: 4, peerURLs: ["http://z:1"])),
     ]
     for action in actions {
       let command = Command(request: RequestID(member: 4, number: 5), action: action)
@@ -197,6 +218,25 @@ struct KeyValueStoreTests {
     }
   }
 
+  @Test func membersFollowFromTheMembershipAlone() throws {
+    let store = try AppliedStore()
+    try store.change(.add(id: 3, peerURLs: ["http://m3:1"]), voters: [3], members: [1, 2, 3])
+    #expect(try store.store.members().map(\.peerURLs) == [1, 2, 3].map { ["http://m\($0):1"] })
+    #expect(try store.store.membership() == StoredMembership(index: 1, voters: [3]))
+    try store.apply(.memberChange(.relocate(id: 2, peerURLs: ["http://n2:1"])))
+    // A joint change is left by an entry without a command: who is not named is gone for good.
+    try store.change(nil, voters: [4], members: [2, 3])
+    #expect(try store.store.members().map(\.peerURLs) == [["http://n2:1"], ["http://m3:1"]])
+    #expect(try store.store.removedMembers() == [1])
+    try store.apply(
+      .memberAttributes(MemberAttributes(id: 1, name: "zombie", clientURLs: [])))
+    #expect(try store.store.members().map(\.id) == [2, 3], "a removed member does not come back")
+    // Founding happens once.
+    try store.store.found(members: [], membership: LogMembership(voters: [9], members: [9]))
+    #expect(try store.store.membership()?.voters == [4])
+    #expect(store.store.current.revision == .initial, "members are no keys")
+  }
+
   @Test func aSnapshotCarriesEverythingToAnotherStore() throws {
     let source = try AppliedStore()
     for number in 0..<20 { try source.put(Key("k\(number)"), "\(number)") }
@@ -207,7 +247,7 @@ struct KeyValueStoreTests {
     #expect(throws: StateDatabaseError.self) {
       try target.store.prepareSnapshot(at: path, index: state.appliedIndex + 1)
     }
-    try target.store.prepareSnapshot(at: path, index: state.appliedIndex)
+    _ = try target.store.prepareSnapshot(at: path, index: state.appliedIndex)
     // A crash here: the log already begins after the snapshot, the state does not.
     let restarted = try KeyValueStore(directory: target.folder.path, cluster: 1)
     #expect(restarted.current.appliedIndex == 0)

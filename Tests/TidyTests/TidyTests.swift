@@ -28,7 +28,7 @@ struct TidyTests {
     ],
     "Server": [
       "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "Crypto", "EtcdAPI", "GRPCServer",
-      "GitSource", "Logging", "PeerTransport", "Raft", "Reconciler", "ServiceLifecycle",
+      "GitSource", "Logging", "PeerTransport", "Raft", "RaftLog", "Reconciler", "ServiceLifecycle",
     ],
     "configsync": [
       "ArgumentParser", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation", "GitSource",

@@ -16,14 +16,17 @@ struct Progress: Sendable {
   /// The next entry to send; always above `match`.
   var next: LogIndex
   var state: State = .probe(paused: false)
-  /// Heard from since the last check of the quorum.
-  var isActive = false
+  /// Ticks since it was last heard from.
+  var silentTicks = 0
   /// The newest read token that it has confirmed.
   var confirmedToken: UInt64 = 0
   private var flight: Deque<(last: LogIndex, bytes: Int)> = []
   private var flightBytes = 0
 
   init(next: LogIndex) { self.next = next }
+
+  /// What was sent and not yet acknowledged; nothing once all of it is.
+  var flightCount: (messages: Int, bytes: Int) { (flight.count, flightBytes) }
 
   func mayReceive(_ limits: RaftLimits) -> Bool {
     switch state {
@@ -68,6 +71,13 @@ struct Progress: Sendable {
     next = max(next, index.next)
     if state != .replicate { become(.replicate) }
     return true
+  }
+
+  /// Its disk has lost what it had: it begins anew after `place`.
+  mutating func hasLost(after place: LogIndex) {
+    match = min(match, place)
+    become(.probe(paused: false))
+    next = place.next
   }
 
   /// Takes in a refusal; false if it is stale.

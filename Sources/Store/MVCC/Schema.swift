@@ -3,12 +3,13 @@
 // `history` holds every version of every key; its rowid is revision << 24 | position of the change
 // in its transaction, so that rowids ascend in the order of events and a watch from a revision is
 // one scan. A row with version 0 is a deletion. `current` maps each live key to its newest row.
+// `membership` has one row: who votes, in the log's own encoding, and the entry that said so.
 // `state` has one row: what has been applied, and the revision, stored and never derived.
 
 import GRDB
 
 enum Schema {
-  static let version = 1
+  static let version = 2
   static let positionBits: Int64 = 24
   static let maximumPosition: Int64 = 1 << positionBits - 1
 
@@ -26,7 +27,12 @@ enum Schema {
           version INTEGER NOT NULL, lease INTEGER NOT NULL, value BLOB);
         CREATE INDEX historyByKey ON history(key, id);
         CREATE TABLE current(key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE members(id INTEGER PRIMARY KEY, name TEXT NOT NULL, clientURLs TEXT NOT NULL);
+        CREATE TABLE members(
+          id INTEGER PRIMARY KEY, name TEXT NOT NULL, clientURLs TEXT NOT NULL,
+          peerURLs TEXT NOT NULL);
+        CREATE TABLE removedMembers(id INTEGER PRIMARY KEY);
+        CREATE TABLE membership(
+          id INTEGER PRIMARY KEY CHECK(id = 1), logIndex INTEGER NOT NULL, voters BLOB NOT NULL);
         CREATE TABLE state(
           id INTEGER PRIMARY KEY CHECK(id = 1), cluster INTEGER NOT NULL,
           appliedIndex INTEGER NOT NULL, appliedTerm INTEGER NOT NULL,

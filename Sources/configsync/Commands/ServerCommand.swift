@@ -37,6 +37,9 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Keeps clusters apart that were set up with the same URLs.")
   var initialClusterToken = environment("INITIAL_CLUSTER_TOKEN", "etcd-cluster")
 
+  @Option(help: "'new', or 'existing' for a member that was added to a running cluster.")
+  var initialClusterState = environment("INITIAL_CLUSTER_STATE", "new")
+
   @Option(help: "Applied entries after which the log is cut.")
   var snapshotCount: UInt64 = environment("SNAPSHOT_COUNT", 10_000)
 
@@ -58,6 +61,10 @@ struct ServerCommand: AsyncParsableCommand {
     options.initialAdvertisePeerURLs = initialAdvertisePeerUrls.commaSeparated
     options.initialCluster = initialCluster
     options.initialClusterToken = initialClusterToken
+    guard let state = InitialClusterState(rawValue: initialClusterState) else {
+      throw ValidationError("--initial-cluster-state is 'new' or 'existing'")
+    }
+    options.initialClusterState = state
     options.snapshotCount = snapshotCount
     options.heartbeatMilliseconds = heartbeatInterval
     options.electionMilliseconds = electionTimeout

@@ -1,0 +1,55 @@
+import Dispatch
+package import Raft
+package import RaftLog
+
+/// What a member takes from its surroundings: the machine, or a simulation that drives the very same
+/// code in one thread, under a clock, disk and chance of its own.
+package struct ClusterEnvironment: Sendable {
+  package var disk: any Disk
+  package var clock: any Clock<Duration>
+  /// The thread of the member loop and its clock.
+  package var executor: any TaskExecutor
+  /// A thread for blocking work; the text names it.
+  package var makeQueue: @Sendable (String) -> any WorkQueue
+  /// Where names that must differ between starts, and election timeouts, begin.
+  package var seed: UInt64
+  /// Is shown the core after each turn of the loop.
+  package var observe: (@Sendable (RaftNode) -> Void)?
+
+  package init(
+    disk: any Disk, clock: any Clock<Duration>, executor: any TaskExecutor,
+    makeQueue: @escaping @Sendable (String) -> any WorkQueue, seed: UInt64,
+    observe: (@Sendable (RaftNode) -> Void)? = nil
+  ) {
+    self.disk = disk
+    self.clock = clock
+    self.executor = executor
+    self.makeQueue = makeQueue
+    self.seed = seed
+    self.observe = observe
+  }
+
+  /// This machine.
+  package static func machine() -> ClusterEnvironment {
+    ClusterEnvironment(
+      disk: FileDisk(), clock: ContinuousClock(), executor: LoopExecutor(),
+      makeQueue: { ThreadQueue(label: $0) }, seed: .random(in: 0...(.max)))
+  }
+}
+
+/// Runs closures one after the other, in order.
+package protocol WorkQueue: Sendable {
+  func async(_ work: @escaping @Sendable () -> Void)
+  /// Returns once everything given before is done.
+  func wait()
+}
+
+/// A thread of its own.
+struct ThreadQueue: WorkQueue {
+  private let queue: DispatchQueue
+
+  init(label: String) { queue = DispatchQueue(label: label) }
+
+  func async(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+  func wait() { queue.sync {} }
+}

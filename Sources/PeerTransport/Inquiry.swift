@@ -1,0 +1,62 @@
+package import Cluster
+import NIOCore
+import NIOPosix
+import Raft
+
+/// What a member tells one that wants to join.
+package struct ClusterRoster: Hashable, Sendable {
+  package var cluster: UInt64
+  package var peers: [Peer]
+}
+
+/// Asks a member of a running cluster who belongs to it.
+///
+/// - Throws: the operating system's error, or `InquiryError` if the other side gives no roster within
+///   5 seconds.
+package func inquire(at address: PeerAddress) async throws -> ClusterRoster {
+  let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  let answer = group.next().makePromise(of: ClusterRoster.self)
+  do {
+    let channel = try await address.connect(group: group) { channel in
+      channel.eventLoop.makeCompletedFuture {
+        try channel.pipeline.syncOperations.addHandlers(
+          ByteToMessageHandler(PeerFrameDecoder()), InquiryHandler(answer))
+      }
+    }.get()
+    let timeout = channel.eventLoop.scheduleTask(in: .seconds(5)) {
+      answer.fail(InquiryError(address: address))
+    }
+    channel.writeAndFlush(ByteBuffer(bytes: PeerFrame.inquiry.encoded()), promise: nil)
+    let roster = try await answer.futureResult.get()
+    timeout.cancel()
+    try await channel.close()
+    try await group.shutdownGracefully()
+    return roster
+  } catch {
+    answer.fail(error)
+    try await group.shutdownGracefully()
+    throw error
+  }
+}
+
+package struct InquiryError: Error, CustomStringConvertible {
+  package var address: PeerAddress
+  package var description: String { "\(address) did not say who its cluster is" }
+}
+
+private final class InquiryHandler: ChannelInboundHandler {
+  typealias InboundIn = PeerFrame
+  private let answer: EventLoopPromise<ClusterRoster>
+
+  init(_ answer: EventLoopPromise<ClusterRoster>) { self.answer = answer }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard case .roster(let roster) = unwrapInboundIn(data) else { return }
+    answer.succeed(ClusterRoster(cluster: roster.cluster, peers: roster.peers))
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    answer.fail(error)
+    context.close(promise: nil)
+  }
+}

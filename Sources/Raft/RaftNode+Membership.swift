@@ -1,0 +1,91 @@
+/// Changes of the membership (thesis chapter 4): a configuration counts from the moment its entry is
+/// in the log, and one change is committed before the next begins.
+extension RaftNode {
+  /// Checks a proposed change and gives the configuration that it leads to.
+  func membership(after change: MembershipChange) throws(MembershipRefusal) -> Membership {
+    guard case .leader(let state) = role else { throw .pending }
+    let current = memberships.current
+    // Two changes under way, or one begun before the leader knows what is committed, could have
+    // majorities that don't overlap (Ongaro's correction of 2015).
+    guard current.index <= commit, !current.membership.isJoint, log.term(at: commit) == term else {
+      throw .pending
+    }
+    let next = try current.membership.applying(change)
+    if case .promote(let learner) = change {
+      let match = state.progress[learner]?.match.rawValue ?? 0
+      let needed = log.last.index.rawValue / 100 * configuration.limits.promotionPercent
+      guard match > 0, match >= needed else { throw .learnerBehind(learner) }
+    }
+    if Set(next.voters) != Set(current.membership.voters) {
+      try checkQuorum(of: next, joining: Set(next.voters).subtracting(current.membership.voters))
+    }
+    return next
+  }
+
+  /// A change may not cost the quorum: of the voters that there would be, a majority must be heard
+  /// from now. One that joins counts as silent, unless it grows a cluster of one.
+  private func checkQuorum(
+    of next: Membership, joining: Set<MemberID>
+  ) throws(MembershipRefusal) {
+    guard case .leader(let state) = role, memberships.current.membership.voters.count > 1 else {
+      return
+    }
+    let limit = configuration.electionTicks
+    let isKept = Majority(next.voters).isReached { member in
+      if member == id { return true }
+      guard let progress = state.progress[member], progress.silentTicks < limit else {
+        return false
+      }
+      return !joining.contains(member) || progress.match > .zero
+    }
+    guard isKept else { throw .wouldLoseQuorum }
+  }
+
+  /// The current membership is another one: what is derived from it follows.
+  mutating func membershipChanged() {
+    let current = memberships.current
+    quorum = Quorum(current.membership)
+    // A member that leaves is served until that is committed, so that it learns of it.
+    let members = memberships.known.suffix(2).flatMap { $0.membership.all }
+    peers = Set(members).subtracting([id]).sorted()
+    ready.membership = current
+    guard case .leader(var state) = role else { return }
+    for peer in peers where state.progress[peer] == nil {
+      state.progress[peer] = Progress(next: log.last.index.next)
+    }
+    for peer in state.progress.keys.filter({ !peers.contains($0) }) {
+      state.progress[peer] = nil
+      ready.snapshotsNeeded.removeAll { $0 == peer }
+    }
+    if let transfer = state.transfer, !current.membership.isVoter(transfer.target) {
+      state.transfer = nil
+    }
+    role = .leader(state)
+  }
+
+  /// The commit index has moved: a change may be through.
+  mutating func membershipCommitted() {
+    let before = memberships.committed.index
+    memberships.commit(through: commit)
+    guard memberships.committed.index > before else { return }
+    // Before those who leave are forgotten they are told that it is committed.
+    for peer in peers where !memberships.current.membership.contains(peer) {
+      sendAppend(to: peer, evenIfEmpty: true)
+    }
+    membershipChanged()
+  }
+
+  /// What a leader does once its configuration is committed: leave a joint one, or step down if it
+  /// is no longer part of it (thesis §4.2.2).
+  mutating func finishMembershipChange() {
+    let current = memberships.current
+    guard isLeader, current.index <= commit, log.term(at: commit) == term else { return }
+    if current.membership.isJoint {
+      let next = current.membership.leavingJoint()
+      addToLog(.membership, next.encoded(context: []))
+      sendAppended()
+    } else if !current.membership.isVoter(id) {
+      becomeFollower(term: term, leader: nil)
+    }
+  }
+}

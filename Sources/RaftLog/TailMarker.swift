@@ -1,0 +1,76 @@
+// A tail marker says how far the log was durable: without it a torn write, which nobody was promised
+// anything about, can't be told from an acknowledged one that the disk has lost since.
+//
+// Each segment has two slots, at bytes 4096 and 8192, written in turn, so that a write that a crash
+// interrupts leaves the other one. Integers are little-endian:
+//
+//    0  magic "CSYNCTAI"       8   generation (u64): counts up over the life of the log
+//   16  batch (u64): the last one covered     24   chain after it (u64)
+//   32  term (u64)            40   vote (u64), 0 for none
+//   48  last index (u64)      56   last term (u64)
+//   64  CRC-32C of bytes 0 to 63 (u32)
+
+import BinaryCoding
+import Raft
+
+/// How far the log is known to have been durable.
+struct TailMarker: Hashable {
+  static let magic: [UInt8] = Array("CSYNCTAI".utf8)
+  static let bytes = 68
+
+  var generation: UInt64
+  var batch: UInt64
+  var chain: UInt64
+  var term: Term
+  var vote: MemberID?
+  /// Where the log ended then, or had ended before it lost its end.
+  var last: SnapshotMark
+
+  /// Where in a segment this marker goes.
+  var offset: Int { LogFormat.markerOffsets[Int(generation % 2)] }
+
+  func encoded() -> [UInt8] {
+    var writer = ByteWriter(reservingCapacity: TailMarker.bytes)
+    writer.write(raw: TailMarker.magic)
+    writer.write(generation)
+    writer.write(batch)
+    writer.write(chain)
+    writer.write(term.rawValue)
+    writer.write(vote?.rawValue ?? 0)
+    writer.write(last.index.rawValue)
+    writer.write(last.term.rawValue)
+    writer.write(crc32c(writer.bytes[...]))
+    return writer.bytes
+  }
+
+  init(
+    generation: UInt64, batch: UInt64, chain: UInt64, hardState: HardState, last: SnapshotMark
+  ) {
+    self.generation = generation
+    self.batch = batch
+    self.chain = chain
+    self.term = hardState.term
+    self.vote = hardState.vote
+    self.last = last
+  }
+
+  /// The marker in a slot; nil if none was ever written there, or its checksum is wrong.
+  init?(in file: [UInt8], at offset: Int) {
+    let end = offset + TailMarker.bytes
+    guard end <= file.count else { return nil }
+    var reader = ByteReader(file[offset..<end])
+    guard (try? reader.readRaw(8)) == TailMarker.magic,
+      let generation = try? reader.read(UInt64.self), let batch = try? reader.read(UInt64.self),
+      let chain = try? reader.read(UInt64.self), let term = try? reader.read(UInt64.self),
+      let vote = try? reader.read(UInt64.self), let index = try? reader.read(UInt64.self),
+      let lastTerm = try? reader.read(UInt64.self),
+      (try? reader.read(UInt32.self)) == crc32c(file[offset..<end - 4])
+    else { return nil }
+    self.generation = generation
+    self.batch = batch
+    self.chain = chain
+    self.term = Term(term)
+    self.vote = vote == 0 ? nil : MemberID(vote)
+    self.last = SnapshotMark(index: LogIndex(index), term: Term(lastTerm))
+  }
+}
