@@ -6,7 +6,7 @@ ifneq ($(ONLY),)
 export ONLY
 endif
 
-.PHONY: setup build test check demo bench format protos
+.PHONY: setup build test check demo bench simulate mutants format protos
 .DEFAULT_GOAL := build
 
 setup:
@@ -29,6 +29,17 @@ demo: setup
 bench: setup
 	swift build -c release --product configsync
 	@Benchmarks/bench.sh
+
+# SEEDS=2000 FIRST=1: simulated clusters under faults; a failing seed says how to replay it.
+SEEDS ?= 200
+FIRST ?= 1
+simulate: setup
+	swift build -c release --product simulate
+	.build/release/simulate --first $(FIRST) --seeds $(SEEDS)
+
+# Plants known bugs one at a time: the simulator must find each.
+mutants: setup
+	@Scripts/mutants.py
 
 format:
 	@swift format -i --configuration .swift-format $(SWIFT_FILES)

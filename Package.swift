@@ -89,8 +89,16 @@ targets += module(
     crypto, lifecycle, logging, ordered,
   ])
 
+targets += module(
+  "Simulator",
+  [
+    "BinaryCoding", "Cluster", "ConfigModel", "Raft", "RaftLog", "Reconciler", "Store", logging,
+  ])
+
 // Layer 5: run.
 targets += [
+  .executableTarget(
+    name: "simulate", dependencies: ["Simulator", argumentParser], swiftSettings: strict),
   .executableTarget(
     name: "configsync",
     dependencies: [

@@ -15,6 +15,9 @@ enum ApplyJob: Sendable {
 /// Applies committed entries on a thread of its own, then tells watchers and waiters.
 final class Applier: Sendable {
   struct Reports: Sendable {
+    /// Is shown what was applied, before anybody else hears of it.
+    var observe: (@Sendable ([Entry], [AppliedCommand]) -> Void)?
+    var observeInstalled: (@Sendable (SnapshotMark) -> Void)?
     var applied: @Sendable (LogIndex, [AppliedCommand]) -> Void
     var installed: @Sendable (LogIndex) -> Void
     var durable: @Sendable (LogIndex) -> Void
@@ -58,6 +61,7 @@ final class Applier: Sendable {
         case .apply: break
         case .install(let mark):
           try store.installSnapshot(index: mark.index.rawValue)
+          reports.observeInstalled?(mark)
           hub.resynchronize()
           reports.installed(mark.index)
         case .prepare(let path, let mark, let completion):
@@ -73,6 +77,7 @@ final class Applier: Sendable {
       guard let last = entries.last else { return }
       defer { entries = [] }
       let applied = try store.apply(entries.map(LogCommand.init))
+      reports.observe?(entries, applied)
       hub.publish(applied)
       reports.applied(last.index, applied)
     }

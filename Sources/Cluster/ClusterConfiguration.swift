@@ -1,4 +1,5 @@
 package import Raft
+package import RaftLog
 
 /// A member by its name and where others reach it.
 package struct Peer: Hashable, Sendable {
@@ -66,6 +67,10 @@ package struct ClusterLimits: Hashable, Sendable {
   package var entriesKept: UInt64 = 5_000
   /// Payload in memory after which the log is cut whatever the count, keeping nothing.
   package var bytesBeforeCompaction = 256 << 20
+  /// How the log is cut into files.
+  package var segments = SegmentLimits()
+  /// The limits of the core's queues and messages.
+  package var raft = RaftLimits()
   /// Committed entries waiting to be applied, above which proposals are refused.
   package var applyBacklog: UInt64 = 5_000
   /// Proposals waiting for a leader, and events waiting for the loop; more are refused.

@@ -1,6 +1,7 @@
 import Dispatch
 package import Raft
 package import RaftLog
+package import Store
 
 /// What a member takes from its surroundings: the machine, or a simulation that drives the very same
 /// code in one thread, under a clock, disk and chance of its own.
@@ -15,11 +16,16 @@ package struct ClusterEnvironment: Sendable {
   package var seed: UInt64
   /// Is shown the core after each turn of the loop.
   package var observe: (@Sendable (RaftNode) -> Void)?
+  /// Is shown entries and what they did, once they are applied.
+  package var observeApplied: (@Sendable ([Entry], [AppliedCommand]) -> Void)?
+  /// Is told when a snapshot has replaced the state.
+  package var observeInstalled: (@Sendable (SnapshotMark) -> Void)?
 
   package init(
     disk: any Disk, clock: any Clock<Duration>, executor: any TaskExecutor,
     makeQueue: @escaping @Sendable (String) -> any WorkQueue, seed: UInt64,
-    observe: (@Sendable (RaftNode) -> Void)? = nil
+    observe: (@Sendable (RaftNode) -> Void)? = nil,
+    observeApplied: (@Sendable ([Entry], [AppliedCommand]) -> Void)? = nil
   ) {
     self.disk = disk
     self.clock = clock
@@ -27,6 +33,7 @@ package struct ClusterEnvironment: Sendable {
     self.makeQueue = makeQueue
     self.seed = seed
     self.observe = observe
+    self.observeApplied = observeApplied
   }
 
   /// This machine.

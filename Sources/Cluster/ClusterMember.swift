@@ -51,7 +51,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
     lock = try environment.disk.lock(directory: directory)
     let identity = LogIdentity(cluster: configuration.clusterID, member: configuration.id)
     let opened = try SegmentedLog.open(
-      directory: directory + "/log", identity: identity, disk: environment.disk)
+      directory: directory + "/log", identity: identity,
+      limits: configuration.limits.segments, disk: environment.disk)
     try ClusterMember.identify(configuration, log: opened, on: environment.disk)
     store = try KeyValueStore(directory: directory + "/state", cluster: configuration.clusterID)
     try store.recoverInstallation(logBase: opened.recovered.base.index.rawValue)
@@ -245,6 +246,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     Applier(
       store: store, hub: hub, queue: environment.makeQueue("configsync.apply"),
       reports: Applier.Reports(
+        observe: environment.observeApplied, observeInstalled: environment.observeInstalled,
         applied: { [self] index, commands in
           applied(index, commands, changesMembers: commands.contains(where: \.changesMembers))
         },

@@ -32,7 +32,7 @@ struct MemberLoop {
     self.node = RaftNode(
       RaftConfiguration(
         id: configuration.id, electionTicks: configuration.electionTicks,
-        timeoutSeed: member.nextRandom()),
+        timeoutSeed: member.nextRandom(), limits: configuration.limits.raft),
       recovering: recovered)
   }
 

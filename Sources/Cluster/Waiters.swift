@@ -79,8 +79,9 @@ struct Waiters: Sendable {
   /// Reads whose index is applied.
   mutating func takeReads(applied: LogIndex) -> [Read] {
     let done = asked.filter { ($0.value.index ?? .max) <= applied }
-    for id in done.keys { asked[id] = nil }
-    return done.values.flatMap { $0.waiters.map(\.continuation) }
+    return Waiters.ordered(done.keys).flatMap { id in
+      asked.removeValue(forKey: id)?.waiters.map(\.continuation) ?? []
+    }
   }
 
   // MARK: - Time
@@ -89,8 +90,10 @@ struct Waiters: Sendable {
     tick += 1
     let late = proposals.filter { $0.value.deadline <= tick }
     for number in late.keys { proposals[number] = nil }
-    for (id, batch) in asked
-    where batch.index == nil && tick - batch.askedAt >= Waiters.readRetryTicks {
+    for id in Waiters.ordered(asked.keys) {
+      guard let batch = asked[id], batch.index == nil,
+        tick - batch.askedAt >= Waiters.readRetryTicks
+      else { continue }
       readFailed(id)
     }
     var reads: [Read] = []
@@ -100,8 +103,13 @@ struct Waiters: Sendable {
       waiters.removeAll { $0.deadline <= now }
     }
     expire(&unasked)
-    for id in asked.keys { expire(&asked[id]!.waiters) }
-    return (late.values.map(\.continuation), reads)
+    for id in Waiters.ordered(asked.keys) { expire(&asked[id]!.waiters) }
+    return (late.sorted { $0.key < $1.key }.map(\.value.continuation), reads)
+  }
+
+  /// Whoever waits is woken in one order, whatever the order of a dictionary.
+  private static func ordered(_ ids: some Sequence<ReadID>) -> [ReadID] {
+    ids.sorted { $0.rawValue < $1.rawValue }
   }
 
   /// Takes everyone who waits; nobody is added any more.
@@ -112,7 +120,8 @@ struct Waiters: Sendable {
       unasked = []
       asked = [:]
     }
-    let reads = unasked + asked.values.flatMap(\.waiters)
-    return (proposals.values.map(\.continuation), reads.map(\.continuation))
+    let reads = unasked + Waiters.ordered(asked.keys).flatMap { asked[$0]?.waiters ?? [] }
+    let waiting = proposals.sorted { $0.key < $1.key }
+    return (waiting.map(\.value.continuation), reads.map(\.continuation))
   }
 }

@@ -6,7 +6,8 @@ extension RaftNode {
     } else if electionElapsed >= electionTimeout {
       electionElapsed = 0
       drawElectionTimeout()
-      if mayCampaign { preCampaign() }
+      // Whoever can't campaign must not go on protecting a leader that is gone.
+      if mayCampaign { preCampaign() } else { becomeFollower(term: term, leader: nil) }
     }
   }
 
@@ -37,9 +38,10 @@ extension RaftNode {
     if !isHeld { becomeFollower(term: term, leader: nil) }
   }
 
-  /// A learner, a removed member, and one whose log has lost its end can't lead.
+  /// A learner, a removed member, and one whose log has lost its end can't lead. One whose removal is
+  /// not committed may have to: nobody else may have the entry that removes it (thesis §4.2.2).
   var mayCampaign: Bool {
-    lost == nil && !isInstallingSnapshot && memberships.current.membership.isVoter(id)
+    lost == nil && installing == nil && memberships.known.contains { $0.membership.isVoter(id) }
   }
 
   private mutating func preCampaign() {
@@ -59,20 +61,20 @@ extension RaftNode {
     electionElapsed = 0
     drawElectionTimeout()
     role = .candidate(votes: [id: true])
-    if quorum.verdict(on: [id: true]) == .won { return becomeLeader() }
+    if quorum.verdict(on: [id: true]) == .won { return becomeLeader(isTermDurable: false) }
     // The vote for oneself is a promise too: requests leave after it is durable.
     for peer in peers {
       promise(.voteRequest(last: log.last, isTransfer: isTransfer), to: peer)
     }
   }
 
-  private mutating func becomeLeader() {
+  private mutating func becomeLeader(isTermDurable: Bool) {
     failReads(unless: nil)
     var progress: [MemberID: Progress] = [:]
     for peer in peers { progress[peer] = Progress(next: log.last.index.next) }
     electionElapsed = 0
     heartbeatElapsed = 0
-    var state = LeaderState(progress: progress)
+    var state = LeaderState(progress: progress, isTermDurable: isTermDurable)
     for entry in log.slice(from: commit.next, through: .max, maximumBytes: .max) {
       state.uncommittedBytes += entry.payload.count
     }
@@ -147,7 +149,7 @@ extension RaftNode {
     votes[member] = isGranted
     role = .candidate(votes: votes)
     switch quorum.verdict(on: votes) {
-    case .won: becomeLeader()
+    case .won: becomeLeader(isTermDurable: true)
     case .lost: becomeFollower(term: term, leader: nil)
     case .pending: break
     }

@@ -13,13 +13,20 @@ extension RaftNode {
     let next = try current.membership.applying(change)
     if case .promote(let learner) = change {
       let match = state.progress[learner]?.match.rawValue ?? 0
-      let needed = log.last.index.rawValue / 100 * configuration.limits.promotionPercent
-      guard match > 0, match >= needed else { throw .learnerBehind(learner) }
+      guard match > 0, match >= promotionIndex else { throw .learnerBehind(learner) }
     }
     if Set(next.voters) != Set(current.membership.voters) {
       try checkQuorum(of: next, joining: Set(next.voters).subtracting(current.membership.voters))
     }
     return next
+  }
+
+  /// What a learner must have before it may vote.
+  private var promotionIndex: UInt64 {
+    let last = log.last.index.rawValue
+    let lacking = 100 - min(100, configuration.limits.promotionPercent)
+    // In two parts, so that no product overflows.
+    return last - (last / 100 * lacking + last % 100 * lacking / 100)
   }
 
   /// A change may not cost the quorum: of the voters that there would be, a majority must be heard
@@ -61,6 +68,7 @@ extension RaftNode {
       state.transfer = nil
     }
     role = .leader(state)
+    answerConfirmedReads()
   }
 
   /// The commit index has moved: a change may be through.

@@ -23,6 +23,8 @@ extension RaftNode {
     let limit = configuration.limits.rememberedForwards
     for proposal in proposals {
       guard case .leader(var state) = role else {
+        // In a term that it may have led, the message may be a copy of one that was appended.
+        if vote == id { continue }
         send(.forwardRefused([proposal.id], reason: .noLeader), to: member)
         continue
       }

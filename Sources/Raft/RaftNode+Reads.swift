@@ -30,9 +30,10 @@ extension RaftNode {
       state.pendingReads[index].issued = (state.readToken, commit)
     }
     role = .leader(state)
-    if peers.isEmpty { return answerConfirmedReads() }
     broadcastHeartbeat()
     heartbeatElapsed = 0
+    // A sole voter needs nobody's confirmation, whoever else receives its log.
+    answerConfirmedReads()
   }
 
   mutating func answerConfirmedReads() {

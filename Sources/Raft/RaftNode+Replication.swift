@@ -20,6 +20,8 @@ extension RaftNode {
       // The leader sends no more than this member has acknowledged.
       advanceCommit(to: min(commit, log.last.index))
       promise(.heartbeatReply(token: token), to: message.from)
+      // The leader may believe that this member has everything, and would not send it again.
+      if lost != nil { reportLoss(to: message.from) }
     case .heartbeatReply(let token):
       noteFollows(message.from)
       heartbeatAnswered(by: message.from, token: token)
@@ -123,7 +125,8 @@ extension RaftNode {
 
   private mutating func accepted(by member: MemberID, through index: LogIndex) {
     guard case .leader(var state) = role, index <= log.last.index else { return }
-    let isNews = state.progress[member]?.accepted(through: index) ?? false
+    let isInLog = log.term(at: index) != nil
+    let isNews = state.progress[member]?.accepted(through: index, isInLog: isInLog) ?? false
     role = .leader(state)
     if isNews { tryToCommit() }
     sendAppend(to: member)
@@ -172,6 +175,11 @@ extension RaftNode {
 
   // MARK: - Follower
 
+  private mutating func reportLoss(to leader: MemberID) {
+    let last = log.last
+    promise(.appendRejected(previous: last.index, hint: last, hasLost: true), to: leader)
+  }
+
   private mutating func answerAppend(
     from leader: MemberID, previous: SnapshotMark, entries: [Entry], commit: LogIndex
   ) {
@@ -204,8 +212,7 @@ extension RaftNode {
         if term == entry.term { continue }
         precondition(entry.index > self.commit, "a committed entry can't be replaced")
         log.truncate(from: entry.index)
-        memberships.truncate(from: entry.index)
-        bringsMembership = true
+        bringsMembership = memberships.truncate(from: entry.index) || bringsMembership
         writeEpoch += 1
         stable = min(stable, entry.index.previous)
         written = min(written, entry.index.previous)

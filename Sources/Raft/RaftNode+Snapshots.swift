@@ -23,7 +23,7 @@ extension RaftNode {
     stable = mark.index
     written = mark.index
     handedOut = mark.index
-    isInstallingSnapshot = true
+    installing = mark.index
     ready.entries = []
     ready.committed = []
     ready.snapshot = mark

@@ -23,6 +23,9 @@ package struct RaftNode: Sendable {
     var uncommittedBytes = 0
     var transfer: Transfer?
     var forwards = RememberedForwards()
+    /// A sole voter leads at once; what it says waits until its term and vote are durable. Any other
+    /// leader has been voted for by members that it asked after that.
+    var isTermDurable: Bool
   }
 
   /// A handing over that is under way.
@@ -69,7 +72,8 @@ package struct RaftNode: Sendable {
   private var timeoutState: UInt64
   private var handedHardState: HardState
   private var handedLeadership = Leadership(term: .zero, leader: nil)
-  var isInstallingSnapshot = false
+  /// The snapshot that the state machine has yet to be replaced by.
+  var installing: LogIndex?
 
   package init(_ configuration: RaftConfiguration, recovering disk: RaftRecovery) {
     precondition(disk.applied >= disk.base.index, "the state machine lacks compacted entries")
@@ -152,7 +156,7 @@ package struct RaftNode: Sendable {
       written = log.last.index
     }
     let applicable = min(commit, stable)
-    if handedOut < applicable, !isInstallingSnapshot {
+    if handedOut < applicable, installing == nil {
       ready.committed = log.slice(
         from: handedOut.next, through: applicable,
         maximumBytes: configuration.limits.committedBytes)
@@ -170,8 +174,10 @@ package struct RaftNode: Sendable {
 
   // MARK: - Shared by the aspects
 
-  /// Sends at once: nothing that it says needs to be durable first.
+  /// Sends at once: nothing that it says needs to be durable first, but for the term of a leader
+  /// that has asked nobody.
   mutating func send(_ body: Message.Body, to member: MemberID) {
+    if case .leader(let state) = role, !state.isTermDurable { return promise(body, to: member) }
     ready.messages.append(Message(from: id, to: member, term: term, body: body))
   }
 
@@ -218,14 +224,18 @@ package struct RaftNode: Sendable {
   }
 
   private mutating func snapshotInstalled(_ index: LogIndex) {
-    if index == log.base.index || index <= handedOut { isInstallingSnapshot = false }
+    // A report of an earlier one says nothing: the entries after the later one must wait for it.
+    if index == installing { installing = nil }
   }
 
   private mutating func persisted(term: Term, index: LogIndex) {
     // An entry that was replaced meanwhile has another term: that write proves nothing now.
     guard index > stable, log.term(at: index) == term else { return }
     stable = index
-    if isLeader { tryToCommit() }
+    guard case .leader(var state) = role else { return }
+    if term == self.term { state.isTermDurable = true }
+    role = .leader(state)
+    tryToCommit()
   }
 }
 

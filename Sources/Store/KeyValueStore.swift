@@ -54,6 +54,7 @@ package final class KeyValueStore: Sendable {
 
   private let pool: Mutex<DatabasePool>
   private let position: Mutex<StorePosition>
+  private let durableIndex = Mutex<UInt64>(0)
   private let directory: StateDirectory
 
   /// Opens the state in `directory`, made if missing.
@@ -85,6 +86,9 @@ package final class KeyValueStore: Sendable {
 
   /// Where the store stands: applied and committed to the database.
   package var current: StorePosition { position.withLock { $0 } }
+
+  /// Entries through this one survive a loss of power, as far as this process has asked for it.
+  package var durable: UInt64 { durableIndex.withLock { $0 } }
 
   // MARK: - Apply
 
@@ -257,6 +261,7 @@ package final class KeyValueStore: Sendable {
     guard readAgain.appliedIndex >= state.appliedIndex else {
       throw StateDatabaseError("a sync lost applied entries")
     }
+    durableIndex.withLock { $0 = state.appliedIndex }
     return state
   }
 
@@ -311,6 +316,7 @@ package final class KeyValueStore: Sendable {
     // Readers of the former state finish on it; its file is removed at the next start.
     pool.withLock { $0 = opened }
     position.withLock { $0 = state }
+    durableIndex.withLock { $0 = state.appliedIndex }
   }
 
   /// Finishes an installation that a crash interrupted, where the log says that it began.

@@ -137,11 +137,12 @@ struct ScriptedCluster {
   /// The member restarts with a log that has lost its end, and knows it.
   private mutating func lose(_ id: MemberID, from index: LogIndex) throws {
     guard var member = members[id] else { throw ScriptError("no member \(id)") }
-    member.lost = member.entries.last.map { SnapshotMark(index: $0.index, term: $0.term) }
-    member.entries.removeAll { $0.index >= index }
-    if let last = member.entries.last?.index, member.applied > last {
+    guard index > member.applied else {
       throw ScriptError("what is applied is never lost: it is in the state machine")
     }
+    let last = member.entries.last.map { SnapshotMark(index: $0.index, term: $0.term) }
+    if let last, member.lost.map(last.isUpToDate(with:)) ?? true { member.lost = last }
+    member.entries.removeAll { $0.index >= index }
     members[id] = member
     try restart(id)
   }

@@ -34,6 +34,11 @@ struct TidyTests {
       "ArgumentParser", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation", "GitSource",
       "Logging", "OrderedCollections", "Reconciler", "Server", "ServiceLifecycle", "UnixSignals",
     ],
+    "Simulator": [
+      "BinaryCoding", "Cluster", "ConfigModel", "Foundation", "Logging", "Raft", "RaftLog",
+      "Reconciler", "Store",
+    ],
+    "simulate": ["ArgumentParser", "Foundation", "Simulator"],
     "TestSupport": ["Foundation"],
   ]
 

@@ -71,8 +71,11 @@ struct MembershipHistory: Sendable {
     known.append(PlacedMembership(index: entry.index, membership: found.membership))
   }
 
-  mutating func truncate(from index: LogIndex) {
+  /// Whether a configuration went with the entries.
+  mutating func truncate(from index: LogIndex) -> Bool {
+    let before = known.count
     while known.count > 1, current.index >= index { known.removeLast() }
+    return known.count < before
   }
 
   mutating func commit(through index: LogIndex) {

@@ -58,7 +58,9 @@ struct Progress: Sendable {
   }
 
   /// Takes in an acknowledgement; false if it says nothing new.
-  mutating func accepted(through index: LogIndex) -> Bool {
+  ///
+  /// One of a place that the log has cut already does not end a snapshot that is under way.
+  mutating func accepted(through index: LogIndex, isInLog: Bool) -> Bool {
     while let first = flight.first, first.last <= index {
       flightBytes -= first.bytes
       flight.removeFirst()
@@ -69,7 +71,7 @@ struct Progress: Sendable {
     }
     match = index
     next = max(next, index.next)
-    if state != .replicate { become(.replicate) }
+    if state != .replicate, isInLog { become(.replicate) }
     return true
   }
 

@@ -4,7 +4,8 @@ import Synchronization
 package final class WatchHub: Sendable {
   private struct State {
     var current: Revision
-    var streams: [UInt64: WatchStream] = [:]
+    /// In the order in which they were opened, and so ascending by id.
+    var streams: [WatchStream] = []
     var nextStream: UInt64 = 0
   }
 
@@ -24,13 +25,13 @@ package final class WatchHub: Sendable {
       state.nextStream += 1
       let stream = WatchStream(
         id: state.nextStream, hub: self, store: store, published: state.current)
-      state.streams[state.nextStream] = stream
+      state.streams.append(stream)
       return stream
     }
   }
 
   func close(_ stream: UInt64) {
-    state.withLock { _ = $0.streams.removeValue(forKey: stream) }
+    state.withLock { $0.streams.removeAll { $0.id == stream } }
   }
 
   /// Tells the streams what applying did, in the order of revisions.
@@ -40,7 +41,7 @@ package final class WatchHub: Sendable {
       // The revision counts as published only once every stream has it or knows that it lacks it.
       let streams = state.withLock { state in
         state.current = batch.revision
-        return Array(state.streams.values)
+        return state.streams
       }
       for stream in streams { stream.publish(batch) }
     }
@@ -51,7 +52,7 @@ package final class WatchHub: Sendable {
     let current = store.current.revision
     let streams = state.withLock { state in
       state.current = current
-      return Array(state.streams.values)
+      return state.streams
     }
     for stream in streams { stream.fallBehind(at: current) }
   }
@@ -67,7 +68,7 @@ package final class WatchStream: Sendable {
     var isClosed = false
   }
 
-  private let id: UInt64
+  fileprivate let id: UInt64
   private let hub: WatchHub
   private let store: KeyValueStore
   private let state: Mutex<State>

@@ -1,0 +1,119 @@
+import Raft
+
+/// When members crash, stop for a while, or lose what they wrote, and when links are cut.
+// Unchecked: the world is one thread.
+final class FaultSchedule: @unchecked Sendable {
+  private unowned let world: World
+  private let options: SimulationOptions
+  private var random: SeededRandom
+
+  init(_ world: World) {
+    self.world = world
+    options = world.options
+    random = SeededRandom(seed: options.seed, purpose: "faults")
+  }
+
+  func begin() {
+    chooseVictims()
+    let crashes = options.crashEveryMilliseconds
+    if options.has(.crashes) { repeats(every: crashes, "crash") { $0.crash() } }
+    if options.has(.midWrite) { repeats(every: crashes, "die in a write") { $0.dieInAWrite() } }
+    if options.has(.pauses) { repeats(every: crashes, "pause") { $0.pause() } }
+    if options.has(.powerLoss) {
+      repeats(every: 1500, "copy a state") { $0.pickUp()?.copyState() }
+      repeats(every: crashes * 4, "lose power everywhere") { $0.losePower() }
+    }
+    if options.has(.diskFull) { repeats(every: crashes * 2, "fill a disk") { $0.fillDisk() } }
+    if options.has(.partitions) {
+      repeats(every: options.partitionEveryMilliseconds, "partition") { schedule in
+        schedule.world.network.partition(among: schedule.world.ids)
+      }
+    }
+  }
+
+  private func repeats(
+    every milliseconds: Int, _ name: StaticString, _ action: @escaping (FaultSchedule) -> Void
+  ) {
+    let pause = VirtualTime(random.number(in: 1...milliseconds * 2)) * 1000
+    world.after(pause, owner: nil, name) { [self] in
+      guard !world.isHealing else { return }
+      action(self)
+      repeats(every: milliseconds, name, action)
+    }
+  }
+
+  private func pickUp() -> SimulatedMember? { random.pick(from: world.up) }
+
+  private var downTime: VirtualTime {
+    VirtualTime(random.spread(10, options.downMilliseconds)) * 1000
+  }
+
+  private func crash() {
+    // Every now and then it is the leader, or all at once.
+    if random.happens(permille: 100) {
+      for member in world.up { world.crash(member.id, losingPower: false, downFor: downTime) }
+    } else {
+      let leader = random.happens(permille: 300) ? world.leader : nil
+      guard let id = leader ?? pickUp()?.id else { return }
+      let losesPower = options.has(.powerLoss) && random.happens(permille: 500)
+      world.crash(id, losingPower: losesPower, downFor: downTime)
+    }
+  }
+
+  /// Power is lost on every machine at once.
+  private func losePower() {
+    for id in world.ids {
+      guard let member = world.members[id], member.isUp else { continue }
+      world.crash(id, losingPower: true, downFor: downTime)
+    }
+    world.checks.count("losses of power")
+  }
+
+  /// The process will end in the middle of one of its next writes.
+  private func dieInAWrite() {
+    pickUp()?.disk.operationsUntilDeath = random.number(in: 0...12)
+    world.checks.count("deaths in a write")
+  }
+
+  /// A signal stops the process for a while: messages and timers wait, and are all due at once then.
+  private func pause() {
+    let leader = random.happens(permille: 400) ? world.leader.flatMap { world.members[$0] } : nil
+    guard let member = leader ?? pickUp() else { return }
+    let pause = VirtualTime(random.spread(50, options.pauseMilliseconds)) * 1000
+    member.pausedUntil = world.now + pause
+    world.checks.count("pauses")
+  }
+
+  private func fillDisk() {
+    guard let member = pickUp() else { return }
+    member.disk.isFull = true
+    world.checks.count("full disks")
+    world.after(downTime, owner: nil, "free a disk") { member.disk.isFull = false }
+  }
+
+  // MARK: - Damage
+
+  /// Disks that lie are fewer than a quorum: against more than that nothing helps.
+  private func chooseVictims() {
+    let damage: [Fault] = [.rot, .misdirected, .lostWrites, .ioErrors]
+    guard damage.contains(where: options.has), !options.has(.membership), !options.has(.joint)
+    else { return }
+    let victims = world.ids.prefix((options.founders - 1) / 2)
+    for id in victims {
+      guard let disk = world.members[id]?.disk else { continue }
+      let permille = options.diskFaultPermille
+      if options.has(.misdirected) { disk.faults.misdirectedPermille = permille }
+      if options.has(.lostWrites) { disk.faults.lostPermille = permille }
+      if options.has(.ioErrors) { disk.faults.ioErrorPermille = permille }
+      guard options.has(.rot) else { continue }
+      repeats(every: options.crashEveryMilliseconds, "rot") { schedule in
+        disk.rot()
+        schedule.world.checks.count("flipped bits")
+        // It is found only when the log is read again.
+        if schedule.random.happens(permille: 700) {
+          schedule.world.crash(id, losingPower: false, downFor: schedule.downTime)
+        }
+      }
+    }
+  }
+}

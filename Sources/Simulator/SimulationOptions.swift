@@ -1,0 +1,110 @@
+/// A class of faults that a seed may have or not; `--without` switches them off one by one.
+package enum Fault: String, CaseIterable, Sendable {
+  case loss, duplicates, delays, spikes, cap, partitions, oneWay, snapshotFailures
+  case crashes, powerLoss, midWrite, pauses, drift, slowDisk
+  case rot, misdirected, lostWrites, ioErrors, diskFull
+  case membership, joint, transfer
+}
+
+/// What one seed is made of; every field is drawn from the seed and printed with it (swarm testing:
+/// Groce et al., ISSTA 2012).
+package struct SimulationOptions: Hashable, Sendable {
+  package var seed: UInt64
+  package var faults: Set<Fault>
+  package var founders: Int
+  package var clients: Int
+  package var watchers: Int
+  package var hasReconciler: Bool
+  /// Keys that clients contend for.
+  package var keys: Int
+  /// Virtual time with faults, and the pause of a client between requests.
+  package var seconds: Int
+  package var thinkMilliseconds: Int
+
+  package var lossPermille: Int
+  package var duplicatePermille: Int
+  package var delayMicroseconds: Int
+  package var spikePermille: Int
+  package var spikeMilliseconds: Int
+  package var messagesPerLink: Int
+  package var partitionEveryMilliseconds: Int
+  package var partitionMilliseconds: Int
+
+  package var crashEveryMilliseconds: Int
+  package var downMilliseconds: Int
+  package var pauseMilliseconds: Int
+  package var driftPermille: Int
+  package var syncMicroseconds: Int
+  package var applyMicroseconds: Int
+  package var diskFaultPermille: Int
+
+  package var entriesBeforeCompaction: Int
+  package var entriesKept: Int
+  package var flightMessages: Int
+  package var appendBytes: Int
+  package var uncommittedBytes: Int
+  package var segmentBytes: Int
+  package var changeEveryMilliseconds: Int
+  /// Events after which the world stops; for shrinking.
+  package var eventLimit: Int
+
+  package init(seed: UInt64, without: Set<Fault> = [], eventLimit: Int = .max) {
+    var random = SeededRandom(seed: seed, purpose: "options")
+    self.seed = seed
+    // Half of all classes, so that none hides what another would show.
+    faults = Set(Fault.allCases.filter { _ in random.happens(permille: 500) })
+    founders = random.pick(from: [1, 3, 3, 3, 3, 5, 5, 2, 4]) ?? 3
+    clients = random.number(in: 1...5)
+    watchers = random.number(in: 0...3)
+    hasReconciler = random.happens(permille: 250)
+    keys = random.spread(1, 12)
+    seconds = random.number(in: 5...15)
+    thinkMilliseconds = random.spread(2, 400)
+    lossPermille = random.spread(5, 400)
+    duplicatePermille = random.spread(5, 400)
+    delayMicroseconds = random.spread(100, 20_000)
+    spikePermille = random.spread(1, 100)
+    spikeMilliseconds = random.spread(50, 5000)
+    messagesPerLink = random.spread(1, 64)
+    partitionEveryMilliseconds = random.number(in: 300...6000)
+    partitionMilliseconds = random.spread(100, 6000)
+    crashEveryMilliseconds = random.number(in: 300...8000)
+    downMilliseconds = random.spread(10, 4000)
+    pauseMilliseconds = random.spread(50, 8000)
+    driftPermille = random.number(in: 0...100)
+    syncMicroseconds = random.spread(50, 8000)
+    applyMicroseconds = random.spread(50, 5000)
+    diskFaultPermille = random.spread(1, 30)
+    entriesBeforeCompaction = random.spread(4, 400)
+    entriesKept = random.spread(0, 40)
+    flightMessages = random.spread(1, 64)
+    appendBytes = random.spread(64, 65_536)
+    uncommittedBytes = random.spread(512, 1 << 20)
+    segmentBytes = random.spread(16 << 10, 256 << 10)
+    changeEveryMilliseconds = random.number(in: 400...5000)
+    self.eventLimit = eventLimit
+    faults.subtract(without)
+  }
+
+  func has(_ fault: Fault) -> Bool { faults.contains(fault) }
+
+  /// One line, with the fault classes first.
+  package var description: String {
+    let classes = Fault.allCases.filter(has).map(\.rawValue).joined(separator: ",")
+    let numbers = [
+      ("founders", founders), ("clients", clients), ("watchers", watchers),
+      ("reconciler", hasReconciler ? 1 : 0), ("keys", keys), ("seconds", seconds),
+      ("think-ms", thinkMilliseconds), ("loss", lossPermille), ("dup", duplicatePermille),
+      ("delay-us", delayMicroseconds), ("spike", spikePermille), ("spike-ms", spikeMilliseconds),
+      ("cap", messagesPerLink), ("cut-every-ms", partitionEveryMilliseconds),
+      ("cut-ms", partitionMilliseconds), ("crash-every-ms", crashEveryMilliseconds),
+      ("down-ms", downMilliseconds), ("pause-ms", pauseMilliseconds), ("drift", driftPermille),
+      ("sync-us", syncMicroseconds), ("apply-us", applyMicroseconds),
+      ("disk-fault", diskFaultPermille), ("compact", entriesBeforeCompaction),
+      ("keep", entriesKept), ("flight", flightMessages), ("append-bytes", appendBytes),
+      ("uncommitted-bytes", uncommittedBytes), ("segment-bytes", segmentBytes),
+      ("change-every-ms", changeEveryMilliseconds),
+    ]
+    return "faults=\(classes) " + numbers.map { "\($0)=\($1)" }.joined(separator: " ")
+  }
+}

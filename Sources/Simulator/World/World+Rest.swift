@@ -1,0 +1,87 @@
+import Cluster
+import Raft
+import RaftLog
+import Store
+
+/// How a cluster looks once nothing disturbs it.
+extension World {
+  /// The settings that make small things of large ones: a few entries are a compaction, a few
+  /// kilobytes a segment.
+  func tuned(_ configuration: ClusterConfiguration) -> ClusterConfiguration {
+    var tuned = configuration
+    tuned.limits.entriesBeforeCompaction = UInt64(options.entriesBeforeCompaction)
+    tuned.limits.entriesKept = UInt64(options.entriesKept)
+    tuned.limits.segments = SegmentLimits(
+      segmentBytes: options.segmentBytes, zeroedAheadBytes: 4096)
+    tuned.limits.raft.flightMessages = options.flightMessages
+    tuned.limits.raft.appendBytes = options.appendBytes
+    tuned.limits.raft.uncommittedBytes = options.uncommittedBytes
+    tuned.limits.learners = 2
+    return tuned
+  }
+
+  /// Starts a member that was added to the running cluster.
+  func join(_ id: MemberID) {
+    guard members[id] == nil else { return }
+    let name = "j\(id)"
+    _ = add(
+      tuned(
+        ClusterConfiguration(
+          clusterID: 1, id: id, name: name, contacts: [], peerURLs: ["http://\(name)"],
+          clientURLs: ["http://c\(name)"], dataDirectory: "")))
+    start(id)
+  }
+
+  /// Those who belong to the cluster, by the newest entry about it that is committed.
+  var belonging: [MemberID] {
+    checks.truth.membership?.membership.all
+      ?? ids.filter { $0.rawValue <= UInt64(options.founders) }
+  }
+
+  /// Everyone who belongs to it is up and has applied the same, and nothing is under way.
+  var isAtRest: Bool {
+    guard !isOperating, let leader, let node = checks.nodes[leader],
+      node.commitIndex == node.lastIndex,
+      node.isIdle, !node.membership.membership.isJoint
+    else { return false }
+    return belonging.allSatisfy { id in
+      guard let member = members[id] else { return false }
+      if member.isRetired { return true }
+      return member.member?.status.appliedIndex == node.lastIndex
+    }
+  }
+
+  var rest: String {
+    let states = ids.map { id in
+      guard let node = checks.nodes[id] else { return "\(id): down" }
+      let applied = members[id]?.member?.status.appliedIndex.description ?? "-"
+      return
+        "\(id): \(node.isLeader ? "leads" : "follows \(node.leader?.description ?? "nobody")") "
+        + "term \(node.term) last \(node.lastIndex) commit \(node.commitIndex) applied \(applied)"
+        + (node.lost.map { " lost \($0.index)" } ?? "")
+    }
+    return "of \(belonging): " + states.joined(separator: "; ")
+  }
+
+  /// Members that clients go to: any that is up, and once the faults are over those that belong.
+  var hosts: [SimulatedMember] {
+    guard isHealing else { return up }
+    let belonging = belonging
+    return up.filter { belonging.contains($0.id) }
+  }
+
+  var newestRevision: Revision {
+    up.compactMap { $0.member?.store.current.revision }.max() ?? .initial
+  }
+
+  /// Members that have applied the same and differ all the same.
+  var differences: String? {
+    let positions = belonging.compactMap { id in
+      members[id]?.member.map { (id, $0.store.current) }
+    }
+    for (id, position) in positions where position.digest != positions[0].1.digest {
+      return "\(id) holds another state than \(positions[0].0)"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,36 @@
+import TestSupport
+import Testing
+
+@testable import Simulator
+
+struct SimulationTests {
+  private func run(
+    _ seed: UInt64, without: Set<Fault> = [], events: Int = .max
+  ) throws -> SimulationResult {
+    let folder = try TemporaryFolder()
+    let options = SimulationOptions(seed: seed, without: without, eventLimit: events)
+    return Simulation(options).run(in: folder.path + "/world")
+  }
+
+  @Test(arguments: [UInt64](1...6))
+  func aSeedKeepsEveryPromiseAndIsTheSameTwice(seed: UInt64) throws {
+    let first = try run(seed)
+    #expect(first.failure == nil)
+    #expect(first.answered > 0)
+    #expect(try run(seed).trace == first.trace)
+  }
+
+  @Test func faultsCanBeSwitchedOffAndEventsLimited() throws {
+    let calm = try run(3, without: Set(Fault.allCases))
+    #expect(calm.failure == nil)
+    #expect(calm.coverage["crashes"] ?? 0 <= 7, "members end with the world, and never before")
+    #expect(try run(3, events: 100).events == 100)
+  }
+
+  @Test func everyFaultIsDrawnBySomeSeed() {
+    let drawn = (1...40).reduce(into: Set<Fault>()) { all, seed in
+      all.formUnion(SimulationOptions(seed: UInt64(seed)).faults)
+    }
+    #expect(drawn == Set(Fault.allCases))
+  }
+}
