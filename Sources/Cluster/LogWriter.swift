@@ -12,9 +12,11 @@ struct LogJob: Sendable {
   /// Messages that may leave only once the above is durable.
   var promises: [Message] = []
   var compact: SnapshotMark?
+  /// The log has again what it had lost.
+  var isWhole = false
 
   var writesNothing: Bool {
-    reset == nil && hardState == nil && entries.isEmpty && compact == nil
+    reset == nil && hardState == nil && entries.isEmpty && compact == nil && !isWhole
   }
 }
 
@@ -79,8 +81,9 @@ final class LogWriter: Sendable {
       defer { jobs = [] }
       let hardState = jobs.last { $0.hardState != nil }?.hardState
       let entries = jobs.flatMap(\.entries)
-      if hardState != nil || !entries.isEmpty {
-        try log.append(hardState: hardState, entries: entries)
+      let isWhole = jobs.contains(where: \.isWhole)
+      if hardState != nil || !entries.isEmpty || isWhole {
+        try log.append(hardState: hardState, entries: entries, isWhole: isWhole)
         release()
       }
       unsealed += jobs

@@ -130,7 +130,7 @@ struct MemberLoop {
     if !ready.messages.isEmpty { transport.send(ready.messages) }
     let job = LogJob(
       reset: ready.snapshot, hardState: ready.hardState, entries: ready.entries,
-      epoch: ready.epoch, promises: ready.promises)
+      epoch: ready.epoch, promises: ready.promises, isWhole: ready.isWholeAgain)
     if !job.writesNothing || !job.promises.isEmpty { writer.submit(job) }
     if !ready.committed.isEmpty { applier.submit(.apply(ready.committed)) }
     for dropped in ready.dropped { handle(dropped) }

@@ -28,6 +28,13 @@ struct MemberRecovery {
           + "was changed. Restore the state directory that belongs to this log, or replace the "
           + "member")
     }
+    let term = recovered.term(at: applied)
+    guard term == Term(store.current.appliedTerm) else {
+      throw StartError(
+        "the store has applied entry \(applied) of term \(store.current.appliedTerm), but the log "
+          + "has it of term \(term ?? .zero): they don't belong together. Nothing was changed. "
+          + "Restore the state directory that belongs to this log, or replace the member")
+    }
     return RaftRecovery(
       hardState: recovered.hardState, base: recovered.base, entries: recovered.entries,
       applied: applied, membership: membership, lost: recovered.lost)
@@ -45,8 +52,9 @@ struct MemberRecovery {
           + "'configsync apply'")
     }
     var kept = found
-    let state = store.current
-    if LogIndex(state.appliedIndex) > kept.last.index {
+    // A log that lost its newest writes shows again what they had replaced: it goes with the state
+    // only if it has the very entry that was applied last.
+    if found.term(at: LogIndex(store.current.appliedIndex)) != Term(store.current.appliedTerm) {
       // The log may forget only what is in the state for good.
       let durable = try store.makeDurable()
       kept.base = SnapshotMark(
@@ -54,7 +62,6 @@ struct MemberRecovery {
       kept.entries = []
     }
     kept.hardState.commit = min(max(kept.hardState.commit, kept.base.index), kept.last.index)
-    if let lost = kept.lost, kept.last.isUpToDate(with: lost) { kept.lost = nil }
     try log.rebuild(
       hardState: kept.hardState, base: kept.base, entries: kept.entries, lost: kept.lost)
     return kept

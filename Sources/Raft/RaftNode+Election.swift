@@ -74,6 +74,7 @@ extension RaftNode {
     for peer in peers { progress[peer] = Progress(next: log.last.index.next) }
     electionElapsed = 0
     heartbeatElapsed = 0
+    forwards = RememberedForwards()
     var state = LeaderState(progress: progress, isTermDurable: isTermDurable)
     for entry in log.slice(from: commit.next, through: .max, maximumBytes: .max) {
       state.uncommittedBytes += entry.payload.count

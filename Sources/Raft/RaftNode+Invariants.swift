@@ -25,7 +25,7 @@ extension RaftNode {
   /// Nothing is under way to anyone: what must hold once a cluster has come to rest.
   package var isIdle: Bool {
     guard case .leader(let state) = role else { return true }
-    return state.uncommittedBytes == 0 && state.pendingReads.isEmpty
+    return state.uncommittedBytes == 0 && pendingReads.isEmpty
       && state.progress.values.allSatisfy { $0.flightCount == (0, 0) && $0.match == log.last.index }
   }
 }

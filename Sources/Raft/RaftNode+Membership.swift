@@ -11,13 +11,18 @@ extension RaftNode {
       throw .pending
     }
     let next = try current.membership.applying(change)
-    if case .promote(let learner) = change {
-      let match = state.progress[learner]?.match.rawValue ?? 0
-      guard match > 0, match >= promotionIndex else { throw .learnerBehind(learner) }
+    let joining = Set(next.voters).subtracting(current.membership.voters)
+    switch change {
+    case .promote, .replace:
+      for voter in joining.sorted() {
+        let match = state.progress[voter]?.match.rawValue ?? 0
+        guard match > 0, match >= promotionIndex else { throw .learnerBehind(voter) }
+      }
+    case .addVoter, .addLearner, .remove: break
     }
-    if Set(next.voters) != Set(current.membership.voters) {
-      try checkQuorum(of: next, joining: Set(next.voters).subtracting(current.membership.voters))
-    }
+    // A cluster of one grows by a member that has yet to start.
+    if case .addVoter = change, current.membership.voters.count == 1 { return next }
+    if next.voters != current.membership.voters { try checkQuorum(of: next, joining: joining) }
     return next
   }
 
@@ -30,13 +35,11 @@ extension RaftNode {
   }
 
   /// A change may not cost the quorum: of the voters that there would be, a majority must be heard
-  /// from now. One that joins counts as silent, unless it grows a cluster of one.
+  /// from now. One that joins counts once it has begun to follow.
   private func checkQuorum(
     of next: Membership, joining: Set<MemberID>
   ) throws(MembershipRefusal) {
-    guard case .leader(let state) = role, memberships.current.membership.voters.count > 1 else {
-      return
-    }
+    guard case .leader(let state) = role else { return }
     let limit = configuration.electionTicks
     let isKept = Majority(next.voters).isReached { member in
       if member == id { return true }

@@ -22,15 +22,14 @@ extension RaftNode {
   mutating func takeForwarded(_ proposals: [Proposal], from member: MemberID) {
     let limit = configuration.limits.rememberedForwards
     for proposal in proposals {
-      guard case .leader(var state) = role else {
+      guard isLeader else {
         // In a term that it may have led, the message may be a copy of one that was appended.
         if vote == id { continue }
         send(.forwardRefused([proposal.id], reason: .noLeader), to: member)
         continue
       }
       // The message may be a copy: what was answered once is neither appended nor answered again.
-      let isNew = state.forwards.insert(proposal.id, from: member, limit: limit)
-      role = .leader(state)
+      let isNew = forwards.insert(proposal.id, from: member, limit: limit)
       guard isNew else { continue }
       if let reason = append(proposal) {
         send(.forwardRefused([proposal.id], reason: reason), to: member)

@@ -2,15 +2,15 @@
 /// that it still leads, and only then tells the index that the reader must have applied.
 extension RaftNode {
   mutating func requestRead(_ id: ReadID, from origin: MemberID) {
+    let limit = configuration.limits.pendingReads
     switch role {
-    case .leader(var state):
-      guard state.pendingReads.count < configuration.limits.pendingReads else {
+    case .leader:
+      guard pendingReads.count < limit else {
         if origin == self.id { ready.failedReads.append(id) }
         return
       }
-      state.pendingReads.append(PendingRead(id: id, origin: origin, issued: nil))
-      role = .leader(state)
-    case .follower(let leader?) where origin == self.id:
+      pendingReads.append(PendingRead(id: id, origin: origin, issued: nil))
+    case .follower(let leader?) where origin == self.id && forwardedReads.count < limit:
       forwardedReads.insert(id)
       send(.readRequest(id), to: leader)
     default:
@@ -23,11 +23,11 @@ extension RaftNode {
   /// Waits until an entry of this term is committed: before, the leader can't know what is.
   mutating func sendPendingReads() {
     guard case .leader(var state) = role, log.term(at: commit) == term,
-      let first = state.pendingReads.firstIndex(where: { $0.issued == nil })
+      let first = pendingReads.firstIndex(where: { $0.issued == nil })
     else { return }
     state.readToken += 1
-    for index in state.pendingReads[first...].indices {
-      state.pendingReads[index].issued = (state.readToken, commit)
+    for index in pendingReads[first...].indices {
+      pendingReads[index].issued = (state.readToken, commit)
     }
     role = .leader(state)
     broadcastHeartbeat()
@@ -37,15 +37,14 @@ extension RaftNode {
   }
 
   mutating func answerConfirmedReads() {
-    guard case .leader(var state) = role, !state.pendingReads.isEmpty else { return }
-    let answered = state.pendingReads.prefix { read in
+    guard case .leader(let state) = role, !pendingReads.isEmpty else { return }
+    let answered = pendingReads.prefix { read in
       guard let token = read.issued?.token else { return false }
       return quorum.isReached { member in
         member == id || (state.progress[member]?.confirmedToken ?? 0) >= token
       }
     }
-    state.pendingReads.removeFirst(answered.count)
-    role = .leader(state)
+    pendingReads.removeFirst(answered.count)
     for read in answered {
       guard let index = read.issued?.index else { continue }
       if read.origin == id {
@@ -63,9 +62,8 @@ extension RaftNode {
 
   /// Reads that a former leader would have answered fail, unless it is still `leader`.
   mutating func failReads(unless leader: MemberID?) {
-    if case .leader(let state) = role {
-      ready.failedReads += state.pendingReads.filter { $0.origin == id }.map(\.id)
-    }
+    ready.failedReads += pendingReads.filter { $0.origin == id }.map(\.id)
+    pendingReads = []
     guard leader == nil || leader != self.leader else { return }
     ready.failedReads += forwardedReads.sorted { $0.rawValue < $1.rawValue }
     forwardedReads.removeAll()

@@ -17,8 +17,9 @@ extension RaftNode {
       rejected(by: message.from, previous: previous, hint: hint, hasLost: hasLost)
     case .heartbeat(let commit, let token):
       follow(message.from)
-      // The leader sends no more than this member has acknowledged.
-      advanceCommit(to: min(commit, log.last.index))
+      // The leader sends no more than this member has acknowledged: which is not what it has, if its
+      // disk has lost the end of the log and brought back what had been replaced there.
+      if lost == nil { advanceCommit(to: min(commit, log.last.index)) }
       promise(.heartbeatReply(token: token), to: message.from)
       // The leader may believe that this member has everything, and would not send it again.
       if lost != nil { reportLoss(to: message.from) }
@@ -142,7 +143,8 @@ extension RaftNode {
     // Below the window there is nothing to compare with: a snapshot is next.
     let retry = hint.index < log.base.index ? hint.index : place.index
     var isNews: Bool
-    if hasLost, let match = state.progress[member]?.match, match > hint.index {
+    if hasLost, let match = state.progress[member]?.match, match > retry || previous <= match {
+      // What was acknowledged is gone, or has to be proved anew.
       state.progress[member]?.hasLost(after: retry)
       isNews = true
     } else {
@@ -222,9 +224,9 @@ extension RaftNode {
       bringsMembership = bringsMembership || entry.kind == .membership
     }
     if bringsMembership { membershipChanged() }
-    noteLogGrew()
     // Only what this message proves to agree may be committed by it (thesis §3.5).
     let last = entries.last?.index ?? previous.index
+    noteProved(entries.last.map { SnapshotMark(index: $0.index, term: $0.term) } ?? previous)
     advanceCommit(to: min(commit, last))
     promise(.appendAccepted(through: last), to: leader)
   }

@@ -28,7 +28,7 @@ extension RaftNode {
     ready.committed = []
     ready.snapshot = mark
     membershipChanged()
-    noteLogGrew()
+    noteProved(mark)
   }
 
   /// Whatever came of the stream, ask the follower where it stands: its answer decides.

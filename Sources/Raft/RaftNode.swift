@@ -18,11 +18,8 @@ package struct RaftNode: Sendable {
     var progress: [MemberID: Progress]
     /// Counts up within the term, so that no answer can confirm a read asked after it left.
     var readToken: UInt64 = 0
-    /// Reads that wait for their token to be confirmed by a quorum, oldest first.
-    var pendingReads: [PendingRead] = []
     var uncommittedBytes = 0
     var transfer: Transfer?
-    var forwards = RememberedForwards()
     /// A sole voter leads at once; what it says waits until its term and vote are durable. Any other
     /// leader has been voted for by members that it asked after that.
     var isTermDurable: Bool
@@ -66,6 +63,11 @@ package struct RaftNode: Sendable {
   var electionElapsed = 0
   var heartbeatElapsed = 0
   var electionTimeout: Int
+  /// A leader's reads that wait for their token to be confirmed by a quorum, oldest first. They and
+  /// the forwards stand beside the role, since they are large: who changes a copy pays for it.
+  var pendingReads: [PendingRead] = []
+  /// What others have passed on to this leader in its term.
+  var forwards = RememberedForwards()
   /// Reads asked of the leader by this follower; they fail when the leader changes.
   var forwardedReads: Set<ReadID> = []
   var ready = Ready()
@@ -97,7 +99,6 @@ package struct RaftNode: Sendable {
     drawElectionTimeout()
     memberships.commit(through: commit)
     membershipChanged()
-    noteLogGrew()
   }
 
   package var id: MemberID { configuration.id }
@@ -218,9 +219,13 @@ package struct RaftNode: Sendable {
     if memberships.current.index > memberships.committed.index { membershipCommitted() }
   }
 
-  /// Entries were added: if they reach what was lost, this member is whole again.
-  mutating func noteLogGrew() {
-    if let lost, log.last.isUpToDate(with: lost) { self.lost = nil }
+  /// A leader has proved that the log agrees with its own through `mark`: if that reaches what was
+  /// lost, this member is whole again. Its own last entry proves nothing: a disk that loses the
+  /// newest writes brings back what they had replaced.
+  mutating func noteProved(_ mark: SnapshotMark) {
+    guard let lost, mark.isUpToDate(with: lost) else { return }
+    self.lost = nil
+    ready.isWholeAgain = true
   }
 
   private mutating func snapshotInstalled(_ index: LogIndex) {

@@ -88,6 +88,8 @@ package struct Ready: Sendable {
   package var dropped: [DroppedProposal] = []
   package var failedReads: [ReadID] = []
   package var leadership: Leadership?
+  /// What the log had lost is there again: to be written with `entries`, behind them.
+  package var isWholeAgain = false
   /// The membership that counts from now on; it may not be committed yet.
   package var membership: PlacedMembership?
 
@@ -97,5 +99,6 @@ package struct Ready: Sendable {
     messages.isEmpty && snapshot == nil && hardState == nil && entries.isEmpty
       && promises.isEmpty && committed.isEmpty && reads.isEmpty && snapshotsNeeded.isEmpty
       && dropped.isEmpty && failedReads.isEmpty && leadership == nil && membership == nil
+      && !isWholeAgain
   }
 }

@@ -57,8 +57,10 @@ enum LogRecord: Hashable {
   case compacted(SnapshotMark)
   /// Every entry before this record is void; the state machine holds a snapshot of the mark.
   case reset(SnapshotMark)
-  /// The log once ended at the mark and lost its end; void once it is as new as that again.
+  /// The log once ended at the mark and lost its end.
   case lost(SnapshotMark)
+  /// A leader has proved that the log has again what it had lost.
+  case whole
 
   private var fields: (kind: UInt8, term: Term, index: LogIndex) {
     switch self {
@@ -67,6 +69,7 @@ enum LogRecord: Hashable {
     case .compacted(let mark): (3, mark.term, mark.index)
     case .reset(let mark): (4, mark.term, mark.index)
     case .lost(let mark): (5, mark.term, mark.index)
+    case .whole: (6, .zero, .zero)
     }
   }
 
@@ -88,7 +91,7 @@ enum LogRecord: Hashable {
       var vote = ByteWriter(reservingCapacity: 8)
       vote.write(state.vote?.rawValue ?? 0)
       payload = vote.bytes
-    case .compacted, .reset, .lost: break
+    case .compacted, .reset, .lost, .whole: break
     }
     writer.write(LogFormat.recordMagic)
     writer.write(fields.kind)
@@ -168,6 +171,7 @@ struct StoredRecord {
     case 3: record = .compacted(mark)
     case 4: record = .reset(mark)
     case 5: record = .lost(mark)
+    case 6: record = .whole
     default: return nil
     }
     self.batch = batch
@@ -182,7 +186,7 @@ struct StoredRecord {
     switch record {
     case .entry(let entry): length = entry.payload.count
     case .hardState: length = 8
-    case .compacted, .reset, .lost: length = 0
+    case .compacted, .reset, .lost, .whole: length = 0
     }
     let start = offset + LogFormat.recordHeaderBytes
     return LogRecord.chain(header: header, payload: file[start..<start + length], after: previous)

@@ -154,6 +154,7 @@ private struct LogReading {
       result.base = mark
       result.entries.removeAll()
     case .lost(let mark): result.lost = mark
+    case .whole: result.lost = nil
     case .entry(let entry):
       while let last = result.entries.last, last.index >= entry.index {
         result.entries.removeLast()
@@ -241,8 +242,6 @@ private struct LogReading {
       result.lost = marker.last
       log.isDamaged = true
       log.leftovers = leftovers
-    } else if let lost = result.lost, result.last.isUpToDate(with: lost) {
-      result.lost = nil
     }
     log.hardState = result.hardState
     log.base = result.base

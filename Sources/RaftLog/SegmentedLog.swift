@@ -31,6 +31,13 @@ package struct RecoveredLog: Sendable {
   package var last: SnapshotMark {
     entries.last.map { SnapshotMark(index: $0.index, term: $0.term) } ?? base
   }
+
+  /// The term of an entry that the log holds, or of the last one that it no longer does.
+  package func term(at index: LogIndex) -> Term? {
+    if index == base.index { return base.term }
+    guard let first = entries.first?.index, index >= first, index <= last.index else { return nil }
+    return entries[Int(index.rawValue - first.rawValue)].term
+  }
 }
 
 /// The durable log of one member: append-only segments, see `LogRecord.swift` for the format.
@@ -84,10 +91,15 @@ package final class SegmentedLog: @unchecked Sendable {
   /// sync.
   ///
   /// An entry at or below the last index replaces it and everything after it.
-  package func append(hardState: HardState?, entries: [Entry]) throws(LogError) {
+  ///
+  /// - Parameter isWhole: whether a leader has proved that nothing of what was lost is missing.
+  package func append(
+    hardState: HardState?, entries: [Entry], isWhole: Bool = false
+  ) throws(LogError) {
     var records: [LogRecord] = []
     if let hardState { records.append(.hardState(hardState)) }
     records += entries.map { .entry($0) }
+    if isWhole { records.append(.whole) }
     try write(records)
   }
 
@@ -194,18 +206,20 @@ package final class SegmentedLog: @unchecked Sendable {
       base = mark
       last = mark
     case .lost(let mark): lost = mark
+    case .whole: lost = nil
     case .entry(let entry):
       last = SnapshotMark(index: entry.index, term: entry.term)
       let newest = segments[segments.count - 1].lastIndex
       segments[segments.count - 1].lastIndex = max(newest, entry.index)
     }
-    if let lost, last.isUpToDate(with: lost) { self.lost = nil }
   }
 
   private func nextMarker() -> TailMarker {
-    TailMarker(
+    var claimed = last
+    if let lost, !last.isUpToDate(with: lost) { claimed = lost }
+    return TailMarker(
       generation: generation + 1, batch: nextBatch - 1, chain: chain, hardState: hardState,
-      last: lost ?? last)
+      last: claimed)
   }
 
   private func zeroAhead(through needed: Int) throws(LogError) {
@@ -274,7 +288,7 @@ extension LogRecord {
     switch self {
     case .entry(let entry): entry.payload.count
     case .hardState: 8
-    case .compacted, .reset, .lost: 0
+    case .compacted, .reset, .lost, .whole: 0
     }
   }
 }

@@ -1,7 +1,7 @@
 /// A class of faults that a seed may have or not; `--without` switches them off one by one.
 package enum Fault: String, CaseIterable, Sendable {
   case loss, duplicates, delays, spikes, cap, partitions, oneWay, snapshotFailures
-  case crashes, powerLoss, midWrite, pauses, drift, slowDisk
+  case crashes, promiseCrashes, powerLoss, midWrite, pauses, drift, slowDisk
   case rot, misdirected, lostWrites, ioErrors, diskFull
   case membership, joint, transfer
 }
@@ -32,6 +32,11 @@ package struct SimulationOptions: Hashable, Sendable {
 
   package var crashEveryMilliseconds: Int
   package var downMilliseconds: Int
+  /// Of a thousand promises, after how many the member that made one crashes at once.
+  package var promiseCrashPermille: Int
+  package var heartbeatMilliseconds: Int
+  /// The election timeout, in heartbeats.
+  package var electionTicks: Int
   package var pauseMilliseconds: Int
   package var driftPermille: Int
   package var syncMicroseconds: Int
@@ -70,6 +75,9 @@ package struct SimulationOptions: Hashable, Sendable {
     partitionMilliseconds = random.spread(100, 6000)
     crashEveryMilliseconds = random.number(in: 300...8000)
     downMilliseconds = random.spread(10, 4000)
+    promiseCrashPermille = random.spread(10, 400)
+    heartbeatMilliseconds = random.spread(10, 100)
+    electionTicks = random.number(in: 3...12)
     pauseMilliseconds = random.spread(50, 8000)
     driftPermille = random.number(in: 0...100)
     syncMicroseconds = random.spread(50, 8000)
@@ -98,7 +106,9 @@ package struct SimulationOptions: Hashable, Sendable {
       ("delay-us", delayMicroseconds), ("spike", spikePermille), ("spike-ms", spikeMilliseconds),
       ("cap", messagesPerLink), ("cut-every-ms", partitionEveryMilliseconds),
       ("cut-ms", partitionMilliseconds), ("crash-every-ms", crashEveryMilliseconds),
-      ("down-ms", downMilliseconds), ("pause-ms", pauseMilliseconds), ("drift", driftPermille),
+      ("down-ms", downMilliseconds), ("promise-crash", promiseCrashPermille),
+      ("heartbeat-ms", heartbeatMilliseconds), ("election-ticks", electionTicks),
+      ("pause-ms", pauseMilliseconds), ("drift", driftPermille),
       ("sync-us", syncMicroseconds), ("apply-us", applyMicroseconds),
       ("disk-fault", diskFaultPermille), ("compact", entriesBeforeCompaction),
       ("keep", entriesKept), ("flight", flightMessages), ("append-bytes", appendBytes),

@@ -73,9 +73,10 @@ struct WorkerProcess {
         if line.hasPrefix("begin ") { current = UInt64(line.dropFirst(6)) }
         guard let found = SeedReport(line: line[...]) else { continue }
         current = nil
-        if !report(found), !isStopped {
+        if !isStopped, !report(found) {
           isStopped = true
-          process.terminate()
+          // The worker inherits the signals that this thread blocks: only this one surely ends it.
+          kill(process.processIdentifier, SIGKILL)
         }
       }
     }

@@ -159,6 +159,7 @@ extension Ready {
     if !entries.isEmpty {
       lines.append("\(id) writes [\(entries.map(\.text).joined(separator: ", "))]")
     }
+    if isWholeAgain { lines.append("\(id) is whole again") }
     lines += promises.map { "then " + $0.text }
     if !committed.isEmpty {
       lines.append("\(id) applies [\(committed.map(\.text).joined(separator: ", "))]")

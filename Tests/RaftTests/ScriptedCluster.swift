@@ -191,6 +191,7 @@ struct ScriptedCluster {
         member.entries.removeAll { $0.index >= entry.index }
         member.entries.append(entry)
       }
+      if ready.isWholeAgain { member.lost = nil }
       network += ready.promises
       if let last = ready.entries.last {
         member.node.step(.persisted(term: last.term, index: last.index, epoch: ready.epoch))

@@ -84,6 +84,7 @@ struct Progress: Sendable {
 
   /// Takes in a refusal; false if it is stale.
   mutating func rejected(previous: LogIndex, retryAfter place: LogIndex) -> Bool {
+    let before = next
     switch state {
     case .replicate:
       guard previous > match else { return false }
@@ -94,7 +95,9 @@ struct Progress: Sendable {
     case .snapshot: return false
     }
     next = max(min(previous, place.next), match.next)
-    return true
+    // One that refuses what it has acknowledged is asked again at the next heartbeat, not at once.
+    if next == before { state = .probe(paused: true) }
+    return next != before
   }
 
   /// Tries at `index` next, past what is known, since a snapshot up to there has been sent.

@@ -81,6 +81,7 @@ final class SimulatedNetwork: @unchecked Sendable {
 
   func send(_ message: Message) {
     world.checks.sent(message)
+    if has(.promiseCrashes) { crashAfterPromise(message) }
     if isCut(message.from, message.to) {
       // A broken connection is noticed, sooner or later.
       if random.happens(permille: 200) { world.reportUnreachable(message.to, to: message.from) }
@@ -89,6 +90,26 @@ final class SimulatedNetwork: @unchecked Sendable {
     if has(.loss), random.happens(permille: options.lossPermille) { return }
     carry(message)
     if has(.duplicates), random.happens(permille: options.duplicatePermille) { carry(message) }
+  }
+
+  /// The process ends right after it has promised something: what it promised must be durable.
+  private func crashAfterPromise(_ message: Message) {
+    let permille: Int
+    switch message.body {
+    case .voteReply(granted: true), .voteRequest: permille = options.promiseCrashPermille
+    case .appendAccepted: permille = options.promiseCrashPermille / 20
+    default: return
+    }
+    guard random.happens(permille: permille), let sender = world.members[message.from] else {
+      return
+    }
+    let pause = VirtualTime(random.number(in: 0...2000))
+    let down = VirtualTime(random.spread(1, 100)) * 1000
+    let losesPower = has(.powerLoss) && random.happens(permille: 500)
+    world.after(pause, owner: sender.incarnation, "crash after a promise") { [self] in
+      world.crash(message.from, losingPower: losesPower, downFor: down)
+      world.checks.count("crashes after promises")
+    }
   }
 
   private func carry(_ message: Message) {

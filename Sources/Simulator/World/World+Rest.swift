@@ -17,6 +17,8 @@ extension World {
     tuned.limits.raft.appendBytes = options.appendBytes
     tuned.limits.raft.uncommittedBytes = options.uncommittedBytes
     tuned.limits.learners = 2
+    tuned.heartbeatInterval = .milliseconds(options.heartbeatMilliseconds)
+    tuned.electionTimeout = tuned.heartbeatInterval * options.electionTicks
     return tuned
   }
 
@@ -47,6 +49,7 @@ extension World {
     return belonging.allSatisfy { id in
       guard let member = members[id] else { return false }
       if member.isRetired { return true }
+      if checks.nodes[id]?.lost != nil { return false }
       return member.member?.status.appliedIndex == node.lastIndex
     }
   }
