@@ -22,6 +22,15 @@ extension RaftNode {
     return nil
   }
 
+  /// How far a leader believes the others to be, for a person who asks why one lags behind.
+  package var replication: String {
+    guard case .leader(let state) = role else { return "it does not lead" }
+    return state.progress.sorted { $0.key < $1.key }.map { peer, progress in
+      "\(peer) \(progress.state) match \(progress.match) next \(progress.next) "
+        + "flight \(progress.flightCount.messages)"
+    }.joined(separator: ", ")
+  }
+
   /// Nothing is under way to anyone: what must hold once a cluster has come to rest.
   package var isIdle: Bool {
     guard case .leader(let state) = role else { return true }

@@ -4,6 +4,8 @@ package enum Fault: String, CaseIterable, Sendable {
   case crashes, promiseCrashes, powerLoss, midWrite, pauses, drift, slowDisk
   case rot, misdirected, lostWrites, ioErrors, diskFull
   case membership, joint, transfer
+  /// Cuts and crashes come while a change of the membership is under way.
+  case ambush
 }
 
 /// What one seed is made of; every field is drawn from the seed and printed with it (swarm testing:
@@ -59,15 +61,15 @@ package struct SimulationOptions: Hashable, Sendable {
     // Half of all classes, so that none hides what another would show.
     faults = Set(Fault.allCases.filter { _ in random.happens(permille: 500) })
     founders = random.pick(from: [1, 3, 3, 3, 3, 5, 5, 2, 4]) ?? 3
-    clients = random.number(in: 1...5)
+    clients = random.spread(1, 12)
     watchers = random.number(in: 0...3)
     hasReconciler = random.happens(permille: 250)
     keys = random.spread(1, 12)
     seconds = random.number(in: 5...15)
-    thinkMilliseconds = random.spread(2, 400)
+    thinkMilliseconds = random.spread(8, 400)
     lossPermille = random.spread(5, 400)
     duplicatePermille = random.spread(5, 400)
-    delayMicroseconds = random.spread(100, 20_000)
+    delayMicroseconds = random.spread(100, 100_000)
     spikePermille = random.spread(1, 100)
     spikeMilliseconds = random.spread(50, 5000)
     messagesPerLink = random.spread(1, 64)
@@ -78,7 +80,7 @@ package struct SimulationOptions: Hashable, Sendable {
     promiseCrashPermille = random.spread(10, 400)
     heartbeatMilliseconds = random.spread(10, 100)
     electionTicks = random.number(in: 3...12)
-    pauseMilliseconds = random.spread(50, 8000)
+    pauseMilliseconds = random.spread(50, 4000)
     driftPermille = random.number(in: 0...100)
     syncMicroseconds = random.spread(50, 8000)
     applyMicroseconds = random.spread(50, 5000)
@@ -89,7 +91,7 @@ package struct SimulationOptions: Hashable, Sendable {
     appendBytes = random.spread(64, 65_536)
     uncommittedBytes = random.spread(512, 1 << 20)
     segmentBytes = random.spread(16 << 10, 256 << 10)
-    changeEveryMilliseconds = random.number(in: 400...5000)
+    changeEveryMilliseconds = random.spread(50, 4000)
     self.eventLimit = eventLimit
     faults.subtract(without)
   }

@@ -39,7 +39,8 @@ package enum MembershipChange: Hashable, Sendable {
   /// A learner becomes a voter.
   case promote(MemberID)
   case remove(MemberID)
-  /// Any number of changes at once, through a joint configuration that is left by itself (§4.3).
+  /// Any number of changes at once among the members, through a joint configuration that is left by
+  /// itself (§4.3); a member that is named in neither list is removed.
   case replace(voters: [MemberID], learners: [MemberID])
 }
 
@@ -84,6 +85,10 @@ extension Membership {
       next = Membership(
         voters: voters.filter { $0 != id }, learners: learners.filter { $0 != id })
     case .replace(let wanted, let learning):
+      // Who is new is added as a learner first: then an id that was removed can't come back here.
+      if let stranger = (wanted + learning).first(where: { !contains($0) }) {
+        throw .unknown(stranger)
+      }
       next = replacing(voters: wanted, learners: learning)
     }
     guard !next.voters.isEmpty else { throw .noVoters }

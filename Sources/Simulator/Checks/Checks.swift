@@ -36,7 +36,8 @@ final class Checks: @unchecked Sendable {
   private var seen: [MemberID: Seen] = [:]
   private var applied: [MemberID: LogIndex] = [:]
   private(set) var nodes: [MemberID: RaftNode] = [:]
-  private var turns = 0
+  /// Changes of the membership that were seen before they were committed.
+  private var pending: Set<LogIndex> = []
   /// How often what is worth a test has happened, so that a simulation that tests nothing is seen.
   private(set) var coverage: [String: Int] = [:]
 
@@ -72,6 +73,11 @@ final class Checks: @unchecked Sendable {
     }
     checkLog(of: node, knownThrough: before?.stable)
     if node.isLeader { lead(node) }
+    if node.isLeader, node.membership.index > node.commitIndex,
+      pending.insert(node.membership.index).inserted
+    {
+      world.changePending?(id)
+    }
     for entry in node.entries(from: LogIndex(max(1, node.logBase.rawValue)))
     where entry.index <= node.commitIndex && entry.index > (before?.commit ?? .zero) {
       truth.committed(entry, by: id)

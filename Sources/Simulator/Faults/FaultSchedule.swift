@@ -23,6 +23,7 @@ final class FaultSchedule: @unchecked Sendable {
       repeats(every: 1500, "copy a state") { $0.pickUp()?.copyState() }
       repeats(every: crashes * 4, "lose power everywhere") { $0.losePower() }
     }
+    if options.has(.ambush) { world.changePending = { [self] in ambush($0) } }
     if options.has(.diskFull) { repeats(every: crashes * 2, "fill a disk") { $0.fillDisk() } }
     if options.has(.partitions) {
       repeats(every: options.partitionEveryMilliseconds, "partition") { schedule in
@@ -81,7 +82,24 @@ final class FaultSchedule: @unchecked Sendable {
     guard let member = leader ?? pickUp() else { return }
     let pause = VirtualTime(random.spread(50, options.pauseMilliseconds)) * 1000
     member.pausedUntil = world.now + pause
+    member.losesWhilePaused = random.happens(permille: 500)
     world.checks.count("pauses")
+  }
+
+  /// A change of the membership has begun: its leader is cut off, or crashes, or is left alone.
+  private func ambush(_ leader: MemberID) {
+    let pause = VirtualTime(random.number(in: 0...20_000))
+    let kind = random.number(in: 0...3)
+    guard !world.isHealing, kind < 3 else { return }
+    world.checks.count("ambushes")
+    world.after(pause, owner: nil, "ambush") { [self] in
+      guard !world.isHealing else { return }
+      if kind == 0 {
+        world.crash(leader, losingPower: false, downFor: downTime)
+      } else {
+        world.network.partition(among: world.ids)
+      }
+    }
   }
 
   private func fillDisk() {
@@ -109,11 +127,18 @@ final class FaultSchedule: @unchecked Sendable {
       repeats(every: options.crashEveryMilliseconds, "rot") { schedule in
         disk.rot()
         schedule.world.checks.count("flipped bits")
-        // It is found only when the log is read again.
-        if schedule.random.happens(permille: 700) {
-          schedule.world.crash(id, losingPower: false, downFor: schedule.downTime)
+        // It is found only when the log is read again; then others are gone, or behind, at times.
+        guard schedule.random.happens(permille: 700) else { return }
+        schedule.world.crash(id, losingPower: false, downFor: schedule.downTime)
+        if let leader = schedule.world.leader, schedule.random.happens(permille: 500) {
+          schedule.world.crash(leader, losingPower: false, downFor: schedule.downTime)
         }
       }
+    }
+    guard options.has(.rot), random.happens(permille: 500), let id = victims.first else { return }
+    world.beforeHealing = { [world] in
+      world.members[id]?.disk.rot()
+      world.crash(id, losingPower: false, downFor: 1000)
     }
   }
 }

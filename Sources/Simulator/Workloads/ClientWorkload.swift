@@ -1,4 +1,5 @@
 import Cluster
+import Raft
 import Store
 
 /// One client: asks one thing after the other of members that it picks, and writes down what it was
@@ -23,7 +24,10 @@ struct ClientWorkload {
       let pause = random.number(in: 1...world.options.thinkMilliseconds * 1000)
       do { try await clock.sleep(for: .microseconds(pause)) } catch { return }
       let ready = world.up.filter { $0.pausedUntil <= world.now }
-      guard !world.isHealing, let member = random.pick(from: ready)?.member else { continue }
+      // Whoever believes that it leads is asked more often: it may be wrong.
+      let leading = ready.filter { $0.member?.status.leadership.leader == $0.id }
+      let asked = random.happens(permille: 300) && !leading.isEmpty ? leading : ready
+      guard !world.isHealing, let member = random.pick(from: asked)?.member else { continue }
       await ask(member)
     }
   }

@@ -24,6 +24,8 @@ final class SimulatedMember: @unchecked Sendable {
   private var task: Task<Void, Never>?
   /// Stopped by a signal until then: what is due waits.
   var pausedUntil: VirtualTime = 0
+  /// What is sent to it while it is paused is lost: its connections break.
+  var losesWhilePaused = false
   var isRetired = false
   /// The members whose connections it refuses for good.
   var refused: Set<MemberID> = []

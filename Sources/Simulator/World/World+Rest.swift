@@ -60,10 +60,12 @@ extension World {
       let applied = members[id]?.member?.status.appliedIndex.description ?? "-"
       return
         "\(id): \(node.isLeader ? "leads" : "follows \(node.leader?.description ?? "nobody")") "
-        + "term \(node.term) last \(node.lastIndex) commit \(node.commitIndex) applied \(applied)"
+        + "term \(node.term) last \(node.lastIndex) durable \(node.stableIndex) "
+        + "commit \(node.commitIndex) applied \(applied)"
         + (node.lost.map { " lost \($0.index)" } ?? "")
     }
-    return "of \(belonging): " + states.joined(separator: "; ")
+    let replication = leader.flatMap { checks.nodes[$0]?.replication } ?? "nobody leads"
+    return "of \(belonging): " + states.joined(separator: "; ") + "; " + replication
   }
 
   /// Members that clients go to: any that is up, and once the faults are over those that belong.

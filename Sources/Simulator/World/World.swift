@@ -22,6 +22,10 @@ final class World: @unchecked Sendable {
   private var timing: SeededRandom
   /// No fault happens any more: the cluster has to come to rest.
   private(set) var isHealing = false
+  /// The last fault.
+  var beforeHealing: (() -> Void)?
+  /// Is told of each change of the membership that is in some leader's log and not committed yet.
+  var changePending: ((MemberID) -> Void)?
   /// An operator is in the middle of a change.
   var isOperating = false
 
@@ -138,7 +142,7 @@ final class World: @unchecked Sendable {
   private func workTime(_ label: String) -> VirtualTime {
     let isLog = label.hasSuffix("log")
     let usual = isLog ? options.syncMicroseconds : options.applyMicroseconds
-    if isLog, !isHealing, options.has(.slowDisk), timing.happens(permille: 5) {
+    if !isHealing, options.has(.slowDisk), timing.happens(permille: isLog ? 5 : 20) {
       return VirtualTime(timing.number(in: 1...2_000_000))
     }
     return VirtualTime(timing.number(in: usual / 2...usual * 2))
@@ -151,6 +155,7 @@ final class World: @unchecked Sendable {
       !receiver.refused.contains(message.from)
     else { return }
     guard receiver.pausedUntil <= now else {
+      if receiver.losesWhilePaused { return }
       let resumes = receiver.pausedUntil - now
       return after(resumes, owner: receiver.incarnation, "deliver after a pause") { [self] in
         members[message.to]?.member?.received([message])
@@ -201,6 +206,7 @@ final class World: @unchecked Sendable {
 
   /// Ends every fault: members that are down start, and everything arrives.
   func heal() {
+    beforeHealing?()
     isHealing = true
     network.isHealed = true
     for id in ids {
