@@ -140,6 +140,9 @@ final class SimulatedMember: @unchecked Sendable {
     image = (path, member.store.current.appliedIndex)
   }
 
+  /// A received snapshot is a file that was synced: an older state would lack it.
+  func keptSnapshot() { image = nil }
+
   /// SQLite promises what was there when it was last asked to make it durable; a loss of power may
   /// take back everything after.
   private func takeStateBack() {

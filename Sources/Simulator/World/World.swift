@@ -184,7 +184,10 @@ final class World: @unchecked Sendable {
     } catch {
       return false
     }
-    let answer = Answer(completion)
+    let answer = Answer { isWhole in
+      if isWhole { receiver.keptSnapshot() }
+      completion(isWhole)
+    }
     member.receivedSnapshot(
       from: sender, term: snapshot.term, mark: snapshot.mark, path: path
     ) { answer.body($0) }
