@@ -205,7 +205,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
       }
       accepted(membership != nil)
     }
-    snapshotJobs.withLock { $0 }?(job)
+    guard let submit = snapshotJobs.withLock({ $0 }) else { return accepted(false) }
+    submit(job)
   }
 
   private let snapshotJobs = Mutex<(@Sendable (ApplyJob) -> Void)?>(nil)

@@ -31,11 +31,15 @@ extension RaftNode {
     }.joined(separator: ", ")
   }
 
-  /// Nothing is under way to anyone: what must hold once a cluster has come to rest.
-  package var isIdle: Bool {
+  /// Nothing is under way to anyone, but for members that are gone for good: what must hold once a
+  /// cluster has come to rest.
+  package func isIdle(without gone: Set<MemberID>) -> Bool {
     guard case .leader(let state) = role else { return true }
     return state.uncommittedBytes == 0 && pendingReads.isEmpty
-      && state.progress.values.allSatisfy { $0.flightCount == (0, 0) && $0.match == log.last.index }
+      && state.progress.allSatisfy { peer, progress in
+        gone.contains(peer)
+          || (progress.flightCount == (0, 0) && progress.match == log.last.index)
+      }
   }
 }
 

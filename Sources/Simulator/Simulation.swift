@@ -66,6 +66,7 @@ private struct Run {
 
   mutating func begin() {
     faults.begin()
+    beginFloods()
     for number in 1...world.options.clients {
       let client = ClientWorkload(world, number: number, history: history)
       Task(executorPreference: world.executor) {
@@ -91,6 +92,22 @@ private struct Run {
     Task(executorPreference: world.executor) { await workload.run() }
     for number in 1...2 {
       Task(executorPreference: world.executor) { await workload.follow(number) }
+    }
+  }
+
+  private func beginFloods() {
+    let (world, history) = (world, history)
+    var clients = 1000
+    world.flood = { host in
+      guard let member = host.member else { return }
+      for _ in 0..<(2 + clients % 9) {
+        clients += 1
+        let client = ClientWorkload(world, number: clients, history: history)
+        Task(executorPreference: world.executor) {
+          var client = client
+          await client.writeOnce(to: member)
+        }
+      }
     }
   }
 

@@ -3,6 +3,8 @@ package enum Fault: String, CaseIterable, Sendable {
   case loss, duplicates, delays, spikes, cap, partitions, oneWay, snapshotFailures
   case crashes, promiseCrashes, powerLoss, midWrite, pauses, drift, slowDisk
   case rot, misdirected, lostWrites, ioErrors, diskFull
+  /// A leader is cut off in the middle of many proposals, which only its own log holds.
+  case floods
   case membership, joint, transfer
   /// Cuts and crashes come while a change of the membership is under way.
   case ambush

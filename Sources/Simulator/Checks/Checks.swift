@@ -188,11 +188,14 @@ final class Checks: @unchecked Sendable {
     switch error {
     case LogError.io:
       world.after(500_000, owner: nil, "restart") { [world] in world.start(id) }
-    case LogError.damaged where world.members[id]?.disk.injected ?? 0 > 1:
+    case LogError.damaged where world.members[id]?.disk.injected ?? 0 > 1,
+      is StartError where world.members[id]?.disk.injected ?? 0 > 1:
       // Several faults in one log: it can't tell what it has lost, and the member is replaced.
       count("unreadable logs")
       world.members[id]?.isRetired = true
-    default: world.fail("\(id) refuses to start: \(error)")
+    default:
+      let faults = world.members[id]?.disk.injected ?? 0
+      world.fail("\(id) refuses to start after \(faults) faults of its disk: \(error)")
     }
   }
 }

@@ -23,6 +23,7 @@ final class FaultSchedule: @unchecked Sendable {
       repeats(every: 1500, "copy a state") { $0.pickUp()?.copyState() }
       repeats(every: crashes * 4, "lose power everywhere") { $0.losePower() }
     }
+    if options.has(.floods) { repeats(every: crashes * 2, "flood") { $0.flood() } }
     if options.has(.ambush) { world.changePending = { [self] in ambush($0) } }
     if options.has(.diskFull) { repeats(every: crashes * 2, "fill a disk") { $0.fillDisk() } }
     if options.has(.partitions) {
@@ -100,6 +101,16 @@ final class FaultSchedule: @unchecked Sendable {
         world.network.partition(among: world.ids)
       }
     }
+  }
+
+  /// The leader is cut off, and does not know it while clients ask it for more.
+  private func flood() {
+    guard let leader = world.leader, let member = world.members[leader] else { return }
+    let pause =
+      options.heartbeatMilliseconds * (options.electionTicks * 2 + random.number(in: 0...20))
+    world.network.isolate(leader, among: world.ids, for: VirtualTime(pause) * 1000)
+    world.flood?(member)
+    world.checks.count("floods")
   }
 
   private func fillDisk() {

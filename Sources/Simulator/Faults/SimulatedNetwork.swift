@@ -73,6 +73,13 @@ final class SimulatedNetwork: @unchecked Sendable {
     world.after(VirtualTime(pause) * 1000, owner: nil, "heal a partition") { [self] in cuts = [] }
   }
 
+  /// Cuts one member off from all others for a while.
+  func isolate(_ alone: MemberID, among ids: [MemberID], for pause: VirtualTime) {
+    cuts = Set(
+      pairs(ids).filter { $0.0 == alone || $0.1 == alone }.map { Link(from: $0.0, to: $0.1) })
+    world.after(pause, owner: nil, "end an isolation") { [self] in cuts = [] }
+  }
+
   private func pairs(_ ids: [MemberID]) -> [(MemberID, MemberID)] {
     ids.flatMap { a in ids.filter { $0 != a }.map { (a, $0) } }
   }

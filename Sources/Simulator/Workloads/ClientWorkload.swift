@@ -32,6 +32,9 @@ struct ClientWorkload {
     }
   }
 
+  /// One write, without waiting for a turn.
+  mutating func writeOnce(to member: ClusterMember) async { await put(member) }
+
   private mutating func ask(_ member: ClusterMember) async {
     switch random.number(in: 0...99) {
     case 0..<40: await put(member)

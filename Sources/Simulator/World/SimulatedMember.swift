@@ -48,6 +48,11 @@ final class SimulatedMember: @unchecked Sendable {
   var isUp: Bool { member != nil }
   var isLearner: Bool { member?.status.membership.isVoter(id) == false }
   func keep(_ stream: WatchStream) { streams.append(stream) }
+  private var answers: [StreamAnswer] = []
+  func keep(_ answer: StreamAnswer) {
+    answers.removeAll(where: \.isGiven)
+    answers.append(answer)
+  }
   private var sleepers: [Sleeper] = []
   func keep(_ sleeper: Sleeper) {
     sleepers.removeAll(where: \.isOver)
@@ -112,6 +117,8 @@ final class SimulatedMember: @unchecked Sendable {
     task = nil
     for stream in streams { stream.close() }
     streams = []
+    for answer in answers { answer.give(false) }
+    answers = []
     for sleeper in sleepers { sleeper.wake() }
     sleepers = []
     incarnation = Incarnation(member: id.rawValue, number: incarnation.number + 1)

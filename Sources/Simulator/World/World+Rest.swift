@@ -44,7 +44,8 @@ extension World {
   var isAtRest: Bool {
     guard !isOperating, let leader, let node = checks.nodes[leader],
       node.commitIndex == node.lastIndex,
-      node.isIdle, !node.membership.membership.isJoint
+      node.isIdle(without: Set(ids.filter { members[$0]?.isRetired == true })),
+      !node.membership.membership.isJoint
     else { return false }
     return belonging.allSatisfy { id in
       guard let member = members[id] else { return false }

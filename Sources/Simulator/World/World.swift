@@ -2,6 +2,22 @@ import Cluster
 import Foundation
 import Raft
 
+/// What the receiver of a snapshot says to its sender, once.
+// Unchecked: the world is one thread.
+final class StreamAnswer: @unchecked Sendable {
+  private var body: ((Bool) -> Void)?
+
+  init(_ body: @escaping (Bool) -> Void) { self.body = body }
+
+  var isGiven: Bool { body == nil }
+
+  func give(_ isWhole: Bool) {
+    let body = body
+    self.body = nil
+    body?(isWhole)
+  }
+}
+
 /// Members, clients, time, network and disks: everything that happens, in one thread and in one
 /// order that the seed fixes.
 // Unchecked: the world is one thread; closures that production code calls must be sendable.
@@ -22,6 +38,8 @@ final class World: @unchecked Sendable {
   private var timing: SeededRandom
   /// No fault happens any more: the cluster has to come to rest.
   private(set) var isHealing = false
+  /// Asks a member for many writes at once.
+  var flood: ((SimulatedMember) -> Void)?
   /// The last fault.
   var beforeHealing: (() -> Void)?
   /// Is told of each change of the membership that is in some leader's log and not committed yet.
@@ -184,20 +202,16 @@ final class World: @unchecked Sendable {
     } catch {
       return false
     }
-    let answer = Answer { isWhole in
+    let answer = StreamAnswer { isWhole in
       if isWhole { receiver.keptSnapshot() }
       completion(isWhole)
     }
+    // With the receiver's process its connections end, and the sender notices.
+    receiver.keep(answer)
     member.receivedSnapshot(
       from: sender, term: snapshot.term, mark: snapshot.mark, path: path
-    ) { answer.body($0) }
+    ) { answer.give($0) }
     return true
-  }
-
-  // Unchecked: the world is one thread.
-  private struct Answer: @unchecked Sendable {
-    let body: (Bool) -> Void
-    init(_ body: @escaping (Bool) -> Void) { self.body = body }
   }
 
   func noteRemoved(_ removed: Set<MemberID>, by owner: Incarnation) {
