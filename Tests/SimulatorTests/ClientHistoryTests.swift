@@ -97,9 +97,11 @@ struct ClientHistoryTests {
   @Test func twoEntriesAtOneIndexAreTold() {
     let (world, truth) = truth()
     truth.committed(
-      Entry(term: Term(1), index: LogIndex(1), kind: .noOperation, payload: []), by: MemberID(1))
+      Entry(term: Term(1), index: LogIndex(1), kind: .noOperation, payload: []), by: MemberID(1),
+      in: Term(1))
     truth.committed(
-      Entry(term: Term(2), index: LogIndex(1), kind: .noOperation, payload: []), by: MemberID(2))
+      Entry(term: Term(2), index: LogIndex(1), kind: .noOperation, payload: []), by: MemberID(2),
+      in: Term(2))
     #expect(world.failure?.contains("commits another entry") == true)
   }
 
@@ -110,7 +112,8 @@ struct ClientHistoryTests {
     ).encoded()
     for index in [LogIndex(1), LogIndex(2)] {
       truth.committed(
-        Entry(term: Term(1), index: index, kind: .command, payload: payload), by: MemberID(1))
+        Entry(term: Term(1), index: index, kind: .command, payload: payload), by: MemberID(1),
+        in: Term(2))
     }
     #expect(world.failure?.contains("is committed at 1 and at 2") == true)
   }

@@ -80,7 +80,7 @@ final class Checks: @unchecked Sendable {
     }
     for entry in node.entries(from: LogIndex(max(1, node.logBase.rawValue)))
     where entry.index <= node.commitIndex && entry.index > (before?.commit ?? .zero) {
-      truth.committed(entry, by: id)
+      truth.committed(entry, by: id, in: node.term)
     }
     seen[id] = Seen(
       owner: owner, term: node.term, commit: node.commitIndex, last: node.last,
@@ -122,7 +122,9 @@ final class Checks: @unchecked Sendable {
     }
     leaders[node.term] = id
     count("leaders")
-    for (index, entry) in truth.committedEntries where index > node.logBase {
+    // One of an earlier term, elected late, may lack what was committed since.
+    for (index, entry) in truth.committedEntries
+    where index > node.logBase && truth.committedTerms[index] ?? .zero < node.term {
       require(
         node.term(at: index) == entry.term,
         "leader \(id) of term \(node.term) lacks committed entry \(index)/\(entry.term)")

@@ -14,6 +14,8 @@ final class Truth: @unchecked Sendable {
 
   private unowned let world: World
   private(set) var committedEntries: [LogIndex: Entry] = [:]
+  /// The term of the member that showed an entry to be committed.
+  private(set) var committedTerms: [LogIndex: Term] = [:]
   private var appliedIndexes: Set<LogIndex> = []
   private var digests: [LogIndex: UInt64] = [:]
   private(set) var changes: [Revision: Change] = [:]
@@ -33,7 +35,7 @@ final class Truth: @unchecked Sendable {
   }
 
   /// State Machine Safety, already at commit: one entry an index, for ever.
-  func committed(_ entry: Entry, by id: MemberID) {
+  func committed(_ entry: Entry, by id: MemberID, in term: Term) {
     if let known = committedEntries[entry.index] {
       require(
         known == entry,
@@ -42,6 +44,7 @@ final class Truth: @unchecked Sendable {
       return
     }
     committedEntries[entry.index] = entry
+    committedTerms[entry.index] = term
     last = max(last, entry.index)
     switch entry.kind {
     case .command: note(entry.payload, at: entry.index)
