@@ -6,7 +6,7 @@ extension ConfigClient {
     let response: Etcdserverpb_MemberListResponse = try await repeatable { connection in
       let client = Etcdserverpb_Cluster.Client(wrapping: connection.client)
       return try await client.memberList(
-        Etcdserverpb_MemberListRequest(), options: ConfigClient.options)
+        Etcdserverpb_MemberListRequest(), options: options)
     }
     return response.members.map(ClientMember.init)
   }
@@ -23,7 +23,7 @@ extension ConfigClient {
     let message = request
     let response: Etcdserverpb_MemberAddResponse = try await once { connection in
       let client = Etcdserverpb_Cluster.Client(wrapping: connection.client)
-      return try await client.memberAdd(message, options: ConfigClient.options)
+      return try await client.memberAdd(message, options: options)
     }
     return (ClientMember(response.member), response.members.map(ClientMember.init))
   }
@@ -37,7 +37,7 @@ extension ConfigClient {
     let message = request
     let response: Etcdserverpb_MemberRemoveResponse = try await once { connection in
       let client = Etcdserverpb_Cluster.Client(wrapping: connection.client)
-      return try await client.memberRemove(message, options: ConfigClient.options)
+      return try await client.memberRemove(message, options: options)
     }
     return response.members.map(ClientMember.init)
   }
@@ -50,7 +50,7 @@ extension ConfigClient {
     let message = request
     let response: Etcdserverpb_MemberUpdateResponse = try await once { connection in
       let client = Etcdserverpb_Cluster.Client(wrapping: connection.client)
-      return try await client.memberUpdate(message, options: ConfigClient.options)
+      return try await client.memberUpdate(message, options: options)
     }
     return response.members.map(ClientMember.init)
   }
@@ -62,7 +62,7 @@ extension ConfigClient {
     let message = request
     let response: Etcdserverpb_MemberPromoteResponse = try await once { connection in
       let client = Etcdserverpb_Cluster.Client(wrapping: connection.client)
-      return try await client.memberPromote(message, options: ConfigClient.options)
+      return try await client.memberPromote(message, options: options)
     }
     return response.members.map(ClientMember.init)
   }
@@ -78,7 +78,7 @@ extension ConfigClient {
       guard case .success(let found) = status.status, found.leader == found.member else { continue }
       let client = Etcdserverpb_Maintenance.Client(wrapping: connection.client)
       do {
-        _ = try await client.moveLeader(request, options: ConfigClient.options)
+        _ = try await client.moveLeader(request, options: options)
       } catch {
         throw ConfigClient.translate(error, connection)
       }
@@ -94,7 +94,7 @@ extension ConfigClient {
       let client = Etcdserverpb_Maintenance.Client(wrapping: connection.client)
       do {
         let response = try await client.status(
-          Etcdserverpb_StatusRequest(), options: ConfigClient.options)
+          Etcdserverpb_StatusRequest(), options: options)
         statuses.append(
           EndpointStatus(endpoint: connection.endpoint, status: .success(ClientStatus(response))))
       } catch {

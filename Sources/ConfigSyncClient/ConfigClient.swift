@@ -7,10 +7,14 @@ import Synchronization
 
 /// Runs `body` with a client of the cluster, and ends its connections afterwards.
 ///
-/// - Parameter endpoints: `HOST:PORT` or `http://HOST:PORT`, tried in turn.
+/// - Parameters:
+///   - endpoints: `HOST:PORT` or `http://HOST:PORT`, tried in turn.
+///   - timeout: how long one request may take, the answers of followers that wait for a leader
+///     included.
 /// - Throws: `ClientError` for an endpoint that can't be one, and what `body` throws.
 public func withConfigClient<Result: Sendable>(
-  endpoints: [String], _ body: @Sendable (ConfigClient) async throws -> Result
+  endpoints: [String], timeout: Duration = .seconds(10),
+  _ body: @Sendable (ConfigClient) async throws -> Result
 ) async throws -> Result {
   let connections = try endpoints.map(Connection.init)
   guard !connections.isEmpty else { throw ClientError(.unreachable, "no endpoint is given") }
@@ -22,7 +26,7 @@ public func withConfigClient<Result: Sendable>(
       }
     }
     defer { for connection in connections { connection.client.beginGracefulShutdown() } }
-    return try await body(ConfigClient(connections))
+    return try await body(ConfigClient(connections, timeout: timeout))
   }
 }
 
@@ -58,21 +62,23 @@ final class Connection: Sendable {
 /// A request goes to the endpoint that answered last. Where that can't be reached it goes to the
 /// next; one that may have taken effect is never repeated.
 public final class ConfigClient: Sendable {
-  /// One request, answers of followers that wait for a leader included.
-  private static let requestTimeout = Duration.seconds(10)
   /// Large transactions and ranges pass; the cluster has limits of its own.
   static let messageBytes = 512 << 20
 
   let connections: [Connection]
+  private let timeout: Duration
   private let current = Mutex(0)
 
-  init(_ connections: [Connection]) { self.connections = connections }
+  init(_ connections: [Connection], timeout: Duration) {
+    self.connections = connections
+    self.timeout = timeout
+  }
 
-  static var options: CallOptions {
+  var options: CallOptions {
     var options = CallOptions.defaults
-    options.timeout = requestTimeout
-    options.maxRequestMessageBytes = messageBytes
-    options.maxResponseMessageBytes = messageBytes
+    options.timeout = timeout
+    options.maxRequestMessageBytes = ConfigClient.messageBytes
+    options.maxResponseMessageBytes = ConfigClient.messageBytes
     return options
   }
 
@@ -92,7 +98,7 @@ public final class ConfigClient: Sendable {
     let message = request
     let response: Etcdserverpb_RangeResponse = try await repeatable { connection in
       let client = Etcdserverpb_KV.Client(wrapping: connection.client)
-      return try await client.range(message, options: ConfigClient.options)
+      return try await client.range(message, options: options)
     }
     return ClientRangeResult(
       items: response.kvs.map(ClientItem.init), count: response.count,
@@ -107,7 +113,7 @@ public final class ConfigClient: Sendable {
     let message = request
     let response: Etcdserverpb_PutResponse = try await once { connection in
       let client = Etcdserverpb_KV.Client(wrapping: connection.client)
-      return try await client.put(message, options: ConfigClient.options)
+      return try await client.put(message, options: options)
     }
     return response.header.revision
   }
@@ -121,7 +127,7 @@ public final class ConfigClient: Sendable {
     let message = request
     let response: Etcdserverpb_DeleteRangeResponse = try await once { connection in
       let client = Etcdserverpb_KV.Client(wrapping: connection.client)
-      return try await client.deleteRange(message, options: ConfigClient.options)
+      return try await client.deleteRange(message, options: options)
     }
     return response.deleted
   }
@@ -131,7 +137,7 @@ public final class ConfigClient: Sendable {
     let request = Etcdserverpb_TxnRequest(transaction)
     let response: Etcdserverpb_TxnResponse = try await once { connection in
       let client = Etcdserverpb_KV.Client(wrapping: connection.client)
-      return try await client.txn(request, options: ConfigClient.options)
+      return try await client.txn(request, options: options)
     }
     return response.succeeded ? response.header.revision : nil
   }

@@ -12,7 +12,8 @@ struct ConfigClientTests {
   @Test func aClusterThatIsAwayIsReportedAsUnreachable() async throws {
     // Port 1 of loopback: nobody listens there.
     await #expect {
-      try await withConfigClient(endpoints: ["127.0.0.1:1"]) { client in
+      // However busy the machine is: what is found out is that nobody is there, not that it is late.
+      try await withConfigClient(endpoints: ["127.0.0.1:1"], timeout: .seconds(3600)) { client in
         _ = try await client.range(.key([1]))
       }
     } throws: { error in

@@ -1,0 +1,13 @@
+import Foundation
+
+/// Runs work that takes long on a thread of its own, so that it holds none of the few that all
+/// asynchronous tests share: those of other suites wait for answers meanwhile.
+public func onThread<Result: Sendable>(
+  _ work: @escaping @Sendable () -> Result
+) async -> Result {
+  await withCheckedContinuation { continuation in
+    let thread = Thread { continuation.resume(returning: work()) }
+    thread.stackSize = 8 << 20
+    thread.start()
+  }
+}
