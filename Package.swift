@@ -107,7 +107,8 @@ targets += [
     ],
     swiftSettings: strict),
   .testTarget(
-    name: "CLITests", dependencies: ["configsync", "TestSupport"], swiftSettings: strict),
+    name: "CLITests", dependencies: ["configsync", "ConfigSyncClient", "TestSupport"],
+    swiftSettings: strict),
   .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: strict),
 ]
 

@@ -1,5 +1,6 @@
 package import Raft
 package import RaftLog
+import Store
 
 /// A member by its name and where others reach it.
 package struct Peer: Hashable, Sendable {
@@ -53,6 +54,15 @@ package struct ClusterConfiguration: Sendable {
     self.peerURLs = peerURLs
     self.clientURLs = clientURLs
     self.dataDirectory = dataDirectory
+  }
+
+  /// The command of a new cluster's first entry: the same on every founder.
+  var founding: [UInt8] {
+    guard !founders.isEmpty else { return [] }
+    let founders = founders.sorted { $0.id < $1.id }
+      .map { Founder(id: $0.id.rawValue, peerURLs: $0.urls) }
+    let nobody = RequestID(member: 0, number: 0)
+    return Command(request: nobody, action: .memberChange(.found(founders))).encoded()
   }
 
   var electionTicks: Int { max(2, Int(electionTimeout / heartbeatInterval)) }

@@ -15,6 +15,11 @@ extension ClusterMember {
     }
   }
 
+  /// This member was removed for good, as far as it has applied.
+  package func isRemoved() throws -> Bool {
+    try store.removedMembers().contains(configuration.id.rawValue)
+  }
+
   /// Adds a member under an id of its own; it may start once this returns.
   ///
   /// - Throws: `.membership` if it is refused, `.timedOut` if the outcome is unknown.
@@ -114,9 +119,12 @@ extension ClusterMember {
     }
     for entry in pending where entry.kind == .membership {
       guard let context = Membership.decode(entry.payload)?.context, !context.isEmpty,
-        case .memberChange(.add(let added, let urls)) = try Command(decoding: context).action
+        case .memberChange(let change) = try Command(decoding: context).action
       else { continue }
-      peers[MemberID(added)] = Peer(id: MemberID(added), name: "", urls: urls)
+      for added in change.added {
+        let id = MemberID(added.id)
+        peers[id] = Peer(id: id, name: peers[id]?.name ?? "", urls: added.peerURLs)
+      }
     }
     let removed = Set(try store.removedMembers().map { MemberID($0) })
     return (peers.values.sorted { $0.id < $1.id }, removed)

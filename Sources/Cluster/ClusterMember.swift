@@ -34,19 +34,25 @@ package final class ClusterMember: Sendable, TransportDelegate {
   private let random: Mutex<UInt64>
   private let nextNumber: Atomic<UInt64>
   private let failStop: @Sendable (any Error) -> Void
+  let removed: @Sendable () -> Void
 
   /// Opens the data directory; nothing is sent or written before `run`.
   ///
-  /// - Parameter failStop: called when the log or the state database fails. It must end the
-  ///   process: nothing more may be promised.
+  /// - Parameters:
+  ///   - failStop: called when the log or the state database fails. It must end the process: nothing
+  ///     more may be promised.
+  ///   - removed: called, maybe more than once, when this member has applied that it belongs to the
+  ///     cluster no more.
   package init(
     _ configuration: ClusterConfiguration, environment: ClusterEnvironment = .machine(),
-    logger: Logger, failStop: @escaping @Sendable (any Error) -> Void
+    logger: Logger, failStop: @escaping @Sendable (any Error) -> Void,
+    removed: @escaping @Sendable () -> Void = {}
   ) throws {
     self.configuration = configuration
     self.environment = environment
     self.logger = logger
     self.failStop = failStop
+    self.removed = removed
     let directory = configuration.dataDirectory
     lock = try environment.disk.lock(directory: directory)
     let identity = LogIdentity(cluster: configuration.clusterID, member: configuration.id)

@@ -32,7 +32,8 @@ struct MemberLoop {
     self.node = RaftNode(
       RaftConfiguration(
         id: configuration.id, electionTicks: configuration.electionTicks,
-        timeoutSeed: member.nextRandom(), limits: configuration.limits.raft),
+        timeoutSeed: member.nextRandom(), limits: configuration.limits.raft,
+        founding: configuration.founding),
       recovering: recovered)
   }
 
@@ -172,6 +173,7 @@ struct MemberLoop {
       member.published.withLock { $0.roster = peers }
       transport.membersChanged(
         peers.filter { $0.id != member.configuration.id }, removed: removed)
+      if removed.contains(member.configuration.id) { member.removed() }
     } catch {
       member.logger.error("can't read the members", metadata: ["error": "\(error)"])
     }

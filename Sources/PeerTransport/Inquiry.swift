@@ -20,7 +20,8 @@ package func inquire(at address: PeerAddress) async throws -> ClusterRoster {
     let channel = try await address.connect(group: group) { channel in
       channel.eventLoop.makeCompletedFuture {
         try channel.pipeline.syncOperations.addHandlers(
-          ByteToMessageHandler(PeerFrameDecoder()), InquiryHandler(answer))
+          ByteToMessageHandler(PeerFrameDecoder()),
+          InquiryHandler(answer, orFail: InquiryError(address: address)))
       }
     }.get()
     let timeout = channel.eventLoop.scheduleTask(in: .seconds(5)) {
@@ -29,7 +30,7 @@ package func inquire(at address: PeerAddress) async throws -> ClusterRoster {
     channel.writeAndFlush(ByteBuffer(bytes: PeerFrame.inquiry.encoded()), promise: nil)
     let roster = try await answer.futureResult.get()
     timeout.cancel()
-    try await channel.close()
+    // The other side closes too, and may have been faster; whatever is left goes with the group.
     try await group.shutdownGracefully()
     return roster
   } catch {
@@ -47,12 +48,22 @@ package struct InquiryError: Error, CustomStringConvertible {
 private final class InquiryHandler: ChannelInboundHandler {
   typealias InboundIn = PeerFrame
   private let answer: EventLoopPromise<ClusterRoster>
+  private let error: InquiryError
 
-  init(_ answer: EventLoopPromise<ClusterRoster>) { self.answer = answer }
+  init(_ answer: EventLoopPromise<ClusterRoster>, orFail error: InquiryError) {
+    self.answer = answer
+    self.error = error
+  }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard case .roster(let roster) = unwrapInboundIn(data) else { return }
     answer.succeed(ClusterRoster(cluster: roster.cluster, peers: roster.peers))
+  }
+
+  /// Closed without a roster: it is of another version, or no member at all.
+  func channelInactive(context: ChannelHandlerContext) {
+    answer.fail(error)
+    context.fireChannelInactive()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -29,10 +29,13 @@ package struct RaftConfiguration: Sendable {
   /// Where the sequence of election timeouts starts: different on each member.
   package var timeoutSeed: UInt64
   package var limits: RaftLimits
+  /// What the state machine reads from the first entry of a new cluster; none if it is empty. Whoever
+  /// joins later begins with nothing, and learns from there how the cluster began.
+  package var founding: [UInt8]
 
   package init(
     id: MemberID, electionTicks: Int = 10, heartbeatTicks: Int = 1, timeoutSeed: UInt64,
-    limits: RaftLimits = RaftLimits()
+    limits: RaftLimits = RaftLimits(), founding: [UInt8] = []
   ) {
     precondition(heartbeatTicks > 0 && electionTicks > heartbeatTicks)
     self.id = id
@@ -40,6 +43,7 @@ package struct RaftConfiguration: Sendable {
     self.heartbeatTicks = heartbeatTicks
     self.timeoutSeed = timeoutSeed
     self.limits = limits
+    self.founding = founding
   }
 }
 

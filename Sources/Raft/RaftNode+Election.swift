@@ -81,7 +81,12 @@ extension RaftNode {
     }
     role = .leader(state)
     // Nothing of an earlier term counts as committed, and no read is answered, before this is.
-    addToLog(.noOperation, [])
+    if log.last == .origin, !configuration.founding.isEmpty {
+      let founders = memberships.current.membership
+      addToLog(.membership, founders.encoded(context: configuration.founding))
+    } else {
+      addToLog(.noOperation, [])
+    }
     sendAppended()
   }
 

@@ -86,6 +86,21 @@ extension RaftNode {
     membershipChanged()
   }
 
+  /// How far a leader may commit that was the sole voter until it took in a second one: through that
+  /// change, which would else wait for a member that has yet to start.
+  ///
+  /// Safe, since each majority of the two includes this member: nobody leads without its vote while it
+  /// leads, and so nobody lacks the entry. An entry of an earlier term is not committed by this either:
+  /// afterwards a third member may have joined without this one's knowing.
+  var decidedAlone: LogIndex {
+    let known = memberships.known
+    guard known.count == 2, known[0].membership.voters == [id], !known[0].membership.isJoint,
+      known[1].membership.voters.count == 2, known[1].membership.voters.contains(id),
+      !known[1].membership.isJoint
+    else { return .zero }
+    return min(stable, known[1].index)
+  }
+
   /// What a leader does once its configuration is committed: leave a joint one, or step down if it
   /// is no longer part of it (thesis §4.2.2).
   mutating func finishMembershipChange() {

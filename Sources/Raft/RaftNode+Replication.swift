@@ -110,9 +110,10 @@ extension RaftNode {
 
   mutating func tryToCommit() {
     guard case .leader(var state) = role else { return }
-    let index = quorum.committedIndex { member in
+    let agreed = quorum.committedIndex { member in
       member == id ? stable : state.progress[member]?.match ?? .zero
     }
+    let index = max(agreed, decidedAlone)
     // Only an entry of its own term is committed by counting (thesis §3.6.2).
     guard index > commit, log.term(at: index) == term else { return }
     for entry in log.slice(from: commit.next, through: index, maximumBytes: .max) {

@@ -25,12 +25,16 @@ package struct ConfigSyncServer: Sendable {
     self.started = started
   }
 
-  /// - Throws: `OptionsError`, why the data directory can't be used, or why no port can be bound.
+  /// - Throws: `OptionsError`, why the data directory can't be used, or why no port can be bound;
+  ///   `RemovedError` once the member belongs to its cluster no more.
   package func run() async throws {
     let configuration = try await options.clusterConfiguration()
     let clientAddresses = try options.clientAddresses
     let peerAddress = try options.peerAddress
-    let member = try ClusterMember(configuration, logger: logger, failStop: failStop)
+    let (removal, signal) = AsyncStream.makeStream(of: Void.self)
+    let member = try ClusterMember(
+      configuration, logger: logger, failStop: failStop, removed: { signal.finish() })
+    if try member.isRemoved() { throw RemovedError(directory: configuration.dataDirectory) }
     let transport = try await listening(on: "\(peerAddress)") {
       try await TCPTransport(
         configuration, listeningOn: peerAddress, delegate: member, logger: logger)
@@ -56,9 +60,37 @@ package struct ConfigSyncServer: Sendable {
         "clients": "\(listener.ports)",
       ])
     started(listener.ports)
-    await cancelWhenGracefulShutdown { await member.run(transport: transport) }
+    let pause = configuration.electionTimeout
+    let wasRemoved = await cancelWhenGracefulShutdown {
+      await ConfigSyncServer.run(member, over: transport, until: removal, andFor: pause)
+    }
     try await listener.shutDown()
     try await transport.shutDown()
+    if wasRemoved { throw RemovedError(directory: configuration.dataDirectory) }
+  }
+
+  /// Runs until it is cancelled, or the member was removed: then a little longer, so that whoever asked
+  /// for that and the others hear of it.
+  ///
+  /// - Returns: whether it was removed.
+  private static func run(
+    _ member: ClusterMember, over transport: TCPTransport, until removal: AsyncStream<Void>,
+    andFor pause: Duration
+  ) async -> Bool {
+    await withTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        await member.run(transport: transport)
+        return false
+      }
+      group.addTask {
+        for await _ in removal {}
+        do { try await Task.sleep(for: pause) } catch { return false }
+        return true
+      }
+      let wasRemoved = await group.next() ?? false
+      group.cancelAll()
+      return wasRemoved
+    }
   }
 
   private func listening<Listener>(
@@ -69,5 +101,14 @@ package struct ConfigSyncServer: Sendable {
     } catch {
       throw OptionsError("can't listen on \(address): \(error)")
     }
+  }
+}
+
+/// The member was removed from its cluster for good.
+package struct RemovedError: Error, CustomStringConvertible {
+  package var directory: String
+  package var description: String {
+    "this member was removed from its cluster for good. Nobody needs \(directory) any more; to bring "
+      + "a member back, add a new one ('configsync member add') and start it in an empty --data-dir"
   }
 }

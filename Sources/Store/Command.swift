@@ -24,11 +24,35 @@ public struct MemberAttributes: Hashable, Sendable {
 /// A change of who belongs to the cluster and where they are reached by each other. Which of them
 /// vote stands in the log entry beside it.
 public enum MemberChange: Hashable, Sendable {
+  /// Those with whom the cluster begins: its first entry, so that who joins later knows them too.
+  case found([Founder])
   case add(id: UInt64, peerURLs: [String])
   case remove(id: UInt64)
   /// From learner to voter.
   case promote(id: UInt64)
   case relocate(id: UInt64, peerURLs: [String])
+}
+
+extension MemberChange {
+  /// Those whom it brings, and where they are reached.
+  package var added: [Founder] {
+    switch self {
+    case .found(let founders): founders
+    case .add(let id, let urls): [Founder(id: id, peerURLs: urls)]
+    case .remove, .promote, .relocate: []
+    }
+  }
+}
+
+/// A member from the beginning.
+public struct Founder: Hashable, Sendable {
+  public var id: UInt64
+  public var peerURLs: [String]
+
+  public init(id: UInt64, peerURLs: [String]) {
+    self.id = id
+    self.peerURLs = peerURLs
+  }
 }
 
 /// A change of the store, as it stands in the log.

@@ -72,14 +72,24 @@ extension Command {
 
 extension ByteWriter {
   fileprivate mutating func write(_ change: MemberChange) {
-    let (kind, id, urls): (UInt8, UInt64, [String]) =
-      switch change {
-      case .add(let id, let urls): (0, id, urls)
-      case .remove(let id): (1, id, [])
-      case .promote(let id): (2, id, [])
-      case .relocate(let id, let urls): (3, id, urls)
-      }
+    switch change {
+    case .add(let id, let urls): write(0, id, urls)
+    case .remove(let id): write(1, id, [])
+    case .promote(let id): write(2, id, [])
+    case .relocate(let id, let urls): write(3, id, urls)
+    case .found(let founders):
+      write(UInt8(4))
+      write(UInt32(founders.count))
+      for founder in founders { write(founder.id, founder.peerURLs) }
+    }
+  }
+
+  private mutating func write(_ kind: UInt8, _ id: UInt64, _ urls: [String]) {
     write(kind)
+    write(id, urls)
+  }
+
+  private mutating func write(_ id: UInt64, _ urls: [String]) {
     write(id)
     write(UInt32(urls.count))
     for url in urls { write(url) }
@@ -174,16 +184,26 @@ extension ByteWriter {
 extension ByteReader {
   fileprivate mutating func readMemberChange() throws(DecodingFailure) -> MemberChange {
     let kind = try readByte()
+    if kind == 4 {
+      var founders: [Founder] = []
+      for _ in 0..<(try readCount(minimumSize: 12)) { founders.append(try readFounder()) }
+      return .found(founders)
+    }
+    let member = try readFounder()
+    switch kind {
+    case 0: return .add(id: member.id, peerURLs: member.peerURLs)
+    case 1: return .remove(id: member.id)
+    case 2: return .promote(id: member.id)
+    case 3: return .relocate(id: member.id, peerURLs: member.peerURLs)
+    default: throw DecodingFailure("an unknown change of members")
+    }
+  }
+
+  private mutating func readFounder() throws(DecodingFailure) -> Founder {
     let id = try read(UInt64.self)
     var urls: [String] = []
     for _ in 0..<(try readCount(minimumSize: 4)) { urls.append(try readString()) }
-    switch kind {
-    case 0: return .add(id: id, peerURLs: urls)
-    case 1: return .remove(id: id)
-    case 2: return .promote(id: id)
-    case 3: return .relocate(id: id, peerURLs: urls)
-    default: throw DecodingFailure("an unknown change of members")
-    }
+    return Founder(id: id, peerURLs: urls)
   }
 
   fileprivate mutating func readRange() throws(DecodingFailure) -> KeyRange {

@@ -4,14 +4,8 @@ import Testing
 
 /// Runs the binary as a user does: what it prints, and how it ends.
 struct CommandLineTests {
-  /// The program beside the test bundle.
-  private static let program: String = {
-    let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-    return bundle.appendingPathComponent("configsync").path
-  }()
-
   private func run(_ arguments: String...) throws -> (status: Int32, output: String) {
-    try execute(Self.program, arguments, environment: ["NO_COLOR": "1"])
+    try execute(configsyncProgram, arguments, environment: ["NO_COLOR": "1"])
   }
 
   @Test func aValidRepositoryIsToldSo() throws {

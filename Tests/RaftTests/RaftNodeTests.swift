@@ -30,6 +30,33 @@ struct RaftNodeTests {
     #expect(node.takeReady()?.committed.map(\.index) == [LogIndex(1)])
   }
 
+  @Test func whatASoleVoterDecidedAloneItDoesNotDecideAloneLater() throws {
+    // It took in member 2 and ended before it knew that this was through: a third member may have
+    // joined without its knowing since.
+    let two = Membership(voters: [MemberID(1), MemberID(2)])
+    let entries = [
+      Entry(term: Term(1), index: LogIndex(1), kind: .noOperation, payload: []),
+      Entry(
+        term: Term(1), index: LogIndex(2), kind: .membership, payload: two.encoded(context: [])),
+    ]
+    let one = PlacedMembership(index: .zero, membership: Membership(voters: [MemberID(1)]))
+    var node = RaftNode(
+      RaftConfiguration(id: MemberID(1), timeoutSeed: 7),
+      recovering: RaftRecovery(
+        hardState: HardState(term: Term(1), vote: MemberID(1)), entries: entries,
+        applied: LogIndex(1), membership: one))
+    for _ in 0..<20 { node.step(.tick) }
+    #expect(!node.isLeader)
+    node.step(message(2, term: 2, .preVoteReply(granted: true)))
+    node.step(message(2, term: 2, .voteReply(granted: true)))
+    #expect(node.isLeader)
+    _ = node.takeReady()
+    node.step(.persisted(term: Term(2), index: LogIndex(3)))
+    #expect(node.commitIndex == LogIndex(1))
+    node.step(message(2, term: 2, .appendAccepted(through: LogIndex(3))))
+    #expect(node.commitIndex == LogIndex(3))
+  }
+
   @Test func aVoteLeavesOnlyAfterItsHardState() {
     var node = node()
     node.step(message(2, term: 1, .voteRequest(last: .origin, isTransfer: false)))

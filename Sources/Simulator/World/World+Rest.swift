@@ -88,6 +88,26 @@ extension World {
     for (id, position) in positions where position.digest != positions[0].1.digest {
       return "\(id) holds another state than \(positions[0].0)"
     }
-    return nil
+    return differentMembers
+  }
+
+  /// Who belongs to the cluster, and where each is reached, is no part of the digest.
+  private var differentMembers: String? {
+    let stores = belonging.compactMap { id in members[id]?.member.map { (id, $0.store) } }
+    do {
+      for (id, store) in stores {
+        let first = stores[0].1
+        if try store.members() != first.members()
+          || store.removedMembers() != first.removedMembers()
+          || store.membership() != first.membership()
+        {
+          return "\(id) knows other members than \(stores[0].0): \(try store.members()) "
+            + "and \(try first.members())"
+        }
+      }
+      return nil
+    } catch {
+      return "the members can't be read: \(error)"
+    }
   }
 }

@@ -57,6 +57,11 @@ extension MemberAttributes {
 extension MemberChange {
   func apply(to db: Database) throws {
     switch self {
+    case .found(let founders):
+      for founder in founders {
+        try StoredMember(id: founder.id, name: "", clientURLs: [], peerURLs: founder.peerURLs)
+          .write(db)
+      }
     case .add(let id, let urls):
       try StoredMember(id: id, name: "", clientURLs: [], peerURLs: urls).write(db)
     // Who belongs to the cluster follows from the membership of the same entry, and from it alone.
