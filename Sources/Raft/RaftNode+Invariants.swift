@@ -9,6 +9,12 @@ extension RaftNode {
     if current.index > commit, memberships.committed.index > commit {
       return "no committed membership is known"
     }
+    if current.index > log.last.index { return "it goes by a membership that its log lacks" }
+    if current.index > log.base.index, current.index > commit,
+      entries(from: current.index).first?.kind != .membership
+    {
+      return "it goes by a membership that its log has replaced"
+    }
     guard case .leader(let state) = role else { return nil }
     if current.index <= commit, !current.membership.isVoter(id) {
       return "it leads and is no voter"
@@ -20,6 +26,11 @@ extension RaftNode {
       }
     }
     return nil
+  }
+
+  /// It leads, and a crash can't make it forget in which term: a sole voter leads before that, unheard.
+  package var leadsDurably: Bool {
+    if case .leader(let state) = role { state.isTermDurable } else { false }
   }
 
   /// How far a leader believes the others to be, for a person who asks why one lags behind.

@@ -17,7 +17,8 @@ package struct SimulationResult: Sendable {
   package var coverage: [String: Int]
 }
 
-/// Runs one seed: members under faults with clients beside them, then peace, then the verdict.
+/// Runs one seed: walks of the core alone, then members under faults with clients beside them, then
+/// peace, then the verdict.
 package struct Simulation {
   /// Virtual time that a cluster has to come to rest in, once every fault is over.
   private static let rest: VirtualTime = 120_000_000
@@ -29,6 +30,12 @@ package struct Simulation {
   /// - Parameter folder: a directory for the states of members, removed afterwards.
   package func run(in folder: String) -> SimulationResult {
     let world = World(options, folder: folder)
+    walk(world)
+    if let failure = world.failure {
+      return SimulationResult(
+        failure: failure, trace: world.trace, events: 0, simulatedSeconds: 0, answered: 0,
+        coverage: world.checks.coverage)
+    }
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let founders = (1...options.founders).map { number in
       Peer(id: MemberID(UInt64(number)), name: "m\(number)", urls: ["http://m\(number)"])
@@ -48,6 +55,18 @@ package struct Simulation {
       run.settle(within: Simulation.rest)
     }
     return run.result()
+  }
+
+  private func walk(_ world: World) {
+    for number in stride(from: 1, through: options.walks, by: 1) {
+      var walk = RandomWalk(seed: options.seed, number: number)
+      let outcome = walk.run()
+      world.mix(outcome.trace)
+      world.checks.count("steps of walks", times: outcome.steps)
+      world.checks.count("reads of walks", times: outcome.answeredReads)
+      guard let failure = outcome.failure else { continue }
+      return world.fail("walk \(number), \(failure)")
+    }
   }
 }
 

@@ -56,6 +56,9 @@ package struct SimulationOptions: Hashable, Sendable {
   package var changeEveryMilliseconds: Int
   /// Events after which the world stops; for shrinking.
   package var eventLimit: Int
+  /// Walks of the core alone before the cluster begins; none where events are limited, since that is
+  /// about the cluster.
+  package var walks: Int
 
   package init(seed: UInt64, without: Set<Fault> = [], eventLimit: Int = .max) {
     var random = SeededRandom(seed: seed, purpose: "options")
@@ -95,6 +98,7 @@ package struct SimulationOptions: Hashable, Sendable {
     segmentBytes = random.spread(16 << 10, 256 << 10)
     changeEveryMilliseconds = random.spread(50, 4000)
     self.eventLimit = eventLimit
+    walks = eventLimit == .max ? RandomWalk.walksPerSeed : 0
     faults.subtract(without)
   }
 

@@ -204,6 +204,10 @@ struct Shrinking {
   func run() -> (reason: String, command: String) {
     var without = without
     var reason = failure(without, events) ?? (text: "it does not fail again", events: 0)
+    if let walk = reason.text.firstMatch(of: /: walk ([0-9]+),/)?.output.1 {
+      // A walk is one of the core alone: no fault of the cluster makes it smaller.
+      return (reason.text, "simulate walk --first \(seed) --number \(walk)")
+    }
     for fault in Fault.allCases where !without.contains(fault) {
       guard SimulationOptions(seed: seed, without: without).faults.contains(fault) else { continue }
       if let found = failure(without.union([fault]), events) {

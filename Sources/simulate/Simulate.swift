@@ -15,7 +15,7 @@ struct Simulate: ParsableCommand {
         simulate --seeds 2000
         simulate --first 4711 --seeds 1 --without crashes,loss --events 1200
       """,
-    subcommands: [Seeds.self, Search.self, Worker.self], defaultSubcommand: Seeds.self)
+    subcommands: [Seeds.self, Walk.self, Search.self, Worker.self], defaultSubcommand: Seeds.self)
 }
 
 /// What makes a seed smaller than it is.

@@ -46,7 +46,7 @@ final class Checks: @unchecked Sendable {
     truth = Truth(world)
   }
 
-  func count(_ event: String) { coverage[event, default: 0] += 1 }
+  func count(_ event: String, times: Int = 1) { coverage[event, default: 0] += times }
 
   /// The leader of the newest term, if it still leads.
   var leader: MemberID? {
@@ -72,7 +72,7 @@ final class Checks: @unchecked Sendable {
       }
     }
     checkLog(of: node, knownThrough: before?.stable)
-    if node.isLeader { lead(node) }
+    if node.leadsDurably { lead(node) }
     if node.isLeader, node.membership.index > node.commitIndex,
       pending.insert(node.membership.index).inserted
     {
@@ -134,13 +134,8 @@ final class Checks: @unchecked Sendable {
   /// What a message promises.
   func sent(_ message: Message) {
     switch message.body {
-    case .voteReply(granted: true):
-      let ballot = Ballot(voter: message.from, term: message.term)
-      let other = votes[ballot] ?? message.to
-      require(
-        other == message.to,
-        "\(message.from) votes for \(other) and \(message.to) in term \(message.term)")
-      votes[ballot] = message.to
+    case .voteReply(granted: true): vote(of: message.from, for: message.to, in: message.term)
+    case .voteRequest: vote(of: message.from, for: message.from, in: message.term)
     case .append, .heartbeat:
       let other = leaders[message.term] ?? message.from
       require(
@@ -149,6 +144,13 @@ final class Checks: @unchecked Sendable {
     case .appendRejected(_, _, hasLost: true): count("repairs")
     default: break
     }
+  }
+
+  private func vote(of voter: MemberID, for candidate: MemberID, in term: Term) {
+    let ballot = Ballot(voter: voter, term: term)
+    let other = votes[ballot] ?? candidate
+    require(other == candidate, "\(voter) votes for \(other) and \(candidate) in term \(term)")
+    votes[ballot] = candidate
   }
 
   // MARK: - The state machine

@@ -36,7 +36,7 @@ package struct StateSearch {
         for step in state.steps {
           guard let reached = state.after(step) else { continue }
           outcome.transitions += 1
-          if let violation = reached.violation {
+          if let violation = reached.checks.violation {
             outcome.violation = violation
             return outcome
           }
