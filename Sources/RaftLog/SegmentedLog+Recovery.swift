@@ -54,8 +54,10 @@ private struct LogReading {
       if result.damage == nil {
         try read(sequence, file: file, bytes: bytes, isLast: sequence == stored.last)
       }
-      // Also the segments behind a damage are the log's, and go when it is rebuilt.
-      if !segments.contains(where: { $0.sequence == sequence }) {
+      // Also the segments behind a damage are the log's, and go when it is rebuilt; one that was never
+      // written to is not.
+      let isLeft = leftovers.contains(log.path(of: sequence))
+      if !isLeft, !segments.contains(where: { $0.sequence == sequence }) {
         segments.append(SegmentedLog.Segment(sequence: sequence, lastIndex: .zero))
       }
     }

@@ -187,10 +187,17 @@ final class Checks: @unchecked Sendable {
 
   // MARK: - Starting
 
+  /// A disk that works says so too: the program has looked for what it had never made, or made anew
+  /// what is there.
+  static func isMistaken(_ error: any Error) -> Bool {
+    guard case LogError.io(_, _, let code) = error else { return false }
+    return code == 2 || code == 17
+  }
+
   func refusedToStart(_ id: MemberID, _ error: any Error) {
     world.members[id]?.crash(losingPower: false)
     switch error {
-    case LogError.io:
+    case LogError.io where !Checks.isMistaken(error):
       world.after(500_000, owner: nil, "restart") { [world] in world.start(id) }
     case LogError.damaged where world.members[id]?.disk.injected ?? 0 > 1,
       is StartError where world.members[id]?.disk.injected ?? 0 > 1:

@@ -244,12 +244,20 @@ final class SimulatedDisk: @unchecked Sendable {
 
     func remove(_ path: String) throws(LogError) {
       try disk.begin("unlink", path, by: incarnation)
+      try exists(path, "unlink")
       disk.change(.remove(name(path)))
     }
 
     func rename(_ path: String, to other: String) throws(LogError) {
       try disk.begin("rename", path, by: incarnation)
+      try exists(path, "rename")
       disk.change(.rename(name(path), name(other)))
+    }
+
+    private func exists(_ path: String, _ operation: String) throws(LogError) {
+      guard disk.files[name(path)] != nil else {
+        throw .io(operation: operation, path: path, errno: 2)
+      }
     }
 
     func syncDirectory(_ path: String) throws(LogError) {

@@ -141,6 +141,7 @@ final class World: @unchecked Sendable {
   func diskFailed(_ owner: Incarnation, _ error: any Error) {
     guard isAlive(owner) else { return }
     let id = MemberID(owner.member)
+    if Checks.isMistaken(error) { return fail("\(id) ends: \(error)") }
     let pause = VirtualTime(timing.number(in: 10_000...1_000_000))
     // Not within the closure of the member itself: it ends first.
     queue.add(at: now, owner: owner, name: "the disk failed") { [self] in

@@ -1,0 +1,250 @@
+import BinaryCoding
+import Foundation
+import Raft
+import TestSupport
+import Testing
+
+@testable import RaftLog
+
+/// What a start finds in segments that something has happened to.
+struct LogRecoveryTests {
+  private let identity = LogIdentity(cluster: 1, member: MemberID(2))
+  private let small = SegmentLimits(segmentBytes: 16 << 10, zeroedAheadBytes: 1 << 10)
+
+  private func entry(_ index: UInt64, _ byte: UInt8 = 7, bytes: Int = 40) -> Entry {
+    Entry(
+      term: Term(1), index: LogIndex(index), kind: .command,
+      payload: [UInt8](repeating: byte, count: bytes))
+  }
+
+  private func open(_ folder: String) throws -> (log: SegmentedLog, recovered: RecoveredLog) {
+    try SegmentedLog.open(directory: folder, identity: identity, limits: small)
+  }
+
+  /// Writes one entry a batch and seals the last.
+  private func write(_ count: UInt64, _ byte: UInt8 = 7, in folder: String) throws {
+    let log = try open(folder).log
+    for index in 1...count { try log.append(hardState: nil, entries: [entry(index, byte)]) }
+    try log.seal()
+  }
+
+  private func file(_ sequence: UInt64, in folder: String) throws -> URL {
+    let log = try SegmentedLog.open(directory: folder, identity: identity, limits: small).log
+    return URL(fileURLWithPath: log.path(of: sequence))
+  }
+
+  private func edit(_ file: URL, _ body: (inout [UInt8]) -> Void) throws {
+    var bytes = [UInt8](try Data(contentsOf: file))
+    body(&bytes)
+    try Data(bytes).write(to: file)
+  }
+
+  @Test func aNewLogBeginsOnceAndHasAnEmptySegmentThen() throws {
+    let folder = try TemporaryFolder()
+    let (log, recovered) = try open(folder.path)
+    #expect(recovered.isNew && log.segments.isEmpty)
+    try log.begin()
+    try log.begin()
+    #expect(log.segments.count == 1)
+    let again = try open(folder.path).recovered
+    #expect(!again.isNew && again.entries.isEmpty && again.damage == nil)
+    #expect(again.term(at: .zero) == .zero && again.term(at: LogIndex(1)) == nil)
+  }
+
+  @Test func aFirstSegmentThatWasNeverFinishedIsNone() throws {
+    for length in [0, 20, 5000] {
+      let folder = try TemporaryFolder()
+      try write(1, in: folder.path)
+      let file = try file(1, in: folder.path)
+      try edit(file) { bytes in
+        bytes.removeLast(bytes.count - length)
+        for offset in min(length, LogFormat.headerBytes)..<length { bytes[offset] = 0 }
+      }
+      let (log, recovered) = try open(folder.path)
+      #expect(recovered.isNew && recovered.damage == nil, "cut to \(length)")
+      try log.append(hardState: nil, entries: [entry(1)])
+      #expect(try open(folder.path).recovered.entries.count == 1)
+    }
+  }
+
+  /// A process may end anywhere while a segment follows a full one.
+  @Test func aCrashAtAnyStepOfWritingLosesNothingThatWasReported() throws {
+    for step in 0..<60 {
+      let folder = try TemporaryFolder()
+      let reported = try append(to: folder.path, failingAt: step)
+      let (log, recovered) = try open(folder.path)
+      #expect(recovered.damage == nil, "step \(step)")
+      #expect(recovered.entries.count >= reported, "step \(step)")
+      // Over the next change of segments too.
+      var last = UInt64(recovered.entries.count)
+      let segments = log.segments.count
+      while log.segments.count < segments + 2 {
+        last += 1
+        try log.append(hardState: nil, entries: [entry(last, bytes: 1500)])
+      }
+      let again = try open(folder.path).recovered
+      #expect(again.damage == nil && again.entries.count == Int(last), "step \(step)")
+    }
+  }
+
+  /// - Returns: how many entries were durable before the disk failed.
+  private func append(to folder: String, failingAt step: Int) throws -> Int {
+    let disk = FailingDisk(failsAt: step)
+    var reported = 0
+    do {
+      let log = try SegmentedLog.open(
+        directory: folder, identity: identity, limits: small, disk: disk
+      ).log
+      for index in 1...8 {
+        try log.append(hardState: nil, entries: [entry(UInt64(index), bytes: 1500)])
+        reported = index - 1
+      }
+      try log.seal()
+      return 8
+    } catch LogError.io {
+      return reported
+    }
+  }
+
+  @Test func withoutAnyMarkerNobodyKnowsHowFarALogWasDurable() throws {
+    let folder = try TemporaryFolder()
+    try write(3, in: folder.path)
+    let file = try file(1, in: folder.path)
+    try edit(file) { bytes in
+      for offset in LogFormat.headerBytes..<LogFormat.firstRecord { bytes[offset] = 0 }
+    }
+    #expect(
+      throws: LogError.damaged(
+        path: file.path, offset: 0, reason: "no marker tells how far it was durable")
+    ) { try open(folder.path) }
+  }
+
+  @Test func theMarkerOfAnotherLogIsDamage() throws {
+    let (folder, other) = (try TemporaryFolder(), try TemporaryFolder())
+    try write(3, 7, in: folder.path)
+    try write(3, 8, in: other.path)
+    let foreign = [UInt8](try Data(contentsOf: file(1, in: other.path)))
+    try edit(try file(1, in: folder.path)) { bytes in
+      let markers = LogFormat.headerBytes..<LogFormat.firstRecord
+      bytes.replaceSubrange(markers, with: foreign[markers])
+    }
+    let damage = try #require(try open(folder.path).recovered.damage)
+    #expect(damage.reason == "its marker belongs to another log")
+  }
+
+  @Test func aFormatOfALaterVersionIsRefusedByName() throws {
+    let folder = try TemporaryFolder()
+    try write(1, in: folder.path)
+    let file = try file(1, in: folder.path)
+    try edit(file) { bytes in
+      bytes[8] = 9
+      let crc = crc32c(bytes[..<LogFormat.headerFieldBytes])
+      for byte in 0..<4 {
+        bytes[LogFormat.headerFieldBytes + byte] = UInt8(truncatingIfNeeded: crc >> (8 * byte))
+      }
+    }
+    #expect(
+      throws: LogError.damaged(
+        path: file.path, offset: 8, reason: "its format is version 9, this program reads 2")
+    ) { try open(folder.path) }
+  }
+
+  @Test func aSegmentInAnothersPlaceIsDamage() throws {
+    let folder = try TemporaryFolder()
+    try write(400, in: folder.path)
+    let (second, third) = (try file(2, in: folder.path), try file(3, in: folder.path))
+    let bytes = try Data(contentsOf: third)
+    try bytes.write(to: second)
+    let recovered = try open(folder.path).recovered
+    #expect(recovered.damage?.reason == "its header is invalid")
+    #expect(recovered.lost?.index == LogIndex(400))
+  }
+
+  @Test func whatLiesBehindABrokenRecordOfAnEarlierSegmentIsDamage() throws {
+    let folder = try TemporaryFolder()
+    try write(400, in: folder.path)
+    try edit(try file(2, in: folder.path)) { $0[LogFormat.firstRecord + 30] ^= 1 }
+    let recovered = try open(folder.path).recovered
+    let reason = "no valid record, but a later segment"
+    #expect(recovered.damage?.reason == reason)
+    #expect(recovered.lost?.index == LogIndex(400))
+    let last = try #require(recovered.entries.last)
+    #expect(last.index < LogIndex(400) && recovered.term(at: last.index) == Term(1))
+  }
+
+  @Test func aLastSegmentThatWasWholeOnceIsDamageWithoutItsHeader() throws {
+    for count in [UInt64(3), 400] {
+      let folder = try TemporaryFolder()
+      try write(count, in: folder.path)
+      let last = UInt64(try open(folder.path).log.segments.count)
+      try edit(try file(last, in: folder.path)) { $0[3] ^= 1 }
+      let recovered = try open(folder.path).recovered
+      #expect(recovered.damage?.reason == "its header is invalid")
+      #expect(recovered.lost?.index == LogIndex(count))
+    }
+  }
+
+  @Test func compactingToWhatIsCutAlreadyChangesNothing() throws {
+    let folder = try TemporaryFolder()
+    try write(5, in: folder.path)
+    let log = try open(folder.path).log
+    try log.compact(to: SnapshotMark(index: LogIndex(3), term: Term(1)))
+    try log.compact(to: SnapshotMark(index: LogIndex(2), term: Term(1)))
+    let recovered = try open(folder.path).recovered
+    #expect(recovered.base.index == LogIndex(3) && recovered.entries.count == 2)
+    #expect(recovered.term(at: LogIndex(3)) == Term(1) && recovered.term(at: LogIndex(2)) == nil)
+  }
+
+  @Test func aRecordThatMeansNothingIsNone() {
+    var writer = ByteWriter()
+    _ = LogRecord.entry(entry(1)).encode(
+      to: &writer, batch: 1, endsBatch: true, chain: 0)
+    let valid = writer.bytes
+    #expect(StoredRecord(in: valid, at: 0)?.record == .entry(entry(1)))
+    #expect(StoredRecord(in: valid, at: 8) == nil)
+    for length in 0..<valid.count {
+      #expect(StoredRecord(in: Array(valid[..<length]), at: 0) == nil)
+    }
+    for byte in valid.indices where byte < LogFormat.recordHeaderBytes + 40 {
+      var flipped = valid
+      flipped[byte] ^= 0x10
+      #expect(StoredRecord(in: flipped, at: 0)?.follows(0, in: flipped, at: 0) != true, "\(byte)")
+    }
+  }
+
+  // MARK: - The file system
+
+  @Test func whatTheFileSystemRefusesIsSaidWithItsPath() throws {
+    let folder = try TemporaryFolder()
+    let (disk, absent) = (FileDisk(), folder.path + "/absent/file")
+    func fails(_ operation: String, _ body: () throws -> Void) {
+      do {
+        try body()
+        Issue.record("\(operation) did not fail")
+      } catch let error as LogError {
+        #expect("\(error)".contains(absent) && "\(error)".contains("No such file"), "\(error)")
+      } catch {
+        Issue.record("\(error)")
+      }
+    }
+    fails("open") { _ = try disk.open(absent, .existing) }
+    fails("create") { _ = try disk.open(absent, .new) }
+    fails("remove") { try disk.remove(absent) }
+    fails("rename") { try disk.rename(absent, to: absent + "2") }
+    fails("sync") { try disk.syncDirectory(absent) }
+    fails("list") { _ = try disk.names(in: absent) }
+    fails("lock") { _ = try disk.lock(directory: absent) }
+    fails("make") { try disk.makeDirectory(absent) }
+    try Data().write(to: URL(fileURLWithPath: folder.path + "/file"))
+    #expect(throws: LogError.self) { try disk.open(folder.path + "/file", .new) }
+  }
+
+  @Test func errorsSayWhatTheyAreAbout() {
+    let other = LogIdentity(cluster: 0xc, member: MemberID(0xd))
+    #expect("\(LogError.io(operation: "write", path: "/l", errno: 28))".contains("No space left"))
+    #expect(
+      "\(LogError.damaged(path: "/l/1.log", offset: 7, reason: "torn"))".contains("/l/1.log"))
+    #expect("\(LogError.foreign(path: "/l", found: other, expected: identity))".contains("d"))
+    #expect("\(LogError.locked(path: "/l"))".contains("/l"))
+  }
+}
