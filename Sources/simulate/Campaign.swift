@@ -43,8 +43,11 @@ struct WorkerProcess {
   /// Runs the worker, and gives each line to `report`; a process that dies in a seed is a failure of
   /// that seed.
   ///
+  /// - Parameter started: is told the process.
   /// - Returns: the seed in which it died, and how.
-  func run(_ report: (SeedReport) -> Bool) -> (seed: UInt64, reason: String)? {
+  func run(
+    started: (pid_t) -> Void = { _ in }, _ report: (SeedReport) -> Bool
+  ) -> (seed: UInt64, reason: String)? {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = [
@@ -60,6 +63,7 @@ struct WorkerProcess {
     process.standardOutput = output
     process.standardError = errors
     do { try process.run() } catch { return (first, "the worker can't start: \(error)") }
+    started(process.processIdentifier)
     var current: UInt64?
     var rest = Data()
     var isStopped = false
@@ -100,6 +104,7 @@ struct Campaign {
     var failures: [Failure] = []
     var repeated = 0
     var seconds = 0.0
+    fileprivate var workers: [pid_t] = []
 
     var summary: String {
       let simulated = reports.reduce(0) { $0 + $1.simulatedSeconds }
@@ -150,18 +155,33 @@ struct Campaign {
       let worker = WorkerProcess(
         first: next, count: (end - next + stride - 1) / stride, stride: stride, without: without,
         events: events)
-      let death = worker.run { report in
-        next = report.seed + stride
-        return take(report, outcome)
-      }
+      var process: pid_t = 0
+      let death = worker.run(
+        started: { pid in
+          process = pid
+          outcome.withLock { $0.workers.append(pid) }
+        },
+        {
+          next = $0.seed + stride
+          return take($0, outcome)
+        })
+      outcome.withLock { $0.workers.removeAll { $0 == process } }
       guard let death else { return }
       next = death.seed + stride
       let goesOn = outcome.withLock { outcome in
-        outcome.failures.append(Failure(seed: death.seed, reason: death.reason))
-        return outcome.failures.count < maximumFailures
+        guard outcome.failures.count < maximumFailures else { return false }
+        return note(Failure(seed: death.seed, reason: death.reason), in: &outcome)
       }
       if !goesOn { return }
     }
+  }
+
+  /// False once enough has failed: then nobody waits for a seed that may never end.
+  private func note(_ failure: Failure, in outcome: inout Outcome) -> Bool {
+    outcome.failures.append(failure)
+    guard outcome.failures.count >= maximumFailures else { return true }
+    for worker in outcome.workers { kill(worker, SIGKILL) }
+    return false
   }
 
   /// False once enough has failed.
@@ -182,15 +202,13 @@ struct Campaign {
     return outcome.withLock { outcome in
       outcome.reports.append(report)
       if repeats { outcome.repeated += 1 }
+      guard outcome.failures.count < maximumFailures else { return false }
       if let failure = report.failure {
-        outcome.failures.append(Failure(seed: report.seed, reason: failure))
-      } else if let other {
-        outcome.failures.append(
-          Failure(
-            seed: report.seed,
-            reason: "two runs differ: their traces are \(report.trace) and \(other)"))
+        return note(Failure(seed: report.seed, reason: failure), in: &outcome)
       }
-      return outcome.failures.count < maximumFailures
+      guard let other else { return true }
+      let reason = "two runs differ: their traces are \(report.trace) and \(other)"
+      return note(Failure(seed: report.seed, reason: reason), in: &outcome)
     }
   }
 }

@@ -163,6 +163,7 @@ struct ScriptedCluster {
       members[id]?.unsynced.append(ready)
       if members[id]?.isSlow == false { write(id) }
     }
+    if let found = members[id]?.node.violation { throw ScriptError("\(id): \(found)") }
   }
 
   private mutating func apply(_ entry: Entry, on id: MemberID) {
