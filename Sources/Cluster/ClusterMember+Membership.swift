@@ -104,6 +104,8 @@ extension ClusterMember {
 
   // MARK: - The transport's view
 
+  package func wasRemoved() { removed() }
+
   package func roster() -> [Peer] { published.withLock { $0.roster } }
 
   /// Everyone whom the store or an entry that is not applied yet names, and how to reach them.

@@ -13,7 +13,7 @@ struct MemberRecovery {
     let membership =
       try store.membership().map { try PlacedMembership($0) }
       ?? PlacedMembership(index: .zero, membership: .unknown)
-    let recovered = found.damage == nil ? found : try repair(membership.membership)
+    let recovered = found.damage == nil ? found : try repair(membership)
     let applied = LogIndex(store.current.appliedIndex)
     guard applied <= recovered.last.index else {
       throw StartError(
@@ -42,14 +42,13 @@ struct MemberRecovery {
 
   /// Begins the log anew with what is left of it; the others hold the rest. What the state machine
   /// has applied needs no log.
-  private func repair(_ membership: Membership) throws -> RecoveredLog {
-    if membership.voters.count < 2, let damage = found.damage {
+  private func repair(_ placed: PlacedMembership) throws -> RecoveredLog {
+    if let damage = found.damage, let problem = whoLacksIt(placed) {
       throw StartError(
-        "\(damage.path) is damaged at byte \(damage.offset): \(damage.reason). This member is the "
-          + "only voter, so nobody else holds what it lost, and starting would forget writes that "
-          + "were acknowledged. Nothing was changed. Keep a copy of the data directory; then "
-          + "restore a backup, or start a new cluster in an empty --data-dir and fill it with "
-          + "'configsync apply'")
+        "\(damage.path) is damaged at byte \(damage.offset): \(damage.reason). \(problem), and "
+          + "starting would forget writes that were acknowledged. Nothing was changed. Keep a copy of "
+          + "the data directory; then restore a backup, or start a new cluster in an empty "
+          + "--data-dir and fill it with 'configsync apply'")
     }
     var kept = found
     // A log that lost its newest writes shows again what they had replaced: it goes with the state
@@ -65,5 +64,16 @@ struct MemberRecovery {
     try log.rebuild(
       hardState: kept.hardState, base: kept.base, entries: kept.entries, lost: kept.lost)
     return kept
+  }
+
+  /// Why nobody else may hold what the log has lost; nil if others do.
+  private func whoLacksIt(_ placed: PlacedMembership) -> String? {
+    let voters = placed.membership.voters.count
+    if voters < 2 { return "This member is the only voter, so nobody else holds what it lost" }
+    // A sole voter takes in a second one alone: only what is committed later proves that it came.
+    let known = max(LogIndex(store.current.appliedIndex), found.hardState.commit)
+    guard voters == 2, known <= placed.index else { return nil }
+    return "The second of two voters had only just been added, so it may hold nothing of what this "
+      + "one lost"
   }
 }

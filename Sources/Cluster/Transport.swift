@@ -31,6 +31,8 @@ package struct OutgoingSnapshot: Sendable {
 package protocol TransportDelegate: AnyObject, Sendable {
   func received(_ messages: [Message])
   func unreachable(_ member: MemberID)
+  /// Another member knows that this one was removed for good.
+  func wasRemoved()
   /// The members as this one knows them: for one that joins.
   func roster() -> [Peer]
   /// Where to write a snapshot that begins to arrive from `member`.

@@ -7,7 +7,7 @@ final class MemberRegister: Sendable {
   private struct State {
     var links: [MemberID: PeerLink] = [:]
     var removed: Set<MemberID> = []
-    /// Have come by themselves, and are not known otherwise yet.
+    /// Have come by themselves, and are not known by the address at which they are reached.
     var introduced: Set<MemberID> = []
     var isClosed = false
   }
@@ -33,14 +33,20 @@ final class MemberRegister: Sendable {
     state.withLock { state in
       state.removed = removed
       guard !state.isClosed else { return }
-      let wanted = Set(members.map(\.id))
-      state.introduced.subtract(wanted.union(removed))
-      let kept = wanted.union(state.introduced)
+      state.introduced.subtract(removed)
+      let kept = Set(members.map(\.id)).union(state.introduced)
       for (id, link) in state.links where !kept.contains(id) {
         unneeded.append(link)
         state.links[id] = nil
       }
       for member in members {
+        let link = state.links[member.id]
+        if link?.address == MemberRegister.address(of: member) {
+          state.introduced.remove(member.id)
+        } else if state.introduced.contains(member.id), link?.isConnected == true {
+          // What this member has read so far may be older than where the other is now.
+          continue
+        }
         connect(member, in: &state, opened: &opened, replaced: &unneeded)
       }
     }
@@ -48,25 +54,32 @@ final class MemberRegister: Sendable {
     for link in opened { link.connect() }
   }
 
-  /// A member has come by itself: it is answered at the address that it names, unless it is known.
+  /// A member has come by itself: it is answered at the address that it names, unless it is reached
+  /// already. It stays known until what this member has read says the same.
   func introduce(_ member: Peer) {
     var opened: [PeerLink] = []
     var replaced: [PeerLink] = []
     state.withLock { state in
-      guard !state.isClosed, state.links[member.id] == nil,
-        state.links.count < Membership.memberLimit
+      let link = state.links[member.id]
+      guard !state.isClosed, link != nil || state.links.count < Membership.memberLimit
       else { return }
       state.introduced.insert(member.id)
+      guard link?.isConnected != true else { return }
       connect(member, in: &state, opened: &opened, replaced: &replaced)
     }
+    for link in replaced { link.close() }
     for link in opened { link.connect() }
+  }
+
+  private static func address(of member: Peer) -> PeerAddress? {
+    member.urls.lazy.compactMap(PeerAddress.init(url:)).first
   }
 
   private func connect(
     _ member: Peer, in state: inout State, opened: inout [PeerLink], replaced: inout [PeerLink]
   ) {
     guard member.id != own,
-      let address = member.urls.lazy.compactMap(PeerAddress.init(url:)).first,
+      let address = MemberRegister.address(of: member),
       state.links[member.id]?.address != address
     else { return }
     if let old = state.links[member.id] { replaced.append(old) }

@@ -34,6 +34,8 @@ enum PeerFrame: Hashable {
   case snapshotEnd(crc: UInt32)
   case verdict(accepted: Bool)
   case refused(reason: String)
+  /// The member that has come was removed from the cluster for good.
+  case removed
   /// "Who are you?", of one that does not know the cluster yet.
   case inquiry
   case roster(Roster)
@@ -85,6 +87,7 @@ enum PeerFrame: Hashable {
     case .refused(let reason):
       writer.write(UInt8(7))
       writer.write(reason)
+    case .removed: writer.write(UInt8(10))
     case .inquiry:
       writer.write(UInt8(8))
       writer.write(Hello.magic)
@@ -124,6 +127,7 @@ enum PeerFrame: Hashable {
       try reader.expectMagic()
       self = .inquiry
     case 9: self = .roster(try reader.readRoster())
+    case 10: self = .removed
     default: throw DecodingFailure("an unknown kind of frame")
     }
     try reader.expectEnd()

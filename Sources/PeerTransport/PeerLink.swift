@@ -23,11 +23,12 @@ final class PeerLink: Sendable {
   private let group: any EventLoopGroup
   private let logger: Logger
   private let lost: @Sendable () -> Void
+  private let removed: @Sendable () -> Void
   private let state = Mutex(State())
 
   init(
     to address: PeerAddress, hello: PeerFrame.Hello, group: any EventLoopGroup, logger: Logger,
-    lost: @escaping @Sendable () -> Void
+    lost: @escaping @Sendable () -> Void, removed: @escaping @Sendable () -> Void
   ) {
     self.peer = hello.to
     self.address = address
@@ -35,7 +36,10 @@ final class PeerLink: Sendable {
     self.group = group
     self.logger = logger
     self.lost = lost
+    self.removed = removed
   }
+
+  var isConnected: Bool { state.withLock { $0.channel != nil } }
 
   func send(_ messages: [Message]) {
     let bytes = PeerFrame.messages(messages).encoded()
@@ -117,6 +121,9 @@ final class PeerLink: Sendable {
       "a member refuses this one", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
   }
 
+  /// The peer knows that this member belongs to the cluster no more.
+  func wasRemoved() { removed() }
+
   func close() {
     let channel = state.withLock { state in
       state.isClosed = true
@@ -126,7 +133,7 @@ final class PeerLink: Sendable {
   }
 }
 
-/// Reads what a peer says on a connection that this member opened: nothing but a refusal.
+/// Reads what a peer says on a connection that this member opened: why it does not take it.
 private final class LinkHandler: ChannelInboundHandler {
   typealias InboundIn = PeerFrame
   private let link: PeerLink
@@ -134,7 +141,11 @@ private final class LinkHandler: ChannelInboundHandler {
   init(link: PeerLink) { self.link = link }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    if case .refused(let reason) = unwrapInboundIn(data) { link.refused(reason) }
+    switch unwrapInboundIn(data) {
+    case .refused(let reason): link.refused(reason)
+    case .removed: link.wasRemoved()
+    default: break
+    }
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

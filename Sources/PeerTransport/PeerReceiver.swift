@@ -62,7 +62,7 @@ final class PeerReceiver: ChannelInboundHandler {
       reply(.roster(roster), context: context)
     // A member that was removed while it was connected is not heard any more.
     case (.open(let from), _) where register.isRemoved(from):
-      refuse("member \(from) has been removed from the cluster", context: context)
+      refuseRemoved(from, context: context)
     case (.open(let from), .messages(let messages)):
       guard messages.allSatisfy({ $0.from == from && $0.to == own }) else {
         throw DecodingFailure("a message of another member")
@@ -90,15 +90,21 @@ final class PeerReceiver: ChannelInboundHandler {
     }
   }
 
+  private func refuseRemoved(_ member: MemberID, context: ChannelHandlerContext) {
+    logger.info("told a member that it was removed", metadata: ["member": "\(member)"])
+    reply(.removed, context: context)
+  }
+
   private func greet(_ hello: PeerFrame.Hello, context: ChannelHandlerContext) {
+    if hello.cluster == cluster, hello.to == own, register.isRemoved(hello.from) {
+      return refuseRemoved(hello.from, context: context)
+    }
     let problem: String? =
       if hello.cluster != cluster {
         "it is of cluster \(String(hello.cluster, radix: 16)), this is "
           + String(cluster, radix: 16)
       } else if hello.to != own {
         "it asks for member \(hello.to), this is \(own)"
-      } else if register.isRemoved(hello.from) {
-        "member \(hello.from) has been removed from the cluster"
       } else {
         nil
       }

@@ -30,9 +30,9 @@ package final class TCPTransport: Transport {
     let register = MemberRegister(own: own) { peer, address in
       let hello = PeerFrame.Hello(
         cluster: cluster, from: own, to: peer, urls: configuration.peerURLs)
-      return PeerLink(to: address, hello: hello, group: group, logger: logger) {
-        delegate.unreachable(peer)
-      }
+      return PeerLink(
+        to: address, hello: hello, group: group, logger: logger,
+        lost: { delegate.unreachable(peer) }, removed: { delegate.wasRemoved() })
     }
     self.register = register
     listener = try await ServerBootstrap(group: group)

@@ -140,12 +140,15 @@ private struct Run {
     guard wait(until: deadline, "no rest after the last requests", { world.isAtRest }) else {
       return
     }
-    for watcher in watchers {
+    // What a slow request still brings while one watcher is waited for, the next is told and this one
+    // need not be.
+    let seen = watchers.map { watcher in
       let last = world.newestRevision
       wait(until: deadline, "a watch never catches up") { watcher.hasSeen(through: last) }
       watcher.end()
+      return last
     }
-    judge()
+    judge(watchedThrough: seen)
   }
 
   /// Runs until `isDone`, while an operator looks after the members; false and a failure if that
@@ -203,12 +206,12 @@ private struct Run {
     wait(until: deadline, "the reconciler never ends in a healthy cluster") { done.isSet }
   }
 
-  private func judge() {
+  private func judge(watchedThrough seen: [Revision]) {
     guard world.failure == nil else { return }
     let truth = world.checks.truth
     if let problem = history.verdict(truth) { world.fail(problem) }
-    for watcher in watchers {
-      if let problem = watcher.verdict(truth, through: world.newestRevision) { world.fail(problem) }
+    for (watcher, last) in zip(watchers, seen) {
+      if let problem = watcher.verdict(truth, through: last) { world.fail(problem) }
     }
     if let problem = reconciler?.verdict(truth) { world.fail(problem) }
     if let problem = world.differences { world.fail(problem) }

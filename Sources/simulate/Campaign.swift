@@ -159,7 +159,7 @@ struct Campaign {
       let death = worker.run(
         started: { pid in
           process = pid
-          outcome.withLock { $0.workers.append(pid) }
+          begin(pid, outcome)
         },
         {
           next = $0.seed + stride
@@ -173,6 +173,14 @@ struct Campaign {
         return note(Failure(seed: death.seed, reason: death.reason), in: &outcome)
       }
       if !goesOn { return }
+    }
+  }
+
+  private func begin(_ worker: pid_t, _ outcome: borrowing Mutex<Outcome>) {
+    outcome.withLock { outcome in
+      outcome.workers.append(worker)
+      // It came too late to be ended with the others.
+      if outcome.failures.count >= maximumFailures { kill(worker, SIGKILL) }
     }
   }
 
@@ -194,10 +202,12 @@ struct Campaign {
     if repeats {
       let again = WorkerProcess(
         first: report.seed, count: 1, stride: 1, without: without, events: events)
-      _ = again.run { found in
-        if found.trace != report.trace { other = found.trace }
+      var trace: String?
+      let death = again.run(started: { begin($0, outcome) }) { found in
+        trace = found.trace
         return true
       }
+      if trace != report.trace { other = trace ?? death?.reason ?? "nothing at all" }
     }
     return outcome.withLock { outcome in
       outcome.reports.append(report)
@@ -207,7 +217,7 @@ struct Campaign {
         return note(Failure(seed: report.seed, reason: failure), in: &outcome)
       }
       guard let other else { return true }
-      let reason = "two runs differ: their traces are \(report.trace) and \(other)"
+      let reason = "two runs differ: \(report.trace) and \(other)"
       return note(Failure(seed: report.seed, reason: reason), in: &outcome)
     }
   }

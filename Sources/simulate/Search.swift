@@ -15,6 +15,7 @@ struct Search: ParsableCommand {
       """)
 
   @Option(help: "Members at the beginning.") var members = 3
+  @Option(help: "Members that may be added.") var spares = 0
   @Option(help: "The highest term.") var terms: UInt64 = 2
   @Option(help: "Proposals of clients.") var proposals = 1
   @Option(help: "Crashes of members.") var crashes = 1
@@ -27,6 +28,7 @@ struct Search: ParsableCommand {
   func run() throws {
     var bounds = SearchBounds()
     bounds.members = members
+    bounds.spares = spares
     bounds.terms = terms
     bounds.proposals = proposals
     bounds.crashes = crashes

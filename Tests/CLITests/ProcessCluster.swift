@@ -16,8 +16,9 @@ final class ProcessCluster: Sendable {
     var client: String
   }
 
-  /// How often a command is run that the cluster may refuse for a moment.
-  private static let tries = 300
+  /// How long a command is tried again that the cluster may refuse for a moment: however busy the
+  /// machine is, far longer than that.
+  private static let patience = Duration.seconds(120)
 
   private let folder: TemporaryFolder
   private let addresses: [String: Address]
@@ -72,13 +73,17 @@ final class ProcessCluster: Sendable {
     ProcessCluster.end(process)
   }
 
-  /// Waits until a member has ended its own process.
-  func awaitEnd(_ name: String) async -> Int32? {
-    guard let process = processes.withLock({ $0.removeValue(forKey: name) }) else { return nil }
-    return await onThread {
-      process.waitUntilExit()
-      return process.terminationStatus
+  /// Waits until a member has ended its own process; nil if it never does.
+  func awaitEnd(_ name: String) async throws -> Int32? {
+    guard let process = processes.withLock({ $0[name] }) else { return nil }
+    let deadline = ContinuousClock.now + ProcessCluster.patience
+    while process.isRunning {
+      guard ContinuousClock.now < deadline else { return nil }
+      // Something that takes a moment, and belongs to the test: the others still serve.
+      try await command("member", "list", to: running.filter { $0 != name })
     }
+    processes.withLock { $0[name] = nil }
+    return process.terminationStatus
   }
 
   private static func end(_ process: Process) {
@@ -88,26 +93,34 @@ final class ProcessCluster: Sendable {
 
   /// Runs the program until it succeeds: what a member is still catching up with, or a cluster is
   /// still electing, is refused for a while.
+  ///
+  /// - Parameter done: what a repetition says if the attempt before has taken effect all the same.
   @discardableResult
-  func command(_ arguments: String..., to names: [String]? = nil) async throws -> String {
+  func command(
+    _ arguments: String..., to names: [String]? = nil, orUntil done: String? = nil
+  ) async throws -> String {
     let urls = (names ?? running).map { client($0) }.joined(separator: ",")
-    return try await repeating(configsyncProgram, arguments + ["--endpoints", urls])
+    return try await repeating(configsyncProgram, arguments + ["--endpoints", urls], orUntil: done)
   }
 
   @discardableResult
-  func etcdctl(_ arguments: String...) async throws -> String {
+  func etcdctl(_ arguments: String..., orUntil done: String? = nil) async throws -> String {
     let urls = running.map { client($0) }.joined(separator: ",")
-    return try await repeating("etcdctl", ["--endpoints", urls] + arguments)
+    return try await repeating("etcdctl", ["--endpoints", urls] + arguments, orUntil: done)
   }
 
-  private func repeating(_ program: String, _ arguments: [String]) async throws -> String {
+  private func repeating(
+    _ program: String, _ arguments: [String], orUntil done: String?
+  ) async throws -> String {
     try await onThread {
       Swift.Result {
         var answers: [String] = []
-        for _ in 0..<ProcessCluster.tries {
+        let deadline = ContinuousClock.now + ProcessCluster.patience
+        while ContinuousClock.now < deadline {
           let (status, output) = try execute(
             program, arguments, environment: ["NO_COLOR": "1", "ETCDCTL_API": "3"])
           if status == 0 { return output }
+          if let done, !answers.isEmpty, output.contains(done) { return output }
           if answers.last != output { answers.append(output) }
         }
         throw CommandError(arguments: arguments, output: answers.joined())
@@ -136,8 +149,9 @@ final class Load: Sendable {
 
   var acknowledged: [Int] { state.withLock { $0.acknowledged } }
 
-  /// Ends once `stop` was called.
+  /// Ends once `stop` was called; whoever waits for more goes on then.
   func run(_ endpoints: [String]) async throws {
+    defer { end() }
     try await withConfigClient(endpoints: endpoints) { client in
       var number = 0
       while !state.withLock({ $0.isOver }) {
@@ -151,6 +165,15 @@ final class Load: Sendable {
         note(number)
       }
     }
+  }
+
+  private func end() {
+    let waiting = state.withLock { state in
+      state.isOver = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for (_, waiter) in waiting { waiter.resume() }
   }
 
   private func note(_ number: Int) {
@@ -168,7 +191,11 @@ final class Load: Sendable {
   /// Waits for that many acknowledged writes more.
   func goesOn(_ more: Int = 25) async {
     await withCheckedContinuation { waiter in
-      state.withLock { $0.waiting.append(($0.acknowledged.count + more, waiter)) }
+      let isOver = state.withLock { state in
+        if !state.isOver { state.waiting.append((state.acknowledged.count + more, waiter)) }
+        return state.isOver
+      }
+      if isOver { waiter.resume() }
     }
   }
 }

@@ -49,6 +49,7 @@ struct PeerFrameTests {
       .messages(Self.bodies.map(Self.message)),
       .snapshotBegin(term: Term(3), mark: Self.mark, bytes: 99), .snapshotChunk([1, 2]),
       .snapshotEnd(crc: 7), .verdict(accepted: true), .refused(reason: "no"), .inquiry,
+      .removed,
       .roster(.init(cluster: 9, peers: [Peer(id: MemberID(1), name: "a", urls: ["http://a:1"])])),
     ]
     for frame in frames {

@@ -14,7 +14,8 @@ extension ModelState {
     case change(Int, MembershipChange)
     case read(Int)
     case transfer(Int, to: MemberID)
-    case crash(Int)
+    /// After some of the writes that are under way became durable, of which nobody is told any more.
+    case crash(Int, writing: Int)
     case damage(Int, losing: Int, isOldBack: Bool)
     /// The state machine takes the snapshot that the log refers to.
     case install(Int)
@@ -35,11 +36,14 @@ extension ModelState {
         steps.append(.pass(place, passage))
       }
       if left.proposals > 0, node.isLeader { steps.append(.propose(place)) }
-      if left.crashes > 0 { steps.append(.crash(place)) }
+      if left.crashes > 0 { steps.append(.crash(place, writing: 0)) }
       if left.changes > 0, node.isLeader {
         steps.append(.change(place, .remove(node.id)))
         if let other = nodes.first(where: { $0.id != node.id }) {
           steps.append(.change(place, .remove(other.id)))
+        }
+        if let spare = nodes.last, !node.membership.membership.contains(spare.id) {
+          steps.append(.change(place, .addVoter(spare.id)))
         }
       }
     }
@@ -78,8 +82,9 @@ extension ModelState {
     case .transfer(let place, let target):
       nodes[place].step(.transferRequested(to: target))
       drain(place)
-    case .crash(let place):
+    case .crash(let place, let count):
       left.crashes -= 1
+      for ready in unsynced[place].prefix(count) { write(ready, on: place) }
       restart(place)
     case .damage(let place, let count, let isOldBack):
       damage(place, losing: count, isOldBack: isOldBack)

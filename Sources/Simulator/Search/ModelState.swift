@@ -108,7 +108,7 @@ struct ModelState {
     }
   }
 
-  private mutating func write(_ ready: Ready, on place: Int) {
+  mutating func write(_ ready: Ready, on place: Int) {
     if let mark = ready.snapshot {
       disks[place].base = mark
       disks[place].entries = []

@@ -27,7 +27,7 @@ package struct RandomWalk {
   private var outcome = Outcome()
   /// Members that hear nobody for the moment.
   private var isolated: Set<Int> = []
-  private var joined: Int
+  private var named: Set<MemberID>
   private var damaged: Int?
   /// Ticks since the faults ended.
   private var turns = 0
@@ -36,7 +36,7 @@ package struct RandomWalk {
     random = SeededRandom(seed: seed, purpose: "walk \(number)")
     options = WalkOptions(&random)
     state = ModelState(options.bounds)
-    joined = options.bounds.members
+    named = Set(state.nodes.prefix(options.bounds.members).map(\.id))
   }
 
   package mutating func run() -> Outcome {
@@ -53,6 +53,9 @@ package struct RandomWalk {
     let action = options.draw(&random)
     guard let step = step(of: action) else { return }
     let isChange = state.take(step)
+    if action == .change {
+      for node in state.nodes { named.formUnion(node.membership.membership.all) }
+    }
     mix(step, isChange)
   }
 
@@ -87,7 +90,11 @@ package struct RandomWalk {
     case .change: return change().map { .change(leader() ?? place, $0) }
     case .read: return .read(random.happens(permille: 700) ? leader() ?? place : place)
     case .transfer: return leader().map { .transfer($0, to: state.nodes[place].id) }
-    case .crash: return .crash(random.happens(permille: 500) ? leader() ?? place : place)
+    case .crash:
+      let place = random.happens(permille: 500) ? leader() ?? place : place
+      let writes = state.unsynced[place].count
+      return .crash(
+        place, writing: random.happens(permille: 500) ? 0 : random.number(in: 0...writes))
     case .damage:
       guard options.mayDamage else { return nil }
       damaged = damaged ?? place
@@ -144,9 +151,9 @@ package struct RandomWalk {
     guard state.left.changes > 0 else { return nil }
     let known = state.nodes[leader() ?? 0].membership.membership
     switch random.number(in: 0...9) {
-    case 0...2 where joined < state.nodes.count:
-      joined += 1
-      let id = state.nodes[joined - 1].id
+    case 0...2:
+      // An id that any member has heard of is never taken again.
+      guard let id = state.nodes.map(\.id).first(where: { !named.contains($0) }) else { return nil }
       return random.happens(permille: 500) ? .addVoter(id) : .addLearner(id)
     case 0...4: return random.pick(from: known.learners).map { .promote($0) }
     case 5, 6: return random.pick(from: known.all).map { .remove($0) }

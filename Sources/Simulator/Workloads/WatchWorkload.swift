@@ -101,7 +101,9 @@ final class WatchWorkload: @unchecked Sendable {
       .filter { !$0.changes.isEmpty }
     let found = told.filter { $0.revision <= last }
     guard found.map(\.revision) == expected.map(\.revision) else {
-      return "a watch from \(first) was told \(found.count) revisions of \(expected.count)"
+      let missing = Set(expected.map(\.revision)).subtracting(found.map(\.revision)).sorted()
+      return "a watch from \(first) was told \(found.count) revisions of \(expected.count) through "
+        + "\(last), and lacks \(missing.prefix(3))"
     }
     for (one, other) in zip(found, expected)
     where one.events.map(\.change) != other.changes {

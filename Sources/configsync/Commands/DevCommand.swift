@@ -55,9 +55,14 @@ struct DevCommand: AsyncParsableCommand {
         for options in settings {
           let logger = logging.makeLogger("configsync.\(options.name)")
           group.addTask {
-            try await ConfigSyncServer(
-              options, logger: logger, failStop: { stop($0, logger: logger) }
-            ).run()
+            do {
+              try await ConfigSyncServer(
+                options, logger: logger, failStop: { stop($0, logger: logger) }
+              ).run()
+            } catch let removed as RemovedError {
+              // The others go on without it.
+              logger.error("\(removed)")
+            }
           }
         }
         group.addTask {
