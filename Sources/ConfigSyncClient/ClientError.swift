@@ -25,11 +25,13 @@ public struct ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unavailable where !isOurs:
       // The transport says so for connections that could not be made, and for streams that broke.
       self.init(.unreachable, "\(endpoint) can't be reached")
+    case .unavailable where error.message.contains("not supported for learner"):
+      self.init(.refused, "\(endpoint): \(error.message)")
     case .unavailable, .deadlineExceeded, .cancelled:
       self.init(
         .unknownOutcome,
         "\(endpoint): \(isOurs ? error.message : "no answer in time"): the cluster may have no "
-          + "quorum")
+          + "quorum, and what was asked may still take effect")
     default: self.init(.refused, "\(endpoint): \(error.message)")
     }
   }

@@ -25,7 +25,11 @@ public func withConfigClient<Result: Sendable>(
         try? await connection.client.runConnections()
       }
     }
-    defer { for connection in connections { connection.client.beginGracefulShutdown() } }
+    defer {
+      for connection in connections { connection.client.beginGracefulShutdown() }
+      // One that is taken and never answered would be waited for without end.
+      group.cancelAll()
+    }
     return try await body(ConfigClient(connections, timeout: timeout))
   }
 }

@@ -78,7 +78,8 @@ struct ClusterService: Sendable {
   /// A URL that no member could connect to would cost the cluster a voter.
   private func checkURLs(_ urls: [String]) throws {
     for text in urls {
-      guard let url = URL(string: text), url.scheme == "http", url.port != nil,
+      guard let url = URL(string: text), url.scheme == "http",
+        url.port.map({ (1...65535).contains($0) }) == true,
         url.host().map({ !$0.isEmpty }) == true, url.path().isEmpty
       else { throw ClusterError.membership(.invalidURLs) }
     }

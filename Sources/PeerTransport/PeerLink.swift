@@ -12,10 +12,16 @@ final class PeerLink: Sendable {
     var isClosed = false
     var failures = 0
     var queuedBytes = 0
+    /// Why the peer did not take this member, the last time that it said so.
+    var refusal: String?
+    /// The connection that ends now was refused.
+    var isRefused = false
   }
 
   private static let firstRetry = TimeAmount.milliseconds(100)
   private static let longestRetry = TimeAmount.seconds(2)
+  /// After a refusal: what it needs is a person.
+  private static let refusedRetry = TimeAmount.seconds(30)
 
   let peer: MemberID
   let address: PeerAddress
@@ -104,11 +110,14 @@ final class PeerLink: Sendable {
     let failures = state.withLock { state in
       state.isConnecting = true
       state.failures += 1
-      return state.isClosed ? nil : state.failures
+      defer { state.isRefused = false }
+      return state.isClosed ? nil : (count: state.failures, isRefusal: state.isRefused)
     }
     guard let failures else { return }
-    let doubled = PeerLink.firstRetry.nanoseconds << min(failures - 1, 10)
-    let pause = min(doubled, PeerLink.longestRetry.nanoseconds)
+    let doubled = PeerLink.firstRetry.nanoseconds << min(failures.count - 1, 10)
+    let pause =
+      failures.isRefusal
+      ? PeerLink.refusedRetry.nanoseconds : min(doubled, PeerLink.longestRetry.nanoseconds)
     let jitter = Int64.random(in: 0...pause / 2)
     group.next().scheduleTask(in: .nanoseconds(pause / 2 + jitter)) { [self] in
       state.withLock { $0.isConnecting = false }
@@ -116,7 +125,14 @@ final class PeerLink: Sendable {
     }
   }
 
+  /// Says so once a reason.
   func refused(_ reason: String) {
+    let isNew = state.withLock { state in
+      state.isRefused = true
+      defer { state.refusal = reason }
+      return state.refusal != reason
+    }
+    guard isNew else { return }
     logger.error(
       "a member refuses this one", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
   }

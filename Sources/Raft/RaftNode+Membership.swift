@@ -43,9 +43,9 @@ extension RaftNode {
     let limit = configuration.electionTicks
     let isKept = Majority(next.voters).isReached { member in
       if member == id { return true }
-      guard let progress = state.progress[member], progress.silentTicks < limit else {
-        return false
-      }
+      guard let progress = state.progress[member], progress.hasAnswered,
+        progress.silentTicks < limit
+      else { return false }
       return !joining.contains(member) || progress.match > .zero
     }
     guard isKept else { throw .wouldLoseQuorum }

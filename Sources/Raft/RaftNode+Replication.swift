@@ -53,6 +53,7 @@ extension RaftNode {
   private mutating func noteFollows(_ member: MemberID) {
     guard case .leader(var state) = role else { return }
     state.progress[member]?.silentTicks = 0
+    state.progress[member]?.hasAnswered = true
     role = .leader(state)
   }
 

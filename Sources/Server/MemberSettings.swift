@@ -12,7 +12,10 @@ extension ServerOptions {
       return try restarting(as: known)
     }
     switch initialClusterState {
-    case .new: return try foundedConfiguration()
+    case .new:
+      let founded = try foundedConfiguration()
+      try await checkIsNew(founded)
+      return founded
     case .existing: return try await joiningConfiguration()
     }
   }
@@ -38,6 +41,36 @@ extension ServerOptions {
         clientURLs: advertisedClientURLs, dataDirectory: dataDirectory))
   }
 
+  /// A member with an empty directory must not be one that the others know already: it would vote
+  /// again, and what it had acknowledged would be gone. Founders that can't be reached say nothing:
+  /// the cluster may only be about to begin.
+  private func checkIsNew(_ founded: ClusterConfiguration) async throws {
+    let addresses = founded.founders.filter { $0.id != founded.id }
+      .flatMap(\.urls).compactMap(PeerAddress.init(url:))
+    let rosters = await withTaskGroup(of: ClusterRoster?.self) { group in
+      for address in addresses { group.addTask { try? await inquire(at: address) } }
+      var found: [ClusterRoster] = []
+      for await roster in group { if let roster { found.append(roster) } }
+      return found
+    }
+    for roster in rosters where roster.cluster == founded.clusterID && !roster.peers.isEmpty {
+      guard let own = roster.peers.first(where: { $0.id == founded.id }) else {
+        throw RemovedError(directory: dataDirectory)
+      }
+      // It tells its name once it has started.
+      guard own.name.isEmpty else { throw hasForgotten }
+    }
+  }
+
+  private var hasForgotten: OptionsError {
+    OptionsError(
+      "the cluster knows '\(name)' as a member that has started, and \(dataDirectory) holds nothing "
+        + "of it: it has forgotten what it promised to others. Nothing was changed. Bring its data "
+        + "directory back; or remove the member from the cluster ('configsync member remove'), add "
+        + "it anew ('configsync member add'), and start it in an empty --data-dir with "
+        + "--initial-cluster-state existing")
+  }
+
   /// Asks the members of `--initial-cluster` who their cluster is, and which id this one was given
   /// by `configsync member add`.
   private func joiningConfiguration() async throws -> ClusterConfiguration {
@@ -53,6 +86,7 @@ extension ServerOptions {
             problems.append("\(contact.name) knows no member at \(own.urls.joined(separator: ","))")
             continue
           }
+          guard member.name.isEmpty else { throw hasForgotten }
           return try complete(
             ClusterConfiguration(
               clusterID: roster.cluster, id: member.id, name: name,

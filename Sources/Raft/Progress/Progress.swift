@@ -18,6 +18,8 @@ struct Progress: Sendable {
   var state: State = .probe(paused: false)
   /// Ticks since it was last heard from.
   var silentTicks = 0
+  /// It has answered this leader in its term; before, its silence says nothing.
+  var hasAnswered = false
   /// The newest read token that it has confirmed.
   var confirmedToken: UInt64 = 0
   private var flight: Deque<(last: LogIndex, bytes: Int)> = []

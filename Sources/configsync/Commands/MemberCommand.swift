@@ -48,11 +48,15 @@ struct MemberCommand: AsyncParsableCommand {
     func run() async throws {
       let (name, urls) = (name, peerUrls.commaSeparated)
       let role: ClientMemberRole = learner ? .learner : .voter
-      let (added, members) = try await cluster.withClient {
-        try await $0.addMember(peerURLs: urls, as: role)
+      let (added, members) = try await cluster.withClient { client in
+        guard try await client.members().allSatisfy({ $0.name != name }) else {
+          throw CommandFailure(.no, "a member is named '\(name)' already")
+        }
+        return try await client.addMember(peerURLs: urls, as: role)
       }
       if output == .json { return try show(members, as: .json) }
-      let others = members.filter { $0.id != added.id }
+      // One that was added and never started has told no name: it is not asked.
+      let others = members.filter { $0.id != added.id && !$0.name.isEmpty }
         .map { "\($0.name)=\($0.peerURLs.joined(separator: ","))" }
       let own = urls.map { "\(name)=\($0)" }
       print("added \(hex(added.id))\(learner ? " as a learner" : ""). Start it with:")

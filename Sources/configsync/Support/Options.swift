@@ -27,6 +27,8 @@ struct ClusterOptions: ParsableArguments {
       throw failure
     } catch let error as ReconcileError {
       throw CommandFailure(error.isRefusal ? .no : .unknown, "\(error)")
+    } catch let error as ClientError where error.kind == .refused {
+      throw CommandFailure(.no, "\(error)")
     } catch {
       throw CommandFailure(.unknown, "\(error)")
     }
