@@ -203,10 +203,12 @@ struct Campaign {
       let again = WorkerProcess(
         first: report.seed, count: 1, stride: 1, without: without, events: events)
       var trace: String?
-      let death = again.run(started: { begin($0, outcome) }) { found in
-        trace = found.trace
-        return true
-      }
+      let death = again.run(
+        started: { begin($0, outcome) },
+        { found in
+          trace = found.trace
+          return true
+        })
       if trace != report.trace { other = trace ?? death?.reason ?? "nothing at all" }
     }
     return outcome.withLock { outcome in
