@@ -106,10 +106,15 @@ extension ClusterMember {
 
   package func wasRemoved() { removed() }
 
-  package func roster() -> [Peer] { published.withLock { $0.roster } }
+  /// Nobody as long as this member has read of nobody: what it was told when it started is hearsay.
+  package func roster() -> [Peer] {
+    published.withLock { $0.roster }
+  }
 
   /// Everyone whom the store or an entry that is not applied yet names, and how to reach them.
-  func peers(pending: [Entry]) throws -> (peers: [Peer], removed: Set<MemberID>) {
+  func peers(
+    pending: [Entry]
+  ) throws -> (peers: [Peer], removed: Set<MemberID>, isHearsay: Bool) {
     var peers: [MemberID: Peer] = [:]
     let known = try store.members()
     if known.isEmpty {
@@ -129,7 +134,7 @@ extension ClusterMember {
       }
     }
     let removed = Set(try store.removedMembers().map { MemberID($0) })
-    return (peers.values.sorted { $0.id < $1.id }, removed)
+    return (peers.values.sorted { $0.id < $1.id }, removed, known.isEmpty)
   }
 }
 

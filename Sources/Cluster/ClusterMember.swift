@@ -12,7 +12,7 @@ package struct MemberStatus: Hashable, Sendable {
   package var appliedIndex: LogIndex = .zero
   /// Who votes, by the newest entry about it, committed or not.
   package var membership = Membership.unknown
-  /// Everyone with whom this member speaks.
+  /// Everyone of whom this member has read that they belong to the cluster.
   package var roster: [Peer] = []
 }
 

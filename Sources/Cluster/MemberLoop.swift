@@ -169,8 +169,8 @@ struct MemberLoop {
   private func refreshPeers() {
     do {
       let pending = node.entries(from: applied.next)
-      let (peers, removed) = try member.peers(pending: pending)
-      member.published.withLock { $0.roster = peers }
+      let (peers, removed, isHearsay) = try member.peers(pending: pending)
+      member.published.withLock { $0.roster = isHearsay ? [] : peers }
       transport.membersChanged(
         peers.filter { $0.id != member.configuration.id }, removed: removed)
       if removed.contains(member.configuration.id) { member.removed() }

@@ -12,7 +12,7 @@ package struct ClusterRoster: Hashable, Sendable {
 /// Asks a member of a running cluster who belongs to it.
 ///
 /// - Throws: the operating system's error, or `InquiryError` if the other side gives no roster within
-///   5 seconds.
+///   `PeerLimits.inquirySeconds` once it is connected.
 package func inquire(at address: PeerAddress) async throws -> ClusterRoster {
   let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   let answer = group.next().makePromise(of: ClusterRoster.self)
@@ -24,7 +24,7 @@ package func inquire(at address: PeerAddress) async throws -> ClusterRoster {
           InquiryHandler(answer, orFail: InquiryError(address: address)))
       }
     }.get()
-    let timeout = channel.eventLoop.scheduleTask(in: .seconds(5)) {
+    let timeout = channel.eventLoop.scheduleTask(in: .seconds(PeerLimits.inquirySeconds)) {
       answer.fail(InquiryError(address: address))
     }
     channel.writeAndFlush(ByteBuffer(bytes: PeerFrame.inquiry.encoded()), promise: nil)

@@ -19,6 +19,8 @@ package enum PeerLimits {
   package static let frameTargetBytes = 4 << 20
   /// Bytes that wait for a peer; more are dropped, and Raft sends them again.
   package static let queuedBytes = 160 << 20
+  /// A member that takes this long to say who its cluster is counts as away.
+  package static let inquirySeconds: Int64 = 5
   package static let snapshotChunkBytes = 256 << 10
   /// A peer that takes no chunk for this long counts as gone.
   package static let snapshotChunkSeconds: Int64 = 20

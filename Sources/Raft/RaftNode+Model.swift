@@ -74,6 +74,7 @@ extension RaftNode {
         case .snapshot: hasher.add(4)
         }
         hasher.add(UInt64(progress.flightCount.messages))
+        hasher.add(progress.hasAnswered ? 1 : 0)
       }
     }
   }

@@ -43,10 +43,10 @@ struct WorkerProcess {
   /// Runs the worker, and gives each line to `report`; a process that dies in a seed is a failure of
   /// that seed.
   ///
-  /// - Parameter started: is told the process.
+  /// - Parameter started: is given the process, so that it can be ended.
   /// - Returns: the seed in which it died, and how.
   func run(
-    started: (pid_t) -> Void = { _ in }, _ report: (SeedReport) -> Bool
+    started: (Process) -> Void = { _ in }, _ report: (SeedReport) -> Bool
   ) -> (seed: UInt64, reason: String)? {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
@@ -63,7 +63,7 @@ struct WorkerProcess {
     process.standardOutput = output
     process.standardError = errors
     do { try process.run() } catch { return (first, "the worker can't start: \(error)") }
-    started(process.processIdentifier)
+    started(process)
     var current: UInt64?
     var rest = Data()
     var isStopped = false
@@ -79,8 +79,7 @@ struct WorkerProcess {
         current = nil
         if !isStopped, !report(found) {
           isStopped = true
-          // The worker inherits the signals that this thread blocks: only this one surely ends it.
-          kill(process.processIdentifier, SIGKILL)
+          process.kill()
         }
       }
     }
@@ -89,6 +88,13 @@ struct WorkerProcess {
     let text = String(decoding: errors.fileHandleForReading.availableData, as: UTF8.self)
     let last = text.split(separator: "\n").first { $0.contains("rror:") } ?? "no word"
     return (current ?? first, "the process ends (\(process.terminationStatus)): \(last)")
+  }
+}
+
+extension Process {
+  /// A worker inherits the signals that the thread blocks: only this one surely ends it.
+  fileprivate func kill() {
+    if isRunning { Foundation.kill(processIdentifier, SIGKILL) }
   }
 }
 
@@ -104,7 +110,7 @@ struct Campaign {
     var failures: [Failure] = []
     var repeated = 0
     var seconds = 0.0
-    fileprivate var workers: [pid_t] = []
+    fileprivate var workers: [Process] = []
 
     var summary: String {
       let simulated = reports.reduce(0) { $0 + $1.simulatedSeconds }
@@ -155,17 +161,10 @@ struct Campaign {
       let worker = WorkerProcess(
         first: next, count: (end - next + stride - 1) / stride, stride: stride, without: without,
         events: events)
-      var process: pid_t = 0
-      let death = worker.run(
-        started: { pid in
-          process = pid
-          begin(pid, outcome)
-        },
-        {
-          next = $0.seed + stride
-          return take($0, outcome)
-        })
-      outcome.withLock { $0.workers.removeAll { $0 == process } }
+      let death = supervise(worker, outcome) { report in
+        next = report.seed + stride
+        return take(report, outcome)
+      }
       guard let death else { return }
       next = death.seed + stride
       let goesOn = outcome.withLock { outcome in
@@ -176,19 +175,26 @@ struct Campaign {
     }
   }
 
-  private func begin(_ worker: pid_t, _ outcome: borrowing Mutex<Outcome>) {
-    outcome.withLock { outcome in
-      outcome.workers.append(worker)
-      // It came too late to be ended with the others.
-      if outcome.failures.count >= maximumFailures { kill(worker, SIGKILL) }
-    }
+  /// Runs a worker that is ended with the campaign.
+  private func supervise(
+    _ worker: WorkerProcess, _ outcome: borrowing Mutex<Outcome>, _ report: (SeedReport) -> Bool
+  ) -> (seed: UInt64, reason: String)? {
+    defer { outcome.withLock { $0.workers.removeAll { !$0.isRunning } } }
+    return worker.run(
+      started: { process in
+        outcome.withLock { outcome in
+          outcome.workers.append(process)
+          // It came too late to be ended with the others.
+          if outcome.failures.count >= maximumFailures { process.kill() }
+        }
+      }, report)
   }
 
   /// False once enough has failed: then nobody waits for a seed that may never end.
   private func note(_ failure: Failure, in outcome: inout Outcome) -> Bool {
     outcome.failures.append(failure)
     guard outcome.failures.count >= maximumFailures else { return true }
-    for worker in outcome.workers { kill(worker, SIGKILL) }
+    for worker in outcome.workers { worker.kill() }
     return false
   }
 
@@ -203,12 +209,10 @@ struct Campaign {
       let again = WorkerProcess(
         first: report.seed, count: 1, stride: 1, without: without, events: events)
       var trace: String?
-      let death = again.run(
-        started: { begin($0, outcome) },
-        { found in
-          trace = found.trace
-          return true
-        })
+      let death = supervise(again, outcome) { found in
+        trace = found.trace
+        return true
+      }
       if trace != report.trace { other = trace ?? death?.reason ?? "nothing at all" }
     }
     return outcome.withLock { outcome in

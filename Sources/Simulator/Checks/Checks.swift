@@ -7,16 +7,6 @@ import Store
 /// it for stores): the world tells what it sees, and the first thing that does not fit fails the seed.
 // Unchecked: the world is one thread.
 final class Checks: @unchecked Sendable {
-  private struct Ballot: Hashable {
-    var voter: MemberID
-    var term: Term
-  }
-
-  private struct Place: Hashable {
-    var index: LogIndex
-    var term: Term
-  }
-
   /// What a member showed when its core last turned.
   private struct Seen {
     var owner: Incarnation
@@ -29,10 +19,7 @@ final class Checks: @unchecked Sendable {
 
   private unowned let world: World
   let truth: Truth
-  private var leaders: [Term: MemberID] = [:]
-  private var votes: [Ballot: MemberID] = [:]
-  /// Of each entry that any log held: its content, and the term of the one before it.
-  private var entries: [Place: (hash: UInt64, previous: Term?)] = [:]
+  private var promises = RaftPromises()
   private var seen: [MemberID: Seen] = [:]
   private var applied: [MemberID: LogIndex] = [:]
   private(set) var nodes: [MemberID: RaftNode] = [:]
@@ -55,6 +42,10 @@ final class Checks: @unchecked Sendable {
 
   private func require(_ condition: Bool, _ reason: @autoclosure () -> String) {
     if !condition { world.fail(reason()) }
+  }
+
+  private func keep(_ broken: String?) {
+    if let broken { world.fail(broken) }
   }
 
   // MARK: - Raft
@@ -99,28 +90,16 @@ final class Checks: @unchecked Sendable {
     if let known, node.term(at: known.index) == known.term { from = max(from, known.index.next) }
     // What is in memory alone may still be forgotten, and its place be given to another entry.
     for entry in node.entries(from: from) where entry.index <= node.stableIndex {
-      let place = Place(index: entry.index, term: entry.term)
-      let hash = Truth.hash(of: entry)
-      let previous = node.term(at: entry.index.previous)
-      if let found = entries[place] {
-        require(found.hash == hash, "two entries are \(entry.index)/\(entry.term)")
-        if let previous, let other = found.previous {
-          require(previous == other, "logs that agree at \(entry.index) differ before it")
-        }
-      } else {
-        entries[place] = (hash, previous)
-      }
+      keep(promises.durable(entry, after: node.term(at: entry.index.previous)))
     }
   }
 
   /// Election Safety and Leader Completeness.
   private func lead(_ node: RaftNode) {
     let id = node.id
-    if let other = leaders[node.term] {
-      require(other == id, "\(other) and \(id) both lead in term \(node.term)")
-      return
-    }
-    leaders[node.term] = id
+    let isKnown = promises.leaders[node.term] == id
+    keep(promises.leads(id, in: node.term))
+    if isKnown { return }
     count("leaders")
     // One of an earlier term, elected late, may lack what was committed since.
     for (index, entry) in truth.committedEntries
@@ -133,24 +112,8 @@ final class Checks: @unchecked Sendable {
 
   /// What a message promises.
   func sent(_ message: Message) {
-    switch message.body {
-    case .voteReply(granted: true): vote(of: message.from, for: message.to, in: message.term)
-    case .voteRequest: vote(of: message.from, for: message.from, in: message.term)
-    case .append, .heartbeat:
-      let other = leaders[message.term] ?? message.from
-      require(
-        other == message.from,
-        "\(message.from) speaks as the leader of term \(message.term), which is \(other)")
-    case .appendRejected(_, _, hasLost: true): count("repairs")
-    default: break
-    }
-  }
-
-  private func vote(of voter: MemberID, for candidate: MemberID, in term: Term) {
-    let ballot = Ballot(voter: voter, term: term)
-    let other = votes[ballot] ?? candidate
-    require(other == candidate, "\(voter) votes for \(other) and \(candidate) in term \(term)")
-    votes[ballot] = candidate
+    keep(promises.sent(message))
+    if case .appendRejected(_, _, hasLost: true) = message.body { count("repairs") }
   }
 
   // MARK: - The state machine

@@ -3,24 +3,12 @@ import Raft
 /// What must hold in every state of a model, and what has to be remembered to tell (thesis figure
 /// 3.2, §6.4).
 struct ModelChecks {
-  private struct Ballot: Hashable {
-    var voter: MemberID
-    var term: Term
-  }
-
-  private struct Place: Hashable {
-    var index: LogIndex
-    var term: Term
-  }
-
   private(set) var violation: String?
   /// The committed configurations, from that of the founders on.
   private var memberships: [PlacedMembership] = []
   /// Entries that some member has applied, from the first on, and its term then.
   private(set) var committed: [(entry: Entry, by: Term)] = []
-  private(set) var leaders: [Term: MemberID] = [:]
-  private var votes: [Ballot: MemberID] = [:]
-  private var written: [Place: (entry: Entry, previous: Term?)] = [:]
+  private var promises = RaftPromises()
   /// The highest index that any member knew to be committed, and what it was when a read began.
   private(set) var highestCommit = LogIndex.zero
   private var askedAt: [UInt64: LogIndex] = [:]
@@ -30,7 +18,10 @@ struct ModelChecks {
 
   init(founders: PlacedMembership) { memberships = [founders] }
 
-  mutating func fail(_ reason: String) {
+  var leaders: [Term: MemberID] { promises.leaders }
+
+  /// Keeps the first reason; nil is none.
+  mutating func fail(_ reason: String?) {
     if violation == nil { violation = reason }
   }
 
@@ -41,9 +32,7 @@ struct ModelChecks {
     highestCommit = max(highestCommit, node.commitIndex)
     checkMembership(of: node)
     guard node.leadsDurably else { return }
-    let other = leaders[node.term] ?? node.id
-    if other != node.id { fail("\(other) and \(node.id) lead in term \(node.term)") }
-    leaders[node.term] = node.id
+    fail(promises.leads(node.id, in: node.term))
     // Leader Completeness: a leader of an earlier term, which does not know yet that it is one, may
     // lack what was committed since.
     for (entry, term) in committed where entry.index > node.logBase && node.term > term {
@@ -67,23 +56,7 @@ struct ModelChecks {
     }
   }
 
-  mutating func sent(_ message: Message) {
-    switch message.body {
-    case .voteReply(granted: true): vote(of: message.from, for: message.to, in: message.term)
-    case .voteRequest: vote(of: message.from, for: message.from, in: message.term)
-    case .append, .heartbeat, .installSnapshot:
-      let other = leaders[message.term] ?? message.from
-      if other != message.from { fail("\(message.from) speaks for \(other) in \(message.term)") }
-    default: break
-    }
-  }
-
-  private mutating func vote(of voter: MemberID, for candidate: MemberID, in term: Term) {
-    let ballot = Ballot(voter: voter, term: term)
-    let other = votes[ballot] ?? candidate
-    votes[ballot] = candidate
-    if other != candidate { fail("\(voter) votes for \(other) and \(candidate) in term \(term)") }
-  }
+  mutating func sent(_ message: Message) { fail(promises.sent(message)) }
 
   mutating func note(_ ready: Ready, of id: MemberID) {
     for proposal in ready.dropped {
@@ -101,17 +74,8 @@ struct ModelChecks {
 
   mutating func asked(_ read: UInt64) { askedAt[read] = highestCommit }
 
-  /// Log Matching, of what is durable: what is in memory alone may still be forgotten.
   mutating func durable(_ entry: Entry, after previous: Term?) {
-    let place = Place(index: entry.index, term: entry.term)
-    guard let found = written[place] else {
-      written[place] = (entry, previous)
-      return
-    }
-    if found.entry != entry { fail("two entries are \(entry.index)/\(entry.term)") }
-    if let previous, let other = found.previous, previous != other {
-      fail("logs that agree at \(entry.index) differ before it")
-    }
+    fail(promises.durable(entry, after: previous))
   }
 
   mutating func applied(_ entry: Entry, after last: LogIndex, by node: RaftNode) {

@@ -155,7 +155,7 @@ package struct RandomWalk {
       // An id that any member has heard of is never taken again.
       guard let id = state.nodes.map(\.id).first(where: { !named.contains($0) }) else { return nil }
       return random.happens(permille: 500) ? .addVoter(id) : .addLearner(id)
-    case 0...4: return random.pick(from: known.learners).map { .promote($0) }
+    case 3, 4: return random.pick(from: known.learners).map { .promote($0) }
     case 5, 6: return random.pick(from: known.all).map { .remove($0) }
     default:
       let voters = known.all.filter { _ in random.happens(permille: 500) }

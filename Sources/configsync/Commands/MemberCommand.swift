@@ -189,8 +189,11 @@ private func find(_ text: String, _ client: ConfigClient) async throws -> UInt64
   guard named.isEmpty else {
     throw CommandFailure(.no, "\(named.count) members are named '\(text)': give an id")
   }
-  guard let id = UInt64(text, radix: 16) else {
-    throw CommandFailure(.no, "no member is named '\(text)', and it is no id")
+  guard let id = UInt64(text, radix: 16), members.contains(where: { $0.id == id }) else {
+    throw CommandFailure(
+      .no,
+      "no member has the name or id '\(text)'. One that has not started yet has no name: 'member "
+        + "list' shows its id")
   }
   return id
 }
