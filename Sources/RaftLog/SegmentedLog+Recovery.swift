@@ -31,6 +31,7 @@ private struct LogReading {
   /// The last whole batch.
   private var batch: UInt64 = 0
   private var marker: TailMarker?
+  private var salvage = LogSalvage()
   private var segments: [SegmentedLog.Segment] = []
   /// The last segment that was read: where its records end, and all of its bytes.
   private var tail: (file: any DiskFile, offset: Int, bytes: [UInt8])?
@@ -51,9 +52,12 @@ private struct LogReading {
       let file = try log.disk.open(log.path(of: sequence), .existing)
       let bytes = try file.readAll()
       noteMarkers(in: bytes)
+      var behind = LogFormat.firstRecord
       if result.damage == nil {
         try read(sequence, file: file, bytes: bytes, isLast: sequence == stored.last)
+        behind = tail?.offset ?? behind
       }
+      salvage.search(bytes, from: behind)
       // Also the segments behind a damage are the log's, and go when it is rebuilt; one that was never
       // written to is not.
       let isLeft = leftovers.contains(log.path(of: sequence))
@@ -204,6 +208,7 @@ private struct LogReading {
 
   /// Judges what was read by the newest marker, and hands the log over.
   mutating func finish() throws(LogError) {
+    if let found = salvage.marker, found.generation > marker?.generation ?? 0 { marker = found }
     if result.damage == nil, let first = result.entries.first,
       first.index != result.base.index.next
     {
@@ -239,9 +244,10 @@ private struct LogReading {
     log.generation = marker?.generation ?? 0
     log.nextBatch = max(batch, marker?.batch ?? 0) + 1
     if result.damage != nil, let marker {
-      // What was promised last is in the marker, whatever became of the records.
-      result.hardState = HardState(term: marker.term, vote: marker.vote)
-      result.lost = marker.last
+      let promised = salvage.promises(since: marker)
+      result.hardState = promised.hardState
+      result.lost = promised.last
+      log.nextBatch = max(batch, promised.batch) + 1
       log.isDamaged = true
       log.leftovers = leftovers
     }

@@ -132,6 +132,53 @@ struct LogRecoveryTests {
     #expect(damage.reason == "its marker belongs to another log")
   }
 
+  /// A disk that puts the last tail marker in the wrong place: into every block of records in turn.
+  @Test(arguments: 0..<3)
+  func aMarkerInTheWrongPlaceForgetsNoPromise(block: Int) throws {
+    let folder = try TemporaryFolder()
+    let promise = HardState(term: Term(9), vote: MemberID(5))
+    let large = SegmentLimits(segmentBytes: 64 << 10, zeroedAheadBytes: 4096)
+    do {
+      let log = try SegmentedLog.open(directory: folder.path, identity: identity, limits: large).log
+      // Enough that records stand in several blocks.
+      for index in 1...UInt64(120) { try log.append(hardState: nil, entries: [entry(index)]) }
+      try log.seal()
+      try log.append(hardState: promise, entries: [entry(121)])
+      try log.seal()
+    }
+    try edit(try file(1, in: folder.path)) { bytes in
+      let markers = LogFormat.markerOffsets.compactMap { TailMarker(in: bytes, at: $0) }
+      guard let newest = markers.max(by: { $0.generation < $1.generation }) else { return }
+      let encoded = newest.encoded()
+      bytes.replaceSubrange(
+        newest.offset..<newest.offset + encoded.count,
+        with: [UInt8](repeating: 0, count: encoded.count))
+      let place = LogFormat.firstRecord + 4096 * block
+      bytes.replaceSubrange(place..<place + encoded.count, with: encoded)
+    }
+    let found = try open(folder.path).recovered
+    #expect(found.hardState.term == promise.term && found.hardState.vote == promise.vote)
+    let end = found.lost?.index ?? found.entries.last?.index
+    #expect(end == LogIndex(121))
+  }
+
+  /// A write in the wrong place that destroys a record, and a marker that was never renewed.
+  @Test func whatStandsBehindADamageIsStillPromised() throws {
+    let folder = try TemporaryFolder()
+    do {
+      let log = try open(folder.path).log
+      for index in 1...UInt64(3) { try log.append(hardState: nil, entries: [entry(index)]) }
+      try log.seal()
+      let promise = HardState(term: Term(4), vote: MemberID(7))
+      try log.append(hardState: promise, entries: [entry(4)])
+    }
+    try edit(try file(1, in: folder.path)) { $0[LogFormat.firstRecord + 60] ^= 1 }
+    let found = try open(folder.path).recovered
+    #expect(found.damage != nil)
+    #expect(found.hardState.term == Term(4) && found.hardState.vote == MemberID(7))
+    #expect(found.lost?.index == LogIndex(4))
+  }
+
   @Test func aFormatOfALaterVersionIsRefusedByName() throws {
     let folder = try TemporaryFolder()
     try write(1, in: folder.path)
