@@ -11,13 +11,15 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-/// A module and its tests, so that neither exists alone.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> [Target] {
+/// A module and its tests, so that neither exists alone; `testing` is what only the tests need.
+func module(
+  _ name: String, _ dependencies: [Target.Dependency] = [], testing: [Target.Dependency] = []
+) -> [Target] {
   [
     .target(name: name, dependencies: dependencies, swiftSettings: strict),
     .testTarget(
       name: name + "Tests",
-      dependencies: dependencies + [.target(name: name), "TestSupport"],
+      dependencies: dependencies + testing + [.target(name: name), "TestSupport"],
       exclude: ["Fixtures"], swiftSettings: strict),
   ]
 }
@@ -30,6 +32,7 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -69,7 +72,7 @@ targets += module("RaftLog", ["BinaryCoding", "Raft"])
 targets += module("Store", ["BinaryCoding", deque, grdb])
 
 // Layer 2: shell.
-targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", logging])
+targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", heap, logging])
 targets += module("Reconciler", ["Compiler", "ConfigModel", ordered])
 
 // Layer 3: edge.
@@ -87,7 +90,7 @@ targets += module(
     "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer",
     "GitSource", "PeerTransport", "Raft", "RaftLog", "Reconciler", "Store",
     crypto, lifecycle, logging, ordered,
-  ])
+  ], testing: ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
 
 targets += module(
   "Simulator",

@@ -10,6 +10,10 @@ enum ApplyJob: Sendable {
   case prepare(
     path: String, mark: SnapshotMark, completion: @Sendable (PlacedMembership?) -> Void)
   case makeDurable
+  /// Removes some of the versions that a compaction has made superfluous.
+  case removeCompacted
+  /// Reads the leases for the leader of this term.
+  case readLeases(Term)
 }
 
 /// Applies committed entries on a thread of its own, then tells watchers and waiters.
@@ -21,6 +25,8 @@ final class Applier: Sendable {
     var applied: @Sendable (LogIndex, [AppliedCommand]) -> Void
     var installed: @Sendable (LogIndex) -> Void
     var durable: @Sendable (LogIndex) -> Void
+    var leases: @Sendable (Term, [Lease]) -> Void
+    var removedCompacted: @Sendable () -> Void
     var refusedSnapshot: @Sendable (any Error) -> Void
     var failed: @Sendable (any Error) -> Void
   }
@@ -68,6 +74,10 @@ final class Applier: Sendable {
           prepare(path: path, mark: mark, completion: completion)
         case .makeDurable:
           reports.durable(LogIndex(try store.makeDurable().appliedIndex))
+        case .removeCompacted:
+          try store.removeCompacted()
+          reports.removedCompacted()
+        case .readLeases(let term): reports.leases(term, try store.leases())
         }
       }
       try apply(&entries)

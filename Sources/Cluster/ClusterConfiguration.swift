@@ -27,6 +27,8 @@ package struct ClusterConfiguration: Sendable {
   package var dataDirectory: String
   package var heartbeatInterval: Duration = .milliseconds(100)
   package var electionTimeout: Duration = .seconds(1)
+  /// Leases that live longer are written down this often; etcd's.
+  package var leaseCheckpointInterval: Duration = .seconds(300)
   package var limits = ClusterLimits()
 
   /// Of a member that founds a cluster with `founders`, itself among them.
@@ -66,6 +68,11 @@ package struct ClusterConfiguration: Sendable {
   }
 
   var electionTicks: Int { max(2, Int(electionTimeout / heartbeatInterval)) }
+  /// Seconds: a lease outlives an election, as in etcd.
+  var shortestLease: Int64 {
+    let milliseconds = Int64(electionTimeout / .milliseconds(1)) * 3 / 2
+    return (milliseconds + 999) / 1000
+  }
   /// 5 seconds and twice the election timeout, as etcd waits.
   var requestTicks: Int { Int(.seconds(5) / heartbeatInterval) + 2 * electionTicks }
 }
@@ -88,6 +95,8 @@ package struct ClusterLimits: Hashable, Sendable {
   package var inboxEvents = 100_000
   /// Members that receive the log without a vote; etcd's default.
   package var learners = 1
+  /// Questions of other members about leases that are answered at a time.
+  package var leaseQuestions = 10_000
   /// One command: so that an append, a frame, a record and an apply can hold it.
   package var commandBytes = 64 << 20
 

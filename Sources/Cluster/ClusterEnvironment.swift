@@ -44,6 +44,12 @@ package struct ClusterEnvironment: Sendable {
   }
 }
 
+/// Tells how much time of `clock` has passed since the call.
+func stopwatch(_ clock: some Clock<Duration>) -> @Sendable () -> Duration {
+  let start = clock.now
+  return { start.duration(to: clock.now) }
+}
+
 /// Runs closures one after the other, in order.
 package protocol WorkQueue: Sendable {
   func async(_ work: @escaping @Sendable () -> Void)

@@ -32,6 +32,9 @@ package final class ClusterMember: Sendable, TransportDelegate {
   private let lock: any DirectoryHold
   private let recovery: Mutex<(log: SegmentedLog, recovered: RaftRecovery)?>
   private let random: Mutex<UInt64>
+  let leaseClock: Mutex<LeaseClock>
+  /// How many questions of other members are being answered.
+  let leaseQuestions = Mutex(0)
   private let nextNumber: Atomic<UInt64>
   private let failStop: @Sendable (any Error) -> Void
   let removed: @Sendable () -> Void
@@ -73,6 +76,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
     waiters = Mutex(Waiters(firstRead: names.next()))
     nextNumber = Atomic(names.next() >> 1)
     random = Mutex(names.state)
+    leaseClock = Mutex(
+      LeaseClock(
+        checkpointInterval: configuration.leaseCheckpointInterval,
+        electionTimeout: configuration.electionTimeout))
     var status = MemberStatus()
     status.appliedIndex = recovered.applied
     status.lastIndex = recovered.entries.last?.index ?? recovered.base.index
@@ -134,6 +141,11 @@ package final class ClusterMember: Sendable, TransportDelegate {
     }
   }
 
+  func nextRequest() -> RequestID {
+    let number = nextNumber.add(1, ordering: .relaxed).newValue
+    return RequestID(member: configuration.id.rawValue, number: number)
+  }
+
   package var status: MemberStatus { published.withLock { $0 } }
 
   // MARK: - What clients ask
@@ -144,8 +156,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
   package func propose(
     _ action: Command.Action, changing change: MembershipChange? = nil
   ) async throws(ClusterError) -> Outcome {
-    let number = nextNumber.add(1, ordering: .relaxed).newValue
-    let request = RequestID(member: configuration.id.rawValue, number: number)
+    let request = nextRequest()
+    let number = request.number
     let payload = Command(request: request, action: action).encoded()
     let limit = configuration.limits.commandBytes
     guard payload.count <= limit else { throw .tooLarge(bytes: payload.count, limit: limit) }
@@ -216,6 +228,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
   }
 
   private let snapshotJobs = Mutex<(@Sendable (ApplyJob) -> Void)?>(nil)
+  /// The way to the other members while this one runs.
+  let leaseMessages = Mutex<(@Sendable (LeaseMessage) -> Void)?>(nil)
 
   // MARK: - Running
 
@@ -227,6 +241,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let applier = makeApplier()
     let writer = makeWriter(log, applier: applier, transport: transport)
     snapshotJobs.withLock { $0 = { applier.submit($0) } }
+    leaseMessages.withLock { $0 = { transport.send($0) } }
     var loop = MemberLoop(
       member: self, recovered: recovered, transport: transport, writer: writer, applier: applier)
     let executor = environment.executor
@@ -242,9 +257,11 @@ package final class ClusterMember: Sendable, TransportDelegate {
       let abandoned = waiters.withLock { $0.close() }
       for proposal in abandoned.proposals { proposal.resume(returning: .failure(.stopped)) }
       for read in abandoned.reads { read.resume(returning: .failure(.stopped)) }
+      for question in abandoned.questions { question.resume(returning: .undecided) }
       group.cancelAll()
     }
     snapshotJobs.withLock { $0 = nil }
+    leaseMessages.withLock { $0 = nil }
     writer.finish()
     applier.finish()
   }
@@ -262,6 +279,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
           inbox.post(.raft(.snapshotInstalled(index)))
         },
         durable: { [inbox] index in inbox.post(.durable(index)) },
+        leases: { [self] term, leases in
+          leaseClock.withLock { $0.begin(in: term, with: leases) }
+        },
+        removedCompacted: { [inbox] in inbox.post(.removedCompacted) },
         refusedSnapshot: { [logger] error in
           logger.warning("refused a snapshot", metadata: ["error": "\(error)"])
         },
@@ -286,6 +307,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
   private func applied(
     _ index: LogIndex, _ commands: [AppliedCommand], changesMembers: Bool
   ) {
+    let effects = commands.compactMap(\.lease)
+    if !effects.isEmpty {
+      leaseClock.withLock { clock in for effect in effects { clock.apply(effect) } }
+    }
     published.withLock { $0.appliedIndex = index }
     let own = configuration.id.rawValue
     let (proposals, reads) = waiters.withLock { waiters in
@@ -311,6 +336,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
         proposal.resume(returning: .failure(.timedOut(leaderKnown: isLed)))
       }
       for read in late.reads { read.resume(returning: .failure(.timedOut(leaderKnown: isLed))) }
+      for question in late.questions { question.resume(returning: .undecided) }
       inbox.postTick()
     }
   }

@@ -8,6 +8,8 @@ enum LoopEvent: Sendable {
   case applied(LogIndex, changesMembers: Bool)
   /// The state machine holds everything through this entry for good.
   case durable(LogIndex)
+  /// Some of what a compaction has made superfluous is gone.
+  case removedCompacted
   /// Reads are waiting to be asked.
   case readsWaiting
   case stop

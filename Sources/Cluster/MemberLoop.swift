@@ -12,7 +12,13 @@ struct MemberLoop {
   private let snapshots: SnapshotSender
   private var node: RaftNode
   private var applied: LogIndex
+  private let elapsed: @Sendable () -> Duration
+  /// What `elapsed` said at the last tick.
+  private var ticked = Duration.zero
   private var isMakingDurable = false
+  private var isRemovingCompacted = false
+  /// It leads, and has not asked for the leases yet.
+  private var wantsLeases = false
   /// Proposals that wait for a leader that can be reached, oldest first.
   private var held: [Proposal] = []
   /// Members to which the connection broke, until they are heard from again.
@@ -29,6 +35,7 @@ struct MemberLoop {
     self.applier = applier
     self.snapshots = SnapshotSender(member: member, transport: transport)
     self.applied = recovered.applied
+    self.elapsed = stopwatch(member.environment.clock)
     self.node = RaftNode(
       RaftConfiguration(
         id: configuration.id, electionTicks: configuration.electionTicks,
@@ -64,12 +71,19 @@ struct MemberLoop {
     case .raft(.tick):
       node.step(.tick)
       askReads()
+      measureLeases()
+      removeCompacted()
     case .raft(let event): node.step(event)
     case .applied(let index, let changesMembers):
       applied = max(applied, index)
       if changesMembers { refreshPeers() }
       considerCompaction()
+      removeCompacted()
+      readLeases()
     case .durable(let index): compact(throughDurable: index)
+    case .removedCompacted:
+      isRemovingCompacted = false
+      removeCompacted()
     case .readsWaiting: askReads()
     case .stop: break
     }
@@ -138,7 +152,7 @@ struct MemberLoop {
     answerReads(ready)
     for member in ready.snapshotsNeeded { snapshots.send(to: member, term: node.term) }
     if let membership = ready.membership { adopt(membership) }
-    if let leadership = ready.leadership { logChange(of: leadership) }
+    if let leadership = ready.leadership { adopt(leadership) }
   }
 
   private func answerReads(_ ready: Ready) {
@@ -179,7 +193,12 @@ struct MemberLoop {
     }
   }
 
-  private func logChange(of leadership: Leadership) {
+  private mutating func adopt(_ leadership: Leadership) {
+    let leads = leadership.leader == member.configuration.id
+    member.leaseClock.withLock { clock in
+      if leads { clock.lead(in: leadership.term) } else { clock.follow() }
+    }
+    wantsLeases = leads
     member.logger.info(
       "leadership changed",
       metadata: [
@@ -195,7 +214,47 @@ struct MemberLoop {
     }
   }
 
+  // MARK: - Leases
+
+  /// Once an entry of the own term is applied: before that an earlier leader's may still change them.
+  /// What is applied afterwards is told to the clock one by one.
+  private mutating func readLeases() {
+    guard wantsLeases, node.isLeader, node.term(at: applied) == node.term else { return }
+    wantsLeases = false
+    applier.submit(.readLeases(node.term))
+  }
+
+  /// Proposes the end of leases whose time is over, and writes down how much others have left.
+  private mutating func measureLeases() {
+    let now = elapsed()
+    let passed = now - ticked
+    ticked = now
+    let (term, work) = member.leaseClock.withLock { clock in
+      (clock.term, clock.advance(by: passed))
+    }
+    guard let term, node.isLeader, node.term == term else { return }
+    var changes = work.expired.map { lease in
+      LeaseChange.expire(id: lease.id, grantedAt: lease.grantedAt, term: term.rawValue)
+    }
+    if !work.checkpoints.isEmpty {
+      changes.append(.checkpoint(work.checkpoints, term: term.rawValue))
+    }
+    let proposals = changes.map { change in
+      let request = member.nextRequest()
+      let payload = Command(request: request, action: .lease(change)).encoded()
+      return Proposal(id: request.number, payload: payload, change: nil)
+    }
+    if !proposals.isEmpty { node.step(.proposed(proposals)) }
+  }
+
   // MARK: - Compaction
+
+  /// In small pieces between what is applied: neither clients nor the applier wait for all of it.
+  private mutating func removeCompacted() {
+    guard !isRemovingCompacted, member.store.isCompacting else { return }
+    isRemovingCompacted = true
+    applier.submit(.removeCompacted)
+  }
 
   private mutating func considerCompaction() {
     let limits = member.configuration.limits

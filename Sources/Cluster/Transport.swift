@@ -5,6 +5,9 @@ package protocol Transport: Sendable {
   /// Never blocks; drops what a full queue can't take, and what goes to a member it can't reach.
   func send(_ messages: [Message])
 
+  /// As above, for what members ask each other about leases.
+  func send(_ message: LeaseMessage)
+
   /// Tells who belongs to the cluster now, and whose connections are to be refused for good.
   func membersChanged(_ members: [Peer], removed: Set<MemberID>)
 
@@ -30,6 +33,7 @@ package struct OutgoingSnapshot: Sendable {
 /// What a transport delivers to: the member itself.
 package protocol TransportDelegate: AnyObject, Sendable {
   func received(_ messages: [Message])
+  func received(_ message: LeaseMessage)
   func unreachable(_ member: MemberID)
   /// Another member knows that this one was removed for good.
   func wasRemoved()

@@ -7,6 +7,7 @@ import Synchronization
 /// A value: the caller resumes the continuations that it hands back, outside any lock.
 struct Waiters: Sendable {
   typealias Proposal = CheckedContinuation<Result<Outcome, ClusterError>, Never>
+  typealias Question = CheckedContinuation<LeaseAnswer, Never>
   typealias Read = CheckedContinuation<Result<Void, ClusterError>, Never>
 
   struct ReadWaiter: Sendable {
@@ -27,6 +28,8 @@ struct Waiters: Sendable {
   private(set) var tick = 0
   private var isClosed = false
   private var proposals: [UInt64: (continuation: Proposal, deadline: Int)] = [:]
+  /// What was asked of the leader about leases.
+  private var questions: [UInt64: (continuation: Question, deadline: Int)] = [:]
   private var unasked: [ReadWaiter] = []
   private var asked: [ReadID: ReadBatch] = [:]
   private var nextRead: UInt64
@@ -46,6 +49,19 @@ struct Waiters: Sendable {
 
   mutating func takeProposal(_ number: UInt64) -> Proposal? {
     proposals.removeValue(forKey: number)?.continuation
+  }
+
+  // MARK: - Questions about leases
+
+  /// Adds a question; false if the member has stopped.
+  mutating func ask(_ continuation: Question, number: UInt64, ticks: Int) -> Bool {
+    guard !isClosed else { return false }
+    questions[number] = (continuation, tick + ticks)
+    return true
+  }
+
+  mutating func takeQuestion(_ number: UInt64) -> Question? {
+    questions.removeValue(forKey: number)?.continuation
   }
 
   // MARK: - Reads
@@ -86,10 +102,19 @@ struct Waiters: Sendable {
 
   // MARK: - Time
 
-  mutating func advance() -> (proposals: [Proposal], reads: [Read]) {
+  /// Those who wait for nothing any more, each kind in the order in which they began.
+  struct Released: Sendable {
+    var proposals: [Proposal]
+    var reads: [Read]
+    var questions: [Question]
+  }
+
+  mutating func advance() -> Released {
     tick += 1
     let late = proposals.filter { $0.value.deadline <= tick }
     for number in late.keys { proposals[number] = nil }
+    let unanswered = questions.filter { $0.value.deadline <= tick }
+    for number in unanswered.keys { questions[number] = nil }
     for id in Waiters.ordered(asked.keys) {
       guard let batch = asked[id], batch.index == nil,
         tick - batch.askedAt >= Waiters.readRetryTicks
@@ -104,7 +129,9 @@ struct Waiters: Sendable {
     }
     expire(&unasked)
     for id in Waiters.ordered(asked.keys) { expire(&asked[id]!.waiters) }
-    return (late.sorted { $0.key < $1.key }.map(\.value.continuation), reads)
+    return Released(
+      proposals: late.sorted { $0.key < $1.key }.map(\.value.continuation), reads: reads,
+      questions: unanswered.sorted { $0.key < $1.key }.map(\.value.continuation))
   }
 
   /// Whoever waits is woken in one order, whatever the order of a dictionary.
@@ -113,15 +140,18 @@ struct Waiters: Sendable {
   }
 
   /// Takes everyone who waits; nobody is added any more.
-  mutating func close() -> (proposals: [Proposal], reads: [Read]) {
+  mutating func close() -> Released {
     isClosed = true
     defer {
       proposals = [:]
+      questions = [:]
       unasked = []
       asked = [:]
     }
     let reads = unasked + Waiters.ordered(asked.keys).flatMap { asked[$0]?.waiters ?? [] }
-    let waiting = proposals.sorted { $0.key < $1.key }
-    return (waiting.map(\.value.continuation), reads.map(\.continuation))
+    return Released(
+      proposals: proposals.sorted { $0.key < $1.key }.map(\.value.continuation),
+      reads: reads.map(\.continuation),
+      questions: questions.sorted { $0.key < $1.key }.map(\.value.continuation))
   }
 }

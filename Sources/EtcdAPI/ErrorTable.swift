@@ -10,6 +10,9 @@ extension GRPCStatus {
     switch error {
     case .emptyKey: self.init(.invalidArgument, "etcdserver: key is not provided")
     case .keyNotFound: self.init(.invalidArgument, "etcdserver: key not found")
+    case .leaseExists: self.init(.failedPrecondition, "etcdserver: lease already exists")
+    case .leaseTooLong: self.init(.outOfRange, "etcdserver: too large lease TTL")
+    case .notLeading: self.init(.unavailable, "etcdserver: leader changed")
     case .leaseNotFound: self.init(.notFound, "etcdserver: requested lease not found")
     case .compacted:
       self.init(.outOfRange, "etcdserver: mvcc: required revision has been compacted")

@@ -13,6 +13,7 @@ struct KVService: Sendable {
     services.add("/etcdserverpb.KV/Put", base.unary(put))
     services.add("/etcdserverpb.KV/DeleteRange", base.unary(delete))
     services.add("/etcdserverpb.KV/Txn", base.unary(transact))
+    services.add("/etcdserverpb.KV/Compact", base.unary(compact))
   }
 
   private func range(
@@ -67,6 +68,17 @@ struct KVService: Sendable {
       throw GRPCStatus(.internalError, "etcdserver: a transaction gave another result")
     }
     return response(result, revision: revision)
+  }
+
+  private func compact(
+    _ request: Etcdserverpb_CompactionRequest
+  ) async throws -> Etcdserverpb_CompactionResponse {
+    try base.checkVoter()
+    let revision = try await base.member.compact(
+      at: Revision(request.revision), waitsForRemoval: request.physical)
+    var response = Etcdserverpb_CompactionResponse()
+    response.header = base.header(revision: revision.rawValue)
+    return response
   }
 
   private func response(

@@ -9,6 +9,7 @@ package func etcdServices(for member: ClusterMember) -> GRPCServices {
   let base = ServiceBase(member: member)
   KVService(base: base).register(in: &services)
   WatchService(base: base).register(in: &services)
+  LeaseService(base: base).register(in: &services)
   MaintenanceService(base: base).register(in: &services)
   ClusterService(base: base).register(in: &services)
   // grpc.health.v1: the empty request answers SERVING, whatever the cluster does.
@@ -54,6 +55,21 @@ struct ServiceBase: Sendable {
         return .success(encoded)
       } catch {
         return .failure(GRPCStatus(error))
+      }
+    }
+  }
+
+  /// A streaming method; what `body` throws is its status.
+  func streaming(
+    _ body: @escaping @Sendable (AsyncStream<[UInt8]>, GRPCResponseWriter) async throws -> Void
+  ) -> GRPCMethod {
+    .streaming { call, requests, writer in
+      do {
+        try checkLeader(call)
+        try await body(requests, writer)
+        return .ok
+      } catch {
+        return GRPCStatus(error)
       }
     }
   }

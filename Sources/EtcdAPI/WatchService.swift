@@ -13,23 +13,13 @@ struct WatchService: Sendable {
   let base: ServiceBase
 
   func register(in services: inout GRPCServices) {
-    services.add(
-      "/etcdserverpb.Watch/Watch",
-      .streaming { call, requests, writer in
-        do {
-          try base.checkLeader(call)
-          try base.checkVoter()
-          try await serve(requests, writer)
-          return .ok
-        } catch {
-          return GRPCStatus(error)
-        }
-      })
+    services.add("/etcdserverpb.Watch/Watch", base.streaming(serve))
   }
 
   private func serve(
     _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
   ) async throws {
+    try base.checkVoter()
     let stream = base.member.hub.openStream()
     defer { stream.close() }
     try await withThrowingTaskGroup(of: Void.self) { group in

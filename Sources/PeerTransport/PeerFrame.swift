@@ -3,8 +3,8 @@
 //   0  length of what follows the length (u32)      4  kind (u8)      5  body
 //
 // The first frame of a connection is a hello in the direction in which it was opened. Then either
-// batches of messages follow, or one snapshot: begin, chunks, end; the receiver answers with a
-// verdict. A receiver that does not belong to the sender's cluster answers with a refusal and
+// batches of messages and questions about leases follow, or one snapshot: begin, chunks, end; the
+// receiver answers with a verdict. A receiver that does not belong to the sender's cluster answers with a refusal and
 // closes. Instead of a hello a member that wants to join may inquire: it is answered with the roster.
 // A frame that breaks these rules closes the connection.
 
@@ -41,9 +41,10 @@ enum PeerFrame: Hashable {
   /// "Who are you?", of one that does not know the cluster yet.
   case inquiry
   case roster(Roster)
+  case lease(LeaseMessage)
 
   struct Hello: Hashable {
-    static let magic: UInt64 = 0x3230_5245_4550_5343  // "CSPEER02"
+    static let magic: UInt64 = 0x3330_5245_4550_5343  // "CSPEER03"
     var cluster: UInt64
     var from: MemberID
     var to: MemberID
@@ -96,6 +97,9 @@ enum PeerFrame: Hashable {
     case .roster(let roster):
       writer.write(UInt8(9))
       writer.write(roster)
+    case .lease(let message):
+      writer.write(UInt8(11))
+      writer.write(message)
     }
     writer.patch(UInt32(writer.count - 4), at: 0)
     return writer.bytes
@@ -130,6 +134,7 @@ enum PeerFrame: Hashable {
       self = .inquiry
     case 9: self = .roster(try reader.readRoster())
     case 10: self = .removed
+    case 11: self = .lease(try reader.readLeaseMessage())
     default: throw DecodingFailure("an unknown kind of frame")
     }
     try reader.expectEnd()

@@ -47,8 +47,8 @@ final class PeerLink: Sendable {
 
   var isConnected: Bool { state.withLock { $0.channel != nil } }
 
-  func send(_ messages: [Message]) {
-    let bytes = PeerFrame.messages(messages).encoded()
+  func send(_ frame: PeerFrame) {
+    let bytes = frame.encoded()
     let channel = state.withLock { state -> (any Channel)? in
       guard let channel = state.channel,
         state.queuedBytes + bytes.count <= PeerLimits.queuedBytes

@@ -68,6 +68,11 @@ final class PeerReceiver: ChannelInboundHandler {
         throw DecodingFailure("a message of another member")
       }
       delegate.received(messages)
+    case (.open(let from), .lease(let message)):
+      guard message.from == from, message.to == own else {
+        throw DecodingFailure("a message of another member")
+      }
+      delegate.received(message)
     case (.open(let from), .snapshotBegin(let term, let mark, let bytes)):
       let path = delegate.incomingSnapshotPath(from: from)
       guard FileManager.default.createFile(atPath: path, contents: nil),

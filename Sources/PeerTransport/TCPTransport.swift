@@ -56,8 +56,14 @@ package final class TCPTransport: Transport {
   package func send(_ messages: [Message]) {
     for (peer, batch) in Dictionary(grouping: messages, by: \.to) {
       guard let link = register.link(to: peer) else { continue }
-      for part in batch.split(atBytes: PeerLimits.frameTargetBytes) { link.send(part) }
+      for part in batch.split(atBytes: PeerLimits.frameTargetBytes) {
+        link.send(.messages(part))
+      }
     }
+  }
+
+  package func send(_ message: LeaseMessage) {
+    register.link(to: message.to)?.send(.lease(message))
   }
 
   package func membersChanged(_ members: [Peer], removed: Set<MemberID>) {

@@ -23,6 +23,9 @@ package struct Simulation {
   /// Virtual time that a cluster has to come to rest in, once every fault is over.
   private static let rest: VirtualTime = 120_000_000
 
+  /// Virtual time in which a healthy cluster surely has a leader.
+  fileprivate static let election: VirtualTime = 20_000_000
+
   private let options: SimulationOptions
 
   package init(_ options: SimulationOptions) { self.options = options }
@@ -74,6 +77,7 @@ package struct Simulation {
 private struct Run {
   let world: World
   private let history = ClientHistory()
+  private let leases = LeaseHistory()
   private var watchers: [WatchWorkload] = []
   private var reconciler: ReconcilerWorkload?
   private let faults: FaultSchedule
@@ -91,6 +95,20 @@ private struct Run {
       Task(executorPreference: world.executor) {
         var client = client
         await client.run()
+      }
+    }
+    for number in stride(from: 1, through: world.options.leaseHolders, by: 1) {
+      let holder = LeaseWorkload(world, number: number, history: leases)
+      Task(executorPreference: world.executor) {
+        var holder = holder
+        await holder.run()
+      }
+    }
+    if world.options.compactEveryMilliseconds > 0 {
+      let compactor = CompactionWorkload(world)
+      Task(executorPreference: world.executor) {
+        var compactor = compactor
+        await compactor.run()
       }
     }
     for number in 0..<world.options.watchers {
@@ -137,6 +155,12 @@ private struct Run {
     guard wait(until: deadline, "no rest after the faults", { world.isAtRest }) else { return }
     askEveryone(until: deadline)
     reconcile(until: deadline)
+    let end = VirtualTime(2 * LeaseWorkload.longestTTL) * 1_000_000 + Simulation.election
+    let truth = world.checks.truth
+    wait(until: world.now + end, "a lease never ends") { truth.leases.living == 0 }
+    world.checks.count("expired leases", times: truth.leases.count(.expired))
+    world.checks.count("late expiries", times: truth.leases.expiredTwice)
+    world.checks.count("revoked leases", times: truth.leases.count(.revoked))
     guard wait(until: deadline, "no rest after the last requests", { world.isAtRest }) else {
       return
     }
@@ -210,6 +234,8 @@ private struct Run {
     guard world.failure == nil else { return }
     let truth = world.checks.truth
     if let problem = history.verdict(truth) { world.fail(problem) }
+    let drift = world.options.driftPermille
+    if let problem = leases.verdict(truth, driftPermille: drift) { world.fail(problem) }
     for (watcher, last) in zip(watchers, seen) {
       if let problem = watcher.verdict(truth, through: last) { world.fail(problem) }
     }

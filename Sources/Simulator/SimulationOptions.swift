@@ -1,7 +1,7 @@
 /// A class of faults that a seed may have or not; `--without` switches them off one by one.
 package enum Fault: String, CaseIterable, Sendable {
   case loss, duplicates, delays, spikes, cap, partitions, oneWay, snapshotFailures
-  case crashes, promiseCrashes, powerLoss, midWrite, pauses, drift, slowDisk
+  case crashes, promiseCrashes, powerLoss, midWrite, pauses, drift, leaps, slowDisk
   case rot, misdirected, lostWrites, ioErrors, diskFull
   /// A leader is cut off in the middle of many proposals, which only its own log holds.
   case floods
@@ -19,6 +19,11 @@ package struct SimulationOptions: Hashable, Sendable {
   package var clients: Int
   package var watchers: Int
   package var hasReconciler: Bool
+  package var leaseHolders: Int
+  /// Mean time between compactions of the history; 0 for none.
+  package var compactEveryMilliseconds: Int
+  /// How often a leader writes down what leases have left.
+  package var checkpointMilliseconds: Int
   /// Keys that clients contend for.
   package var keys: Int
   /// Virtual time with faults, and the pause of a client between requests.
@@ -97,6 +102,9 @@ package struct SimulationOptions: Hashable, Sendable {
     uncommittedBytes = random.spread(512, 1 << 20)
     segmentBytes = random.spread(16 << 10, 256 << 10)
     changeEveryMilliseconds = random.spread(50, 4000)
+    leaseHolders = random.happens(permille: 600) ? random.number(in: 1...6) : 0
+    checkpointMilliseconds = random.spread(200, 5000)
+    compactEveryMilliseconds = random.happens(permille: 500) ? random.spread(100, 3000) : 0
     self.eventLimit = eventLimit
     walks = eventLimit == .max ? RandomWalk.walksPerSeed : 0
     faults.subtract(without)
@@ -121,7 +129,8 @@ package struct SimulationOptions: Hashable, Sendable {
       ("disk-fault", diskFaultPermille), ("compact", entriesBeforeCompaction),
       ("keep", entriesKept), ("flight", flightMessages), ("append-bytes", appendBytes),
       ("uncommitted-bytes", uncommittedBytes), ("segment-bytes", segmentBytes),
-      ("change-every-ms", changeEveryMilliseconds),
+      ("change-every-ms", changeEveryMilliseconds), ("lease-holders", leaseHolders),
+      ("checkpoint-ms", checkpointMilliseconds), ("compact-every-ms", compactEveryMilliseconds),
     ]
     return "faults=\(classes) " + numbers.map { "\($0)=\($1)" }.joined(separator: " ")
   }

@@ -63,6 +63,9 @@ public struct Command: Hashable, Sendable {
     case transaction(Transaction)
     case memberAttributes(MemberAttributes)
     case memberChange(MemberChange)
+    case lease(LeaseChange)
+    /// Makes this the oldest revision that can be read.
+    case compact(Revision)
   }
 
   public var request: RequestID

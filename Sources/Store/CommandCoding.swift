@@ -18,13 +18,16 @@ extension Command {
     case .transaction(let transaction): writer.write(Operation.transaction(transaction))
     case .memberAttributes(let member):
       writer.write(UInt8(5))
-      writer.write(member.id)
-      writer.write(member.name)
-      writer.write(UInt32(member.clientURLs.count))
-      for url in member.clientURLs { writer.write(url) }
+      writer.write(member)
     case .memberChange(let change):
       writer.write(UInt8(6))
       writer.write(change)
+    case .lease(let change):
+      writer.write(UInt8(7))
+      writer.write(change)
+    case .compact(let revision):
+      writer.write(UInt8(8))
+      writer.write(revision.rawValue)
     }
     return writer.bytes
   }
@@ -50,15 +53,12 @@ extension Command {
     request = RequestID(
       member: try reader.read(UInt64.self), number: try reader.read(UInt64.self))
     let tag = try reader.readByte()
-    if tag == 5 {
-      let id = try reader.read(UInt64.self)
-      let name = try reader.readString()
-      var urls: [String] = []
-      for _ in 0..<(try reader.readCount(minimumSize: 4)) { urls.append(try reader.readString()) }
-      action = .memberAttributes(MemberAttributes(id: id, name: name, clientURLs: urls))
-    } else if tag == 6 {
-      action = .memberChange(try reader.readMemberChange())
-    } else {
+    switch tag {
+    case 5: action = .memberAttributes(try reader.readAttributes())
+    case 6: action = .memberChange(try reader.readMemberChange())
+    case 7: action = .lease(try reader.readLeaseChange())
+    case 8: action = .compact(Revision(try reader.read(Int64.self)))
+    default:
       switch try reader.readOperation(tag: tag, depth: 0) {
       case .put(let put): action = .put(put)
       case .delete(let delete): action = .delete(delete)
@@ -71,30 +71,6 @@ extension Command {
 }
 
 extension ByteWriter {
-  fileprivate mutating func write(_ change: MemberChange) {
-    switch change {
-    case .add(let id, let urls): write(0, id, urls)
-    case .remove(let id): write(1, id, [])
-    case .promote(let id): write(2, id, [])
-    case .relocate(let id, let urls): write(3, id, urls)
-    case .found(let founders):
-      write(UInt8(4))
-      write(UInt32(founders.count))
-      for founder in founders { write(founder.id, founder.peerURLs) }
-    }
-  }
-
-  private mutating func write(_ kind: UInt8, _ id: UInt64, _ urls: [String]) {
-    write(kind)
-    write(id, urls)
-  }
-
-  private mutating func write(_ id: UInt64, _ urls: [String]) {
-    write(id)
-    write(UInt32(urls.count))
-    for url in urls { write(url) }
-  }
-
   fileprivate mutating func write(_ range: KeyRange) {
     switch range {
     case .single(let key):
@@ -182,30 +158,6 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-  fileprivate mutating func readMemberChange() throws(DecodingFailure) -> MemberChange {
-    let kind = try readByte()
-    if kind == 4 {
-      var founders: [Founder] = []
-      for _ in 0..<(try readCount(minimumSize: 12)) { founders.append(try readFounder()) }
-      return .found(founders)
-    }
-    let member = try readFounder()
-    switch kind {
-    case 0: return .add(id: member.id, peerURLs: member.peerURLs)
-    case 1: return .remove(id: member.id)
-    case 2: return .promote(id: member.id)
-    case 3: return .relocate(id: member.id, peerURLs: member.peerURLs)
-    default: throw DecodingFailure("an unknown change of members")
-    }
-  }
-
-  private mutating func readFounder() throws(DecodingFailure) -> Founder {
-    let id = try read(UInt64.self)
-    var urls: [String] = []
-    for _ in 0..<(try readCount(minimumSize: 4)) { urls.append(try readString()) }
-    return Founder(id: id, peerURLs: urls)
-  }
-
   fileprivate mutating func readRange() throws(DecodingFailure) -> KeyRange {
     switch try readByte() {
     case 0: return .single(Key(try readBytes()))

@@ -1,47 +1,6 @@
-import BinaryCoding
 import Foundation
 import GRDB
 import Synchronization
-
-/// One entry of the log for the store to apply.
-package struct LogCommand: Sendable {
-  package var index: UInt64
-  package var term: UInt64
-  /// nil for an entry that changes nothing.
-  package var payload: [UInt8]?
-  /// Who votes from this entry on; nil if that does not change.
-  package var membership: LogMembership?
-
-  package init(
-    index: UInt64, term: UInt64, payload: [UInt8]?, membership: LogMembership? = nil
-  ) {
-    self.index = index
-    self.term = term
-    self.payload = payload
-    self.membership = membership
-  }
-}
-
-/// What applying one entry did.
-package struct AppliedCommand: Sendable {
-  package var outcome: Outcome
-  package var events: [KeyEvent]
-  /// It was about a member of the cluster, not about keys.
-  package var changesMembers = false
-}
-
-extension AppliedCommand {
-  /// Of a command that changes no key; the digest covers it all the same.
-  fileprivate static func memberChanged(
-    _ request: RequestID, payload: [UInt8], state: inout StorePosition
-  ) -> AppliedCommand {
-    state.digest = chainHash(payload[...], after: state.digest)
-    return AppliedCommand(
-      outcome: Outcome(
-        request: request, result: .success(.put(previous: nil)), revision: state.revision),
-      events: [], changesMembers: true)
-  }
-}
 
 /// The replicated state machine: a multi-version key-value store in SQLite.
 ///
@@ -55,6 +14,7 @@ package final class KeyValueStore: Sendable {
   private let pool: Mutex<DatabasePool>
   private let position: Mutex<StorePosition>
   private let durableIndex = Mutex<UInt64>(0)
+  private let compacting: Mutex<Bool>
   private let directory: StateDirectory
 
   /// Opens the state in `directory`, made if missing.
@@ -76,6 +36,7 @@ package final class KeyValueStore: Sendable {
           + String(cluster, radix: 16))
     }
     try opened.writeWithoutTransaction(Schema.verify)
+    compacting = Mutex(try opened.read { try Compaction(db: $0).isUnderWay() })
     pool = Mutex(opened)
     position = Mutex(state)
   }
@@ -99,62 +60,30 @@ package final class KeyValueStore: Sendable {
   package func apply(_ commands: [LogCommand]) throws -> [AppliedCommand] {
     let pool = pool.withLock { $0 }
     let (applied, state) = try pool.write { db in
-      var state = try StorePosition.read(db)
-      var applied: [AppliedCommand] = []
-      for command in commands {
-        precondition(command.index == state.appliedIndex + 1, "entries are applied in order")
-        if let membership = command.membership {
-          try membership.apply(index: command.index, to: db)
-          state.digest = chainHash(membership.voters[...], after: state.digest)
-        }
-        if let payload = command.payload {
-          applied.append(try KeyValueStore.apply(payload, db: db, state: &state))
-        }
-        state.appliedIndex = command.index
-        state.appliedTerm = command.term
-      }
-      try state.write(db)
-      return (applied, state)
+      var applying = try Applying(db: db)
+      let applied = try commands.compactMap { try applying.apply($0) }
+      try applying.state.write(db)
+      return (applied, applying.state)
     }
-    position.withLock { $0 = state }
+    let before = position.withLock { position in
+      defer { position = state }
+      return position
+    }
+    if state.compactRevision > before.compactRevision { compacting.withLock { $0 = true } }
     return applied
   }
 
-  private static func apply(
-    _ payload: [UInt8], db: Database, state: inout StorePosition
-  ) throws -> AppliedCommand {
-    let command = try Command(decoding: payload)
-    let operation: Operation
-    switch command.action {
-    case .put(let put): operation = .put(put)
-    case .delete(let delete): operation = .delete(delete)
-    case .transaction(let transaction): operation = .transaction(transaction)
-    case .memberAttributes(let member):
-      try member.write(db)
-      return .memberChanged(command.request, payload: payload, state: &state)
-    case .memberChange(let change):
-      try change.apply(to: db)
-      return .memberChanged(command.request, payload: payload, state: &state)
-    }
-    var writing = Writing(db: db, before: state)
-    var result: Result<OperationResult, StoreError>
-    do {
-      var done: OperationResult?
-      try db.inSavepoint {
-        if case .transaction(let transaction) = operation { try transaction.validate() }
-        done = try writing.run(operation)
-        return .commit
-      }
-      guard let done else { throw StateDatabaseError("a savepoint ended without a result") }
-      result = .success(done)
-      state = writing.after
-    } catch let error as StoreError {
-      result = .failure(error)
-      writing = Writing(db: db, before: state)
-    }
-    let outcome = Outcome(request: command.request, result: result, revision: state.revision)
-    return AppliedCommand(outcome: outcome, events: writing.events)
+  /// Removes some of the versions that a compaction has made superfluous.
+  ///
+  /// - Complexity: O(`Compaction.batchRows` log *n*).
+  package func removeCompacted() throws {
+    let pool = pool.withLock { $0 }
+    let isUnderWay = try pool.write { try Compaction(db: $0).step() }
+    compacting.withLock { $0 = isUnderWay }
   }
+
+  /// Versions that a compaction has made superfluous may still be there.
+  package var isCompacting: Bool { compacting.withLock { $0 } }
 
   // MARK: - Reads
 
@@ -183,12 +112,23 @@ package final class KeyValueStore: Sendable {
     in range: KeyRange, from start: Revision, withPrevious: Bool, maximumBytes: Int
   ) throws -> EventHistory {
     try read { db, state in
-      if start < state.compactRevision.next, state.compactRevision > Revision(0) {
+      if start < state.compactRevision {
         throw StoreError.compacted(oldest: state.compactRevision)
       }
       return try Reading(db: db).events(
         in: range, from: start, withPrevious: withPrevious, maximumBytes: maximumBytes,
         current: state)
+    }
+  }
+
+  /// The leases, ascending by id.
+  package func leases() throws -> [Lease] { try read { db, _ in try LeaseTable(db: db).all() } }
+
+  /// A lease and its keys, ascending; nil if there is none of that id.
+  package func lease(_ id: Int64) throws -> (lease: Lease, keys: [Key])? {
+    try read { db, _ in
+      let table = LeaseTable(db: db)
+      return try table.lease(id).map { ($0, try table.keys(of: id)) }
     }
   }
 
@@ -221,6 +161,11 @@ package final class KeyValueStore: Sendable {
   private func read<Value>(_ body: (Database, StorePosition) throws -> Value) throws -> Value {
     let pool = pool.withLock { $0 }
     return try pool.read { db in try body(db, StorePosition.read(db)) }
+  }
+
+  /// Versions of keys that the store holds: what compaction has left.
+  package func versions() throws -> Int {
+    try read { db, _ in try Int.fetchOne(db, sql: "SELECT count(*) FROM history") ?? 0 }
   }
 
   /// Bytes of the database file: all, and those that hold data.
@@ -313,6 +258,8 @@ package final class KeyValueStore: Sendable {
     let opened = try KeyValueStore.open(path)
     let state = try opened.write(StorePosition.read)
     try opened.writeWithoutTransaction(Schema.verify)
+    let isCompacting = try opened.read { try Compaction(db: $0).isUnderWay() }
+    compacting.withLock { $0 = isCompacting }
     // Readers of the former state finish on it; its file is removed at the next start.
     pool.withLock { $0 = opened }
     position.withLock { $0 = state }

@@ -39,19 +39,28 @@ struct PeerFrameTests {
     .membership(.wouldLoseQuorum), .membership(.tooMany(limit: 64)),
   ]
 
+  private static let leaseBodies: [LeaseMessage.Body] = [
+    .question(.renew(id: -4)), .question(.timeLeft(id: 4)), .answer(.alive(left: 1, ttl: 2)),
+    .answer(.unknown), .answer(.undecided),
+  ]
+
   private static func message(_ body: Message.Body) -> Message {
     Message(from: MemberID(1), to: MemberID(2), term: Term(3), body: body)
   }
 
   @Test func everyFrameReadsBack() throws {
-    let frames: [PeerFrame] = [
-      .hello(.init(cluster: 1, from: MemberID(2), to: MemberID(3), urls: ["http://a:1", ""])),
-      .messages(Self.bodies.map(Self.message)),
-      .snapshotBegin(term: Term(3), mark: Self.mark, bytes: 99), .snapshotChunk([1, 2]),
-      .snapshotEnd(crc: 7), .verdict(accepted: true), .refused(reason: "no"), .inquiry,
-      .removed,
-      .roster(.init(cluster: 9, peers: [Peer(id: MemberID(1), name: "a", urls: ["http://a:1"])])),
-    ]
+    let frames: [PeerFrame] =
+      [
+        .hello(.init(cluster: 1, from: MemberID(2), to: MemberID(3), urls: ["http://a:1", ""])),
+        .messages(Self.bodies.map(Self.message)),
+        .snapshotBegin(term: Term(3), mark: Self.mark, bytes: 99), .snapshotChunk([1, 2]),
+        .snapshotEnd(crc: 7), .verdict(accepted: true), .refused(reason: "no"), .inquiry,
+        .removed,
+        .roster(.init(cluster: 9, peers: [Peer(id: MemberID(1), name: "a", urls: ["http://a:1"])])),
+      ]
+      + Self.leaseBodies.map { body in
+        .lease(LeaseMessage(from: MemberID(1), to: MemberID(2), number: 3, body: body))
+      }
     for frame in frames {
       let bytes = frame.encoded()
       #expect(try PeerFrame(decoding: Array(bytes[4...])) == frame)

@@ -21,6 +21,8 @@ final class Truth: @unchecked Sendable {
   private(set) var changes: [Revision: Change] = [:]
   private var outcomes: [RequestID: Outcome] = [:]
   private var indexes: [RequestID: LogIndex] = [:]
+  private var committedAt: [LogIndex: VirtualTime] = [:]
+  private(set) var leases = LeaseTruth()
   private(set) var membership: PlacedMembership?
   private(set) var last = LogIndex.zero
 
@@ -45,6 +47,7 @@ final class Truth: @unchecked Sendable {
     }
     committedEntries[entry.index] = entry
     committedTerms[entry.index] = term
+    committedAt[entry.index] = world.now
     last = max(last, entry.index)
     switch entry.kind {
     case .command: note(entry.payload, at: entry.index)
@@ -77,6 +80,10 @@ final class Truth: @unchecked Sendable {
     let outcome = command.outcome
     if let known = outcomes[outcome.request] {
       require(known == outcome, "\(id) gives another outcome for request \(outcome.request.number)")
+    } else if let index = indexes[outcome.request],
+      let entry = committedEntries[index], let time = committedAt[index]
+    {
+      leases.applied(command, of: entry, at: time)
     }
     outcomes[outcome.request] = outcome
     guard !command.events.isEmpty else { return }

@@ -19,6 +19,7 @@ final class FaultSchedule: @unchecked Sendable {
     if options.has(.crashes) { repeats(every: crashes, "crash") { $0.crash() } }
     if options.has(.midWrite) { repeats(every: crashes, "die in a write") { $0.dieInAWrite() } }
     if options.has(.pauses) { repeats(every: crashes, "pause") { $0.pause() } }
+    if options.has(.leaps) { repeats(every: crashes, "leap") { $0.leap() } }
     if options.has(.powerLoss) {
       repeats(every: 1500, "copy a state") { $0.pickUp()?.copyState() }
       repeats(every: crashes * 4, "lose power everywhere") { $0.losePower() }
@@ -85,6 +86,13 @@ final class FaultSchedule: @unchecked Sendable {
     member.pausedUntil = world.now + pause
     member.losesWhilePaused = random.happens(permille: 500)
     world.checks.count("pauses")
+  }
+
+  /// A clock leaps by up to an hour: forth after the machine was suspended, back where it is no good.
+  private func leap() {
+    let leap = Int64(random.spread(1, 3_600_000)) * 1000
+    pickUp()?.leap += random.happens(permille: 700) ? leap : -leap
+    world.checks.count("leaps of a clock")
   }
 
   /// A change of the membership has begun: its leader is cut off, or crashes, or is left alone.

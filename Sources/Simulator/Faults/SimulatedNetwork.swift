@@ -89,14 +89,24 @@ final class SimulatedNetwork: @unchecked Sendable {
   func send(_ message: Message) {
     world.checks.sent(message)
     if has(.promiseCrashes) { crashAfterPromise(message) }
-    if isCut(message.from, message.to) {
+    carry(Link(from: message.from, to: message.to)) { [world] in world.deliver(message) }
+  }
+
+  func send(_ message: LeaseMessage) {
+    carry(Link(from: message.from, to: message.to)) { [world] in world.deliver(message) }
+  }
+
+  private func carry(_ link: Link, _ deliver: @escaping () -> Void) {
+    if isCut(link.from, link.to) {
       // A broken connection is noticed, sooner or later.
-      if random.happens(permille: 200) { world.reportUnreachable(message.to, to: message.from) }
+      if random.happens(permille: 200) { world.reportUnreachable(link.to, to: link.from) }
       return
     }
     if has(.loss), random.happens(permille: options.lossPermille) { return }
-    carry(message)
-    if has(.duplicates), random.happens(permille: options.duplicatePermille) { carry(message) }
+    carryOnce(link, deliver)
+    if has(.duplicates), random.happens(permille: options.duplicatePermille) {
+      carryOnce(link, deliver)
+    }
   }
 
   /// The process ends right after it has promised something: what it promised must be durable.
@@ -119,15 +129,14 @@ final class SimulatedNetwork: @unchecked Sendable {
     }
   }
 
-  private func carry(_ message: Message) {
-    let link = Link(from: message.from, to: message.to)
+  private func carryOnce(_ link: Link, _ deliver: @escaping () -> Void) {
     if has(.cap), inFlight[link, default: 0] >= options.messagesPerLink { return }
     inFlight[link, default: 0] += 1
     world.after(delay(), owner: nil, "deliver") { [self] in
       inFlight[link, default: 0] -= 1
-      guard !isCut(message.from, message.to) else { return }
+      guard !isCut(link.from, link.to) else { return }
       delivered += 1
-      world.deliver(message)
+      deliver()
     }
   }
 
@@ -163,6 +172,11 @@ struct SimulatedTransport: Transport {
   func send(_ messages: [Message]) {
     guard world.isAlive(owner) else { return }
     for message in messages { world.network.send(message) }
+  }
+
+  func send(_ message: LeaseMessage) {
+    guard world.isAlive(owner) else { return }
+    world.network.send(message)
   }
 
   func membersChanged(_ members: [Peer], removed: Set<MemberID>) {

@@ -13,6 +13,8 @@ final class WatchWorkload: @unchecked Sendable {
   /// Everything before this has been told.
   private var next = Revision(0)
   private var told: [EventBatch] = []
+  /// What was compacted before it was told: it goes on after that.
+  private var gaps: [Range<Revision>] = []
   private(set) var ended: String?
   private var stream: WatchStream?
 
@@ -53,7 +55,11 @@ final class WatchWorkload: @unchecked Sendable {
   private func follow(_ stream: WatchStream) async {
     do {
       while let deliveries = try await stream.next() {
-        for delivery in deliveries { take(delivery) }
+        for delivery in deliveries {
+          take(delivery)
+          // What the stream says after that is not about this watch any more.
+          if case .compacted = delivery { return }
+        }
         if random.happens(permille: 200) { stream.requestProgress() }
       }
     } catch {
@@ -74,7 +80,14 @@ final class WatchWorkload: @unchecked Sendable {
       told.append(batch)
       world.checks.count("watched revisions")
     case .progress(let revision): next = max(next, revision.next)
-    case .compacted, .cancelled: world.fail("a watch was ended that nobody has ended")
+    case .compacted(_, let oldest):
+      guard let from = next < first ?? next ? first : next, from < oldest else {
+        return world.fail("a watch from \(next) was ended by a compaction at \(oldest)")
+      }
+      gaps.append(from..<oldest)
+      next = oldest
+      world.checks.count("compacted watches")
+    case .cancelled: world.fail("a watch was ended that nobody has ended")
     }
   }
 
@@ -93,12 +106,15 @@ final class WatchWorkload: @unchecked Sendable {
   /// Compares what it was told with what happened.
   func verdict(_ truth: Truth, through last: Revision) -> String? {
     guard let first else { return nil }
-    let expected = truth.history.filter { $0.revision >= first && $0.revision <= last }
-      .map { change in
-        let events = change.events.filter { request.range.contains($0.key) }
-        return (revision: change.revision, changes: events.map(\.change))
-      }
-      .filter { !$0.changes.isEmpty }
+    let expected = truth.history.filter { change in
+      change.revision >= first && change.revision <= last
+        && !gaps.contains { $0.contains(change.revision) }
+    }
+    .map { change in
+      let events = change.events.filter { request.range.contains($0.key) }
+      return (revision: change.revision, changes: events.map(\.change))
+    }
+    .filter { !$0.changes.isEmpty }
     let found = told.filter { $0.revision <= last }
     guard found.map(\.revision) == expected.map(\.revision) else {
       let missing = Set(expected.map(\.revision)).subtracting(found.map(\.revision)).sorted()

@@ -23,7 +23,7 @@ final class SimulatedExecutor: TaskExecutor {
   }
 }
 
-/// The clock of one incarnation: it drifts, and stands still while the member is paused.
+/// The clock of one incarnation: it drifts, leaps, and stands still while the member is paused.
 struct SimulatedClock: Clock {
   struct Instant: InstantProtocol {
     var microseconds: Int64
@@ -45,7 +45,8 @@ struct SimulatedClock: Clock {
   let driftPermille: Int64
 
   var now: Instant {
-    Instant(microseconds: Int64(world.now) * (1000 + driftPermille) / 1000)
+    let leap = owner.flatMap { world.members[MemberID($0.member)]?.leap } ?? 0
+    return Instant(microseconds: Int64(world.now) * (1000 + driftPermille) / 1000 + leap)
   }
   var minimumResolution: Duration { .microseconds(1) }
 

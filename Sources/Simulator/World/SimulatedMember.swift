@@ -26,6 +26,8 @@ final class SimulatedMember: @unchecked Sendable {
   var pausedUntil: VirtualTime = 0
   /// What is sent to it while it is paused is lost: its connections break.
   var losesWhilePaused = false
+  /// By how many microseconds its clock has leapt so far, as after a suspended machine.
+  var leap: Int64 = 0
   var isRetired = false
   /// The members whose connections it refuses for good.
   var refused: Set<MemberID> = []

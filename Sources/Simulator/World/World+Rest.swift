@@ -17,6 +17,7 @@ extension World {
     tuned.limits.raft.appendBytes = options.appendBytes
     tuned.limits.raft.uncommittedBytes = options.uncommittedBytes
     tuned.limits.learners = 2
+    tuned.leaseCheckpointInterval = .milliseconds(options.checkpointMilliseconds)
     tuned.heartbeatInterval = .milliseconds(options.heartbeatMilliseconds)
     tuned.electionTimeout = tuned.heartbeatInterval * options.electionTicks
     return tuned
@@ -88,7 +89,20 @@ extension World {
     for (id, position) in positions where position.digest != positions[0].1.digest {
       return "\(id) holds another state than \(positions[0].0)"
     }
-    return differentMembers
+    return differentMembers ?? lostHistory
+  }
+
+  private var lostHistory: String? {
+    for id in belonging {
+      guard let store = members[id]?.member?.store else { continue }
+      do {
+        let history = CompactedHistory(truth: checks.truth, store: store)
+        if let problem = try history.verdict() { return "\(id) \(problem)" }
+      } catch {
+        return "the history of \(id) can't be read: \(error)"
+      }
+    }
+    return nil
   }
 
   /// Who belongs to the cluster, and where each is reached, is no part of the digest.

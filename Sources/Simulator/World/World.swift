@@ -170,17 +170,27 @@ final class World: @unchecked Sendable {
   // MARK: - What the network does to members
 
   func deliver(_ message: Message) {
-    guard let receiver = members[message.to], receiver.isUp,
-      !receiver.refused.contains(message.from)
-    else { return }
+    deliver(from: message.from, to: message.to) { $0.received([message]) }
+  }
+
+  func deliver(_ message: LeaseMessage) {
+    deliver(from: message.from, to: message.to) { $0.received(message) }
+  }
+
+  private func deliver(
+    from sender: MemberID, to id: MemberID, _ hand: @escaping (ClusterMember) -> Void
+  ) {
+    guard let receiver = members[id], receiver.isUp, !receiver.refused.contains(sender) else {
+      return
+    }
     guard receiver.pausedUntil <= now else {
       if receiver.losesWhilePaused { return }
       let resumes = receiver.pausedUntil - now
       return after(resumes, owner: receiver.incarnation, "deliver after a pause") { [self] in
-        members[message.to]?.member?.received([message])
+        if let member = members[id]?.member { hand(member) }
       }
     }
-    receiver.member?.received([message])
+    if let member = receiver.member { hand(member) }
   }
 
   func reportUnreachable(_ peer: MemberID, to id: MemberID) {

@@ -31,14 +31,9 @@ struct Reading {
   /// - Complexity: O(log *n*) and the keys of the range; with a limit and no bounds or order, the
   ///   keys returned and one count.
   func range(_ query: RangeQuery, current: StorePosition) throws -> RangeResult {
-    if let revision = query.revision {
-      if revision > current.revision { throw StoreError.futureRevision(current: current.revision) }
-      if revision < current.compactRevision {
-        throw StoreError.compacted(oldest: current.compactRevision)
-      }
-    }
+    try query.check(against: current)
     if query.range.isEmpty { return RangeResult(items: [], count: 0, hasMore: false) }
-    let isHistoric = query.revision.map { $0 < current.revision } ?? false
+    let isHistoric = query.revision.map { $0 > Revision(0) && $0 < current.revision } ?? false
     let source = Source(query: query, isHistoric: isHistoric)
     if query.content == .countOnly {
       return RangeResult(items: [], count: try count(source), hasMore: false)
@@ -130,6 +125,17 @@ struct Reading {
     KeyValue(
       key: Key(try row.bytes(4)), value: try row.bytes(5), createRevision: Revision(row[1]),
       modRevision: Schema.revision(ofRow: row[0]), version: row[2], lease: row[3])
+  }
+}
+
+extension RangeQuery {
+  /// Whether its revision can be read.
+  func check(against state: StorePosition) throws(StoreError) {
+    guard let revision else { return }
+    if revision > state.revision { throw .futureRevision(current: state.revision) }
+    // As in etcd, whose oldest revision is -1 before the first compaction.
+    let oldest = state.compactRevision > Revision(0) ? state.compactRevision : Revision(-1)
+    if revision < oldest { throw .compacted(oldest: state.compactRevision) }
   }
 }
 

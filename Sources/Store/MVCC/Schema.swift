@@ -3,13 +3,15 @@
 // `history` holds every version of every key; its rowid is revision << 24 | position of the change
 // in its transaction, so that rowids ascend in the order of events and a watch from a revision is
 // one scan. A row with version 0 is a deletion. `current` maps each live key to its newest row.
+// `leaseKeys` has a row for each live key that hangs on a lease, as its newest row says too.
+// `compaction` has a row while superfluous rows of `history` are being removed: this member's own.
 // `membership` has one row: who votes, in the log's own encoding, and the entry that said so.
 // `state` has one row: what has been applied, and the revision, stored and never derived.
 
 import GRDB
 
 enum Schema {
-  static let version = 2
+  static let version = 3
   static let positionBits: Int64 = 24
   static let maximumPosition: Int64 = 1 << positionBits - 1
 
@@ -27,6 +29,13 @@ enum Schema {
           version INTEGER NOT NULL, lease INTEGER NOT NULL, value BLOB);
         CREATE INDEX historyByKey ON history(key, id);
         CREATE TABLE current(key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE leases(
+          id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL, remaining INTEGER NOT NULL,
+          grantedAt INTEGER NOT NULL);
+        CREATE TABLE leaseKeys(lease INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY(lease, key))
+          WITHOUT ROWID;
+        CREATE TABLE compaction(
+          id INTEGER PRIMARY KEY CHECK(id = 1), target INTEGER NOT NULL, cursor INTEGER NOT NULL);
         CREATE TABLE members(
           id INTEGER PRIMARY KEY, name TEXT NOT NULL, clientURLs TEXT NOT NULL,
           peerURLs TEXT NOT NULL);

@@ -133,6 +133,8 @@ public enum OperationResult: Hashable, Sendable {
   case put(previous: KeyValue?)
   case delete(count: Int, previous: [KeyValue])
   case transaction(TransactionResult)
+  /// Of a command that answers nothing more.
+  case done
 }
 
 public struct TransactionResult: Hashable, Sendable {
@@ -146,9 +148,32 @@ public enum StoreError: Error, Hashable, Sendable {
   /// `ignore_value` or `ignore_lease` on a key that does not exist.
   case keyNotFound
   case leaseNotFound
+  case leaseExists
+  case leaseTooLong
+  /// A leader's own command, which was written down in a term that is not its.
+  case notLeading
   case compacted(oldest: Revision)
   case futureRevision(current: Revision)
   case tooManyOperations(limit: Int)
   case duplicateKey
   case transactionTooDeep(limit: Int)
+}
+
+extension StoreError {
+  /// What the digest covers of an error.
+  var code: UInt8 {
+    switch self {
+    case .emptyKey: 1
+    case .keyNotFound: 2
+    case .leaseNotFound: 3
+    case .compacted: 4
+    case .futureRevision: 5
+    case .tooManyOperations: 6
+    case .duplicateKey: 7
+    case .transactionTooDeep: 8
+    case .leaseExists: 9
+    case .leaseTooLong: 10
+    case .notLeading: 11
+    }
+  }
 }

@@ -6,6 +6,7 @@ import GRDB
 struct Writing {
   let db: Database
   let reading: Reading
+  let leases: LeaseTable
   /// The state before the command.
   let before: StorePosition
   /// What the command has changed so far, in order.
@@ -14,6 +15,7 @@ struct Writing {
   init(db: Database, before: StorePosition) {
     self.db = db
     self.reading = Reading(db: db)
+    self.leases = LeaseTable(db: db)
     self.before = before
   }
 
@@ -28,14 +30,24 @@ struct Writing {
     return after
   }
 
-  mutating func run(_ operation: Operation) throws -> OperationResult {
-    switch operation {
-    case .range(let query):
-      // A read inside a transaction sees what the operations before it wrote.
-      return .range(try reading.range(query, current: seen))
-    case .put(let put): return .put(previous: try run(put))
-    case .delete(let delete): return try run(delete)
-    case .transaction(let transaction): return .transaction(try run(transaction))
+  /// Carries out a whole request: its branches are chosen, and what could fail in them is checked,
+  /// before anything is written.
+  mutating func run(_ request: Operation) throws -> OperationResult {
+    switch request {
+    case .transaction(let transaction):
+      let path = try path(of: transaction)
+      try checkPuts(of: transaction, path)
+      try checkRanges(of: transaction, path)
+      return .transaction(try run(transaction, path))
+    case .put(let put):
+      if put.key.bytes.isEmpty { throw StoreError.emptyKey }
+      try checkLease(of: put)
+      try checkKey(of: put)
+      return .put(previous: try run(put))
+    case .range(let query): return .range(try reading.range(query, current: seen))
+    case .delete(let delete):
+      if delete.range.start.bytes.isEmpty { throw StoreError.emptyKey }
+      return try run(delete)
     }
   }
 
@@ -46,16 +58,15 @@ struct Writing {
   }
 
   private mutating func run(_ put: PutRequest) throws -> KeyValue? {
-    if put.key.bytes.isEmpty { throw StoreError.emptyKey }
     let previous = try reading.item(put.key)
-    if case .set(let lease) = put.lease, lease != 0 { throw StoreError.leaseNotFound }
-    if put.value == .keep || put.lease == .keep, previous == nil { throw StoreError.keyNotFound }
+    let lease: Int64 =
+      if case .set(let wanted) = put.lease { wanted } else { previous?.lease ?? 0 }
     let value: [UInt8] =
       if case .set(let value) = put.value { value } else { previous?.value ?? [] }
     let item = KeyValue(
       key: put.key, value: value, createRevision: previous?.createRevision ?? revision,
-      modRevision: revision, version: (previous?.version ?? 0) + 1,
-      lease: put.lease == .keep ? previous?.lease ?? 0 : 0)
+      modRevision: revision, version: (previous?.version ?? 0) + 1, lease: lease)
+    try leases.move(put.key, from: previous?.lease ?? 0, to: lease)
     let id = try insert(item)
     try db.cachedStatement(
       sql: """
@@ -66,8 +77,7 @@ struct Writing {
     return put.returnsPrevious ? previous : nil
   }
 
-  private mutating func run(_ delete: DeleteRequest) throws -> OperationResult {
-    if delete.range.start.bytes.isEmpty { throw StoreError.emptyKey }
+  mutating func run(_ delete: DeleteRequest) throws -> OperationResult {
     let doomed = try reading.range(RangeQuery(delete.range), current: seen).items
     let remove = try db.cachedStatement(sql: "DELETE FROM current WHERE key = ?")
     for item in doomed {
@@ -75,20 +85,83 @@ struct Writing {
         key: item.key, value: [], createRevision: Revision(0), modRevision: revision, version: 0,
         lease: 0)
       _ = try insert(tombstone)
+      try leases.move(item.key, from: item.lease, to: 0)
       try remove.execute(arguments: [item.key.data])
       events.append(KeyEvent(.delete(item.key, at: revision), previous: item))
     }
     return .delete(count: doomed.count, previous: delete.returnsPrevious ? doomed : [])
   }
 
-  private mutating func run(_ transaction: Transaction) throws -> TransactionResult {
-    // Every compare is of the state that the transaction, or the nested one, begins with.
-    let holds = try transaction.compares.allSatisfy { try self.holds($0) }
+  // MARK: - Transactions
+
+  private mutating func run(_ transaction: Transaction, _ path: Path) throws -> TransactionResult {
     var results: [OperationResult] = []
-    for operation in holds ? transaction.success : transaction.failure {
-      results.append(try run(operation))
+    var nested = path.nested[...]
+    for operation in path.branch(of: transaction) {
+      switch operation {
+      // A read inside a transaction sees what the operations before it wrote.
+      case .range(let query): results.append(.range(try reading.range(query, current: seen)))
+      case .put(let put): results.append(.put(previous: try run(put)))
+      case .delete(let delete): results.append(try run(delete))
+      case .transaction(let inner):
+        results.append(.transaction(try run(inner, nested.removeFirst())))
+      }
     }
-    return TransactionResult(hasSucceeded: holds, results: results)
+    return TransactionResult(hasSucceeded: path.holds, results: results)
+  }
+
+  /// Which branch is taken by a transaction, and by those in that branch, in their order.
+  private struct Path {
+    var holds: Bool
+    var nested: [Path]
+
+    func branch(of transaction: Transaction) -> [Operation] {
+      holds ? transaction.success : transaction.failure
+    }
+  }
+
+  /// Every compare, those of nested transactions among them, is of the state before the whole: no
+  /// operation decides about another (as in etcd).
+  private func path(of transaction: Transaction) throws -> Path {
+    let holds = try transaction.compares.allSatisfy { try self.holds($0) }
+    var path = Path(holds: holds, nested: [])
+    for case .transaction(let inner) in path.branch(of: transaction) {
+      path.nested.append(try self.path(of: inner))
+    }
+    return path
+  }
+
+  private func checkPuts(of transaction: Transaction, _ path: Path) throws {
+    var nested = path.nested[...]
+    for operation in path.branch(of: transaction) {
+      if case .put(let put) = operation {
+        try checkKey(of: put)
+        try checkLease(of: put)
+      } else if case .transaction(let inner) = operation {
+        try checkPuts(of: inner, nested.removeFirst())
+      }
+    }
+  }
+
+  private func checkRanges(of transaction: Transaction, _ path: Path) throws {
+    var nested = path.nested[...]
+    for operation in path.branch(of: transaction) {
+      if case .range(let query) = operation {
+        try query.check(against: before)
+      } else if case .transaction(let inner) = operation {
+        try checkRanges(of: inner, nested.removeFirst())
+      }
+    }
+  }
+
+  private func checkKey(of put: PutRequest) throws {
+    guard put.value == .keep || put.lease == .keep else { return }
+    if try reading.item(put.key) == nil { throw StoreError.keyNotFound }
+  }
+
+  private func checkLease(of put: PutRequest) throws {
+    guard case .set(let lease) = put.lease, lease != 0 else { return }
+    if try leases.lease(lease) == nil { throw StoreError.leaseNotFound }
   }
 
   private func holds(_ compare: Compare) throws -> Bool {
@@ -167,6 +240,7 @@ extension KeyEvent {
       writer.write(item.modRevision.rawValue)
       writer.write(item.createRevision.rawValue)
       writer.write(item.version)
+      writer.write(item.lease)
       writer.write(item.value)
     }
     return chainHash(writer.bytes[...], after: previous)

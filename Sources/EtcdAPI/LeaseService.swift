@@ -1,0 +1,85 @@
+import Cluster
+import EtcdProtos
+import Foundation
+import GRPCServer
+import Store
+import SwiftProtobuf
+
+/// etcdserverpb.Lease: keys that live as long as somebody renews their lease.
+struct LeaseService: Sendable {
+  let base: ServiceBase
+
+  func register(in services: inout GRPCServices) {
+    services.add("/etcdserverpb.Lease/LeaseGrant", base.unary(grant))
+    services.add("/etcdserverpb.Lease/LeaseRevoke", base.unary(revoke))
+    services.add("/etcdserverpb.Lease/LeaseTimeToLive", base.unary(timeToLive))
+    services.add("/etcdserverpb.Lease/LeaseLeases", base.unary(list))
+    services.add("/etcdserverpb.Lease/LeaseKeepAlive", base.streaming(keepAlive))
+  }
+
+  private func grant(
+    _ request: Etcdserverpb_LeaseGrantRequest
+  ) async throws -> Etcdserverpb_LeaseGrantResponse {
+    try base.checkVoter()
+    let granted = try await base.member.grantLease(request.id, ttl: request.ttl)
+    var response = Etcdserverpb_LeaseGrantResponse()
+    response.header = base.header(revision: base.member.store.current.revision.rawValue)
+    response.id = granted.id
+    response.ttl = granted.ttl
+    return response
+  }
+
+  private func revoke(
+    _ request: Etcdserverpb_LeaseRevokeRequest
+  ) async throws -> Etcdserverpb_LeaseRevokeResponse {
+    try base.checkVoter()
+    let revision = try await base.member.revokeLease(request.id)
+    var response = Etcdserverpb_LeaseRevokeResponse()
+    response.header = base.header(revision: revision.rawValue)
+    return response
+  }
+
+  /// One answer a request, in order; the time of an unknown lease is 0, and the stream goes on.
+  private func keepAlive(
+    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
+  ) async throws {
+    try base.checkVoter()
+    for await bytes in requests {
+      let request: Etcdserverpb_LeaseKeepAliveRequest = try ServiceBase.decode(bytes)
+      var response = Etcdserverpb_LeaseKeepAliveResponse()
+      response.id = request.id
+      response.ttl = try await base.member.renewLease(request.id) ?? 0
+      response.header = base.header(revision: base.member.store.current.revision.rawValue)
+      try await writer.send(response.serializedBytes())
+    }
+  }
+
+  private func timeToLive(
+    _ request: Etcdserverpb_LeaseTimeToLiveRequest
+  ) async throws -> Etcdserverpb_LeaseTimeToLiveResponse {
+    try base.checkVoter()
+    let found = try await base.member.leaseTimeLeft(request.id)
+    var response = Etcdserverpb_LeaseTimeToLiveResponse()
+    response.header = base.header(revision: base.member.store.current.revision.rawValue)
+    response.id = request.id
+    response.ttl = found?.left ?? -1
+    response.grantedTtl = found?.ttl ?? 0
+    if request.keys, let found { response.keys = found.keys.map { Data($0.bytes) } }
+    return response
+  }
+
+  private func list(
+    _ request: Etcdserverpb_LeaseLeasesRequest
+  ) async throws -> Etcdserverpb_LeaseLeasesResponse {
+    try base.checkVoter()
+    let ids = try await base.member.leases()
+    var response = Etcdserverpb_LeaseLeasesResponse()
+    response.header = base.header(revision: base.member.store.current.revision.rawValue)
+    response.leases = ids.map { id in
+      var status = Etcdserverpb_LeaseStatus()
+      status.id = id
+      return status
+    }
+    return response
+  }
+}

@@ -1,0 +1,124 @@
+import BinaryCoding
+import GRDB
+
+/// Carries out entries of the log, one after the other, in one transaction of the database.
+///
+/// What a command does depends on the entry and the state before it alone, so that it is the same on
+/// every member: on no clock, no chance, and on nothing that a member was started with.
+struct Applying {
+  let db: Database
+  var state: StorePosition
+
+  init(db: Database) throws {
+    self.db = db
+    state = try StorePosition.read(db)
+  }
+
+  /// Nil for an entry without a command.
+  mutating func apply(_ entry: LogCommand) throws -> AppliedCommand? {
+    precondition(entry.index == state.appliedIndex + 1, "entries are applied in order")
+    if let membership = entry.membership {
+      try membership.apply(index: entry.index, to: db)
+      cover(membership.voters)
+    }
+    let applied = try entry.payload.map { payload in
+      try apply(try Command(decoding: payload), payload: payload, entry: entry)
+    }
+    state.appliedIndex = entry.index
+    state.appliedTerm = entry.term
+    return applied
+  }
+
+  private mutating func apply(
+    _ command: Command, payload: [UInt8], entry: LogCommand
+  ) throws -> AppliedCommand {
+    switch command.action {
+    case .put(let put): return try attempt(command) { try $0.run(.put(put)) }
+    case .delete(let delete): return try attempt(command) { try $0.run(.delete(delete)) }
+    case .transaction(let transaction):
+      return try attempt(command) { writing in
+        try transaction.validate()
+        return try writing.run(.transaction(transaction))
+      }
+    case .lease(let change):
+      var applied = try attempt(command) { try $0.run(change, entry: entry) }
+      guard case .success = applied.outcome.result else { return applied }
+      cover(payload)
+      applied.lease = change.effect(grantedAt: entry.index)
+      return applied
+    case .compact(let revision):
+      var position = state
+      let db = db
+      let applied = try attempt(command) { _ in
+        try Compaction(db: db).begin(at: revision, state: &position)
+        return .done
+      }
+      guard case .success = applied.outcome.result else { return applied }
+      state.compactRevision = position.compactRevision
+      cover(payload)
+      return applied
+    case .memberAttributes(let member):
+      try member.write(db)
+      return membersChanged(by: command, payload: payload)
+    case .memberChange(let change):
+      try change.apply(to: db)
+      return membersChanged(by: command, payload: payload)
+    }
+  }
+
+  /// Carries out all of `body`, or nothing of it and the error is the outcome.
+  private mutating func attempt(
+    _ command: Command, _ body: (inout Writing) throws -> OperationResult
+  ) throws -> AppliedCommand {
+    var writing = Writing(db: db, before: state)
+    let result: Result<OperationResult, StoreError>
+    do {
+      var done: OperationResult?
+      try db.inSavepoint {
+        done = try body(&writing)
+        return .commit
+      }
+      guard let done else { throw StateDatabaseError("a savepoint ended without a result") }
+      result = .success(done)
+      state = writing.after
+    } catch let error as StoreError {
+      result = .failure(error)
+      writing = Writing(db: db, before: state)
+      // A member that refuses what the others accept is found out as well.
+      cover([error.code])
+    }
+    return AppliedCommand(
+      outcome: outcome(of: command, result), events: writing.events)
+  }
+
+  private mutating func membersChanged(
+    by command: Command, payload: [UInt8]
+  ) -> AppliedCommand {
+    cover(payload)
+    return AppliedCommand(
+      outcome: outcome(of: command, .success(.done)), events: [], changesMembers: true)
+  }
+
+  private func outcome(
+    of command: Command, _ result: Result<OperationResult, StoreError>
+  ) -> Outcome {
+    Outcome(request: command.request, result: result, revision: state.revision)
+  }
+
+  /// Makes the digest depend on `bytes`.
+  private mutating func cover(_ bytes: [UInt8]) {
+    state.digest = chainHash(bytes[...], after: state.digest)
+  }
+}
+
+extension LeaseChange {
+  /// What it does if it succeeds.
+  fileprivate func effect(grantedAt index: UInt64) -> LeaseEffect? {
+    switch self {
+    case .grant(let id, let ttl):
+      .granted(Lease(id: id, ttl: ttl, remaining: ttl, grantedAt: index))
+    case .revoke(let id), .expire(let id, _, _): .ended(id: id)
+    case .checkpoint: nil
+    }
+  }
+}
