@@ -104,7 +104,11 @@ extension Transaction {
 extension Store.Operation {
   init(_ operation: Etcdserverpb_RequestOp) throws(GRPCStatus) {
     switch operation.request {
-    case .requestRange(let range): self = .range(try RangeQuery(range))
+    case .requestRange(let range):
+      var query = try RangeQuery(range)
+      // Only outside a transaction does etcd take a negative revision for the newest one.
+      if range.revision < 0 { query.revision = Revision(range.revision) }
+      self = .range(query)
     case .requestPut(let put): self = .put(try PutRequest(put))
     case .requestDeleteRange(let delete): self = .delete(try DeleteRequest(delete))
     case .requestTxn(let transaction): self = .transaction(try Transaction(transaction))
@@ -150,31 +154,55 @@ extension Etcdserverpb_RangeResponse {
   }
 }
 
+extension OperationResult {
+  /// It has changed something.
+  fileprivate var hasWritten: Bool {
+    switch self {
+    case .put: true
+    case .delete(let count, _): count > 0
+    case .transaction(let nested): nested.results.contains(where: \.hasWritten)
+    case .range, .done: false
+    }
+  }
+}
+
 extension Etcdserverpb_ResponseOp {
-  init(_ result: OperationResult, revision: Int64) {
+  /// - Parameter seen: the revision that operations see: the transaction's own from its first write on.
+  fileprivate init(_ result: OperationResult, seen: inout Int64, own: Int64) {
     self.init()
+    if case .transaction = result {} else if result.hasWritten { seen = own }
     switch result {
     case .range(let range):
       responseRange = Etcdserverpb_RangeResponse(range)
-      responseRange.header.revision = revision
+      responseRange.header.revision = seen
     case .put(let previous):
-      responsePut.header.revision = revision
+      responsePut.header.revision = seen
       if let previous { responsePut.prevKv = Mvccpb_KeyValue(previous) }
     case .delete(let count, let previous):
-      responseDeleteRange.header.revision = revision
+      responseDeleteRange.header.revision = seen
       responseDeleteRange.deleted = Int64(count)
       responseDeleteRange.prevKvs = previous.map(Mvccpb_KeyValue.init)
     case .transaction(let nested):
-      responseTxn = Etcdserverpb_TxnResponse(nested, revision: revision)
+      responseTxn = Etcdserverpb_TxnResponse(nested, seen: &seen, own: own)
+    case .done: break
     }
   }
 }
 
 extension Etcdserverpb_TxnResponse {
+  /// - Parameter revision: the store's, after the transaction.
   init(_ result: TransactionResult, revision: Int64) {
+    let hasWritten = OperationResult.transaction(result).hasWritten
+    var seen = hasWritten ? revision - 1 : revision
+    self.init(result, seen: &seen, own: revision)
+  }
+
+  fileprivate init(_ result: TransactionResult, seen: inout Int64, own: Int64) {
     self.init()
     header = Etcdserverpb_ResponseHeader()
     succeeded = result.hasSucceeded
-    responses = result.results.map { Etcdserverpb_ResponseOp($0, revision: revision) }
+    for operation in result.results {
+      responses.append(Etcdserverpb_ResponseOp(operation, seen: &seen, own: own))
+    }
   }
 }

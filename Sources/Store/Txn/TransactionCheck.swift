@@ -1,6 +1,6 @@
 /// The limits of a transaction; the same on every member, since apply checks them too.
 package enum TransactionLimits {
-  /// Compares, and operations of a branch, at each level.
+  /// Compares, and operations of a branch; at each level as many less as the level around has.
   package static let operations = 100_000
   /// Transactions inside transactions.
   package static let depth = 32
@@ -10,89 +10,77 @@ extension Transaction {
   /// Checks everything that can be told without the store: empty keys, sizes, and that no branch
   /// puts a key twice or both puts and deletes it.
   ///
-  /// - Complexity: O(*n* log *n*) in the operations.
+  /// What is allowed follows etcd to the letter, which is more lenient with nested transactions: the
+  /// two branches of one are never held against each other, a put in one transaction not against a
+  /// deletion in a later one beside it, and nothing against a deletion without an end. What is put and
+  /// deleted at one revision is as the last operation leaves it, and both are events.
+  ///
+  /// - Complexity: O(*n* log² *n*) in the operations.
   package func validate() throws(StoreError) {
-    _ = try footprint(depth: 0)
+    try checkForm(depth: 0, operations: TransactionLimits.operations)
+    _ = try Transaction.footprint(of: success)
+    _ = try Transaction.footprint(of: failure)
   }
 
-  /// The keys that a branch writes.
-  private struct Footprint {
-    var puts: Set<Key> = []
-    var deletes: [KeyRange] = []
-
-    mutating func add(_ other: Footprint) throws(StoreError) {
-      guard puts.isDisjoint(with: other.puts) else { throw .duplicateKey }
-      puts.formUnion(other.puts)
-      deletes += other.deletes
-    }
-
-    func check() throws(StoreError) {
-      var ranges: [KeyRange] = []
-      for range in deletes {
-        if case .single(let key) = range {
-          if puts.contains(key) { throw .duplicateKey }
-        } else {
-          ranges.append(range)
-        }
-      }
-      guard !ranges.isEmpty, !puts.isEmpty else { return }
-      // For each range, the first put at or after its start decides.
-      let sorted = puts.sorted()
-      for range in ranges {
-        let first = sorted.partitioningIndex { $0 >= range.start }
-        if first < sorted.count, range.contains(sorted[first]) { throw .duplicateKey }
-      }
-    }
-  }
-
-  private func footprint(depth: Int) throws(StoreError) -> Footprint {
+  fileprivate func checkForm(depth: Int, operations limit: Int) throws(StoreError) {
     guard depth < TransactionLimits.depth else {
       throw .transactionTooDeep(limit: TransactionLimits.depth)
     }
-    for count in [compares.count, success.count, failure.count]
-    where count > TransactionLimits.operations {
-      throw .tooManyOperations(limit: TransactionLimits.operations)
-    }
+    let most = max(compares.count, success.count, failure.count)
+    guard most <= limit else { throw .tooManyOperations(limit: TransactionLimits.operations) }
     for compare in compares where compare.range.start.bytes.isEmpty { throw .emptyKey }
-    let succeeding = try Transaction.footprint(of: success, depth: depth)
-    let failing = try Transaction.footprint(of: failure, depth: depth)
-    // Only one branch runs, so each may write the same keys; what is around sees both.
-    return Footprint(
-      puts: succeeding.puts.union(failing.puts), deletes: succeeding.deletes + failing.deletes)
+    for operation in success { try operation.checkForm(depth: depth, operations: limit - most) }
+    for operation in failure { try operation.checkForm(depth: depth, operations: limit - most) }
   }
 
-  private static func footprint(
-    of branch: [Operation], depth: Int
-  ) throws(StoreError) -> Footprint {
-    var footprint = Footprint()
-    for operation in branch {
-      switch operation {
-      case .range(let query):
-        if query.range.start.bytes.isEmpty { throw .emptyKey }
-      case .put(let put):
-        if put.key.bytes.isEmpty { throw .emptyKey }
-        guard footprint.puts.insert(put.key).inserted else { throw .duplicateKey }
-      case .delete(let delete):
-        if delete.range.start.bytes.isEmpty { throw .emptyKey }
-        footprint.deletes.append(delete.range)
-      case .transaction(let nested):
-        try footprint.add(try nested.footprint(depth: depth + 1))
-      }
+  /// What a branch writes, with all that is nested in it.
+  private struct Footprint {
+    var puts: Set<Key> = []
+    var deletes = KeyRangeSet()
+
+    mutating func put(_ key: Key) throws(StoreError) {
+      guard !puts.contains(key), !deletes.contains(key) else { throw .duplicateKey }
+      puts.insert(key)
     }
-    try footprint.check()
+
+    mutating func add(success: Footprint, failure: Footprint) throws(StoreError) {
+      for key in success.puts { try put(key) }
+      for key in failure.puts {
+        // Only one of the branches runs.
+        if success.puts.contains(key) { continue }
+        try put(key)
+      }
+      deletes.formUnion(success.deletes)
+      deletes.formUnion(failure.deletes)
+    }
+  }
+
+  private static func footprint(of branch: [Operation]) throws(StoreError) -> Footprint {
+    var footprint = Footprint()
+    var deletes: [KeyRange] = []
+    for case .delete(let delete) in branch {
+      if case .from = delete.range { continue }
+      deletes.append(delete.range)
+    }
+    footprint.deletes.insert(deletes)
+    for case .transaction(let nested) in branch {
+      try footprint.add(
+        success: try Transaction.footprint(of: nested.success),
+        failure: try Transaction.footprint(of: nested.failure))
+    }
+    for case .put(let put) in branch { try footprint.put(put.key) }
     return footprint
   }
 }
 
-extension [Key] {
-  /// The first index whose element, and every later one, satisfies `belongs`.
-  fileprivate func partitioningIndex(_ belongs: (Key) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if belongs(self[middle]) { high = middle } else { low = middle + 1 }
+extension Operation {
+  fileprivate func checkForm(depth: Int, operations: Int) throws(StoreError) {
+    switch self {
+    case .range(let query): if query.range.start.bytes.isEmpty { throw .emptyKey }
+    case .put(let put): if put.key.bytes.isEmpty { throw .emptyKey }
+    case .delete(let delete): if delete.range.start.bytes.isEmpty { throw .emptyKey }
+    case .transaction(let nested):
+      try nested.checkForm(depth: depth + 1, operations: operations)
     }
-    return low
   }
 }

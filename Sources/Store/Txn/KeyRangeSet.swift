@@ -1,0 +1,71 @@
+/// Keys that some ranges cover together.
+///
+/// Ranges are kept in sorted runs of disjoint ones; runs of about one size become one, so that there
+/// are few.
+///
+/// - Complexity: adding *m* ranges takes O(*m* log *m*), and as much again for each doubling of all;
+///   looking a key up takes O(log² *n*).
+struct KeyRangeSet {
+  private struct Span {
+    var start: Key
+    /// The first key after it; nil if none is.
+    var end: Key?
+  }
+
+  private var runs: [[Span]] = []
+
+  var isEmpty: Bool { runs.isEmpty }
+
+  mutating func insert(_ ranges: [KeyRange]) {
+    let spans = ranges.compactMap { range -> Span? in
+      switch range {
+      case .single(let key): Span(start: key, end: Key(key.bytes + [0]))
+      case .between(let start, let end): start < end ? Span(start: start, end: end) : nil
+      case .from(let start): Span(start: start, end: nil)
+      }
+    }
+    add(KeyRangeSet.disjoint(spans))
+  }
+
+  mutating func formUnion(_ other: KeyRangeSet) {
+    for run in other.runs { add(run) }
+  }
+
+  private mutating func add(_ run: [Span]) {
+    guard !run.isEmpty else { return }
+    var run = run
+    while let last = runs.last, last.count <= 2 * run.count {
+      runs.removeLast()
+      run = KeyRangeSet.disjoint(last + run)
+    }
+    runs.append(run)
+  }
+
+  private static func disjoint(_ spans: [Span]) -> [Span] {
+    var result: [Span] = []
+    for span in spans.sorted(by: { $0.start < $1.start }) {
+      guard let last = result.last, last.end.map({ span.start <= $0 }) ?? true else {
+        result.append(span)
+        continue
+      }
+      guard let end = last.end, let other = span.end else {
+        result[result.count - 1].end = nil
+        continue
+      }
+      result[result.count - 1].end = max(end, other)
+    }
+    return result
+  }
+
+  func contains(_ key: Key) -> Bool {
+    runs.contains { run in
+      // The last span that begins at or before the key.
+      var (low, high) = (0, run.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if run[middle].start <= key { low = middle + 1 } else { high = middle }
+      }
+      return low > 0 && run[low - 1].end.map { key < $0 } ?? true
+    }
+  }
+}
