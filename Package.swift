@@ -42,6 +42,7 @@ let lifecycle = Target.Dependency.product(
 let signals = Target.Dependency.product(
   name: "UnixSignals", package: "swift-service-lifecycle")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
@@ -76,8 +77,9 @@ targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", heap, 
 targets += module("Reconciler", ["Compiler", "ConfigModel", ordered])
 
 // Layer 3: edge.
-targets += module("GRPCServer", ["CNGHTTP2", nioCore, nioPosix])
+targets += module("GRPCServer", ["CNGHTTP2", nioCore, nioHTTP1, nioPosix])
 targets += module("EtcdAPI", ["Cluster", "Store", "EtcdProtos", "GRPCServer", protobuf])
+targets += module("Gateway", ["EtcdAPI", "EtcdProtos", "GRPCServer", nioHTTP1, protobuf])
 targets += module("PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix])
 targets += module(
   "ConfigSyncClient", ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
@@ -87,7 +89,7 @@ targets += module("GitSource", ["ConfigModel", "CLibGit2"])
 targets += module(
   "Server",
   [
-    "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer",
+    "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer", "Gateway",
     "GitSource", "PeerTransport", "Raft", "RaftLog", "Reconciler", "Store",
     crypto, lifecycle, logging, ordered,
   ], testing: ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])

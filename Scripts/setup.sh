@@ -33,6 +33,19 @@ if ! Scripts/etcd35.sh etcdctl >/dev/null 2>&1 && command -v python3 >/dev/null;
     || echo "etcd 3.5 could not be installed: tests against it are skipped" >&2
 fi
 
+# etcd's clients for Python, from PyPI: each in an environment of its own, since they want different
+# protobufs. Tests say so and skip where they can't be had.
+python_client() { # NAME PACKAGE...
+  local home=.build-etcd/clients/$1
+  [ -e "$home/ready" ] && return
+  shift
+  python3 -m venv "$home" >/dev/null 2>&1 && "$home/bin/pip" install -q "$@" >/dev/null 2>&1 \
+    && touch "$home/ready" || echo "$1 could not be installed: tests of it are skipped" >&2
+}
+python_client etcd3 etcd3==0.12.0 'protobuf<3.21' tenacity==6.3.1
+python_client etcd3gw etcd3gw==2.7.0
+python_client aetcd aetcd==1.0.0
+
 if ! command -v swift >/dev/null; then
   echo "Swift 6.2 or later is needed: https://www.swift.org/install" >&2
   exit 1

@@ -1,5 +1,5 @@
 import Cluster
-import GRPCServer
+package import GRPCServer
 import Store
 
 // The one place where errors become etcd's status codes and texts; clients match the whole text.
@@ -68,7 +68,7 @@ extension GRPCStatus {
     .unavailable, "etcdserver: rpc not supported for learner")
 
   /// What is thrown below the API: its own errors by the tables above, anything else as internal.
-  init(_ error: any Error) {
+  package init(_ error: any Error) {
     switch error {
     case let status as GRPCStatus: self = status
     case let error as StoreError: self.init(error)

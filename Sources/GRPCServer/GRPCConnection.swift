@@ -32,11 +32,6 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     }
   }
 
-  func channelActive(context: ChannelHandlerContext) {
-    flush()
-    context.fireChannelActive()
-  }
-
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let buffer = unwrapInboundIn(data)
     do {
@@ -228,8 +223,11 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     let (requests, continuation) = AsyncStream.makeStream(
       of: [UInt8].self, bufferingPolicy: .bufferingOldest(limits.waitingRequests))
     call.requests = continuation
-    let writer = GRPCResponseWriter { bytes, continuation in
-      loop.execute { bound.value.write(bytes, stream: id, continuation) }
+    let writer = GRPCResponseWriter { message in
+      let framed = GRPCMessageReader.frame(message)
+      try await withCheckedThrowingContinuation { continuation in
+        loop.execute { bound.value.write(framed, stream: id, continuation) }
+      }
     }
     call.task = Task {
       let status = await body(head, requests, writer)

@@ -1,7 +1,8 @@
 import NIOCore
 import NIOPosix
 
-/// Serves gRPC over HTTP/2 in clear text on one or more addresses.
+/// Serves gRPC over HTTP/2, and what else there is over HTTP/1.1, in clear text on one or more
+/// addresses.
 package final class GRPCListener: Sendable {
   private let group: MultiThreadedEventLoopGroup
   private let channels: [any Channel]
@@ -10,8 +11,8 @@ package final class GRPCListener: Sendable {
   ///
   /// - Throws: the operating system's error; then nothing is bound.
   package init(
-    services: GRPCServices, addresses: [(host: String, port: Int)], threads: Int,
-    limits: GRPCLimits = GRPCLimits()
+    services: GRPCServices, http: HTTPHandler? = nil, addresses: [(host: String, port: Int)],
+    threads: Int, limits: GRPCLimits = GRPCLimits()
   ) async throws {
     group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     let bootstrap = ServerBootstrap(group: group)
@@ -21,7 +22,7 @@ package final class GRPCListener: Sendable {
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(
-            GRPCConnection(services: services, limits: limits))
+            ProtocolChoice(services: services, http: http, limits: limits))
         }
       }
     var bound: [any Channel] = []

@@ -46,7 +46,7 @@ struct GRPCMessageReader {
 }
 
 /// Reads `grpc-timeout`: at most eight digits and a unit.
-func parseTimeout(_ text: String) -> Duration? {
+package func parseTimeout(_ text: String) -> Duration? {
   guard let unit = text.last, let value = Int64(text.dropLast()), value >= 0,
     text.count <= 9
   else { return nil }

@@ -4,6 +4,11 @@ package struct GRPCCall: Sendable {
   package var path: String
   /// The header fields that the client sent, names in lower case.
   package var metadata: [String: String]
+
+  package init(path: String, metadata: [String: String]) {
+    self.path = path
+    self.metadata = metadata
+  }
 }
 
 /// How one method answers.
@@ -24,6 +29,28 @@ package struct GRPCServices: Sendable {
   package init() {}
 
   package mutating func add(_ path: String, _ method: GRPCMethod) { methods[path] = method }
+
+  /// Calls a unary method from within this process.
+  package func unary(_ call: GRPCCall, _ request: [UInt8]) async -> Result<[UInt8], GRPCStatus> {
+    switch method(at: call.path) {
+    case .failure(let status): .failure(status)
+    case .success(.unary(let body)): await body(call, request)
+    case .success(.streaming):
+      .failure(GRPCStatus(.unimplemented, "\(call.path) is a streaming method"))
+    }
+  }
+
+  /// Calls a streaming method from within this process; `send` gets each answer, and may wait.
+  package func streaming(
+    _ call: GRPCCall, _ requests: AsyncStream<[UInt8]>,
+    send: @escaping @Sendable ([UInt8]) async throws -> Void
+  ) async -> GRPCStatus {
+    switch method(at: call.path) {
+    case .failure(let status): status
+    case .success(.streaming(let body)): await body(call, requests, GRPCResponseWriter(send))
+    case .success(.unary): GRPCStatus(.unimplemented, "\(call.path) is a unary method")
+    }
+  }
 
   /// The method, or the status that etcd answers for one that is not there.
   func method(at path: String) -> Result<GRPCMethod, GRPCStatus> {

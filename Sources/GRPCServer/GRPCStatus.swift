@@ -46,6 +46,10 @@ package struct GRPCLimits: Hashable, Sendable {
   /// What a client may send ahead on one stream, and on the whole connection.
   package var streamWindowBytes: Int32 = 1 << 20
   package var connectionWindowBytes: Int32 = 16 << 20
+  /// A new connection, and a request that has begun, must be whole after this.
+  package var requestSeconds: Int64 = 30
+  /// An HTTP/1.1 connection without a request is closed after this.
+  package var idleSeconds: Int64 = 120
 
   package init() {}
 }

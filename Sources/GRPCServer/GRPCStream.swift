@@ -61,13 +61,17 @@ final class GRPCStream {
 
 /// Sends the messages of a streaming call.
 package struct GRPCResponseWriter: Sendable {
-  let write: @Sendable ([UInt8], CheckedContinuation<Void, any Error>) -> Void
+  private let transmit: @Sendable ([UInt8]) async throws -> Void
+
+  /// - Parameter transmit: takes each message, and returns once the next may come.
+  init(_ transmit: @escaping @Sendable ([UInt8]) async throws -> Void) {
+    self.transmit = transmit
+  }
 
   /// Sends one message; waits while the client is slow to take what was sent before.
   ///
   /// - Throws: `GRPCStatus` if the call has ended.
   package func send(_ message: [UInt8]) async throws {
-    let framed = GRPCMessageReader.frame(message)
-    try await withCheckedThrowingContinuation { write(framed, $0) }
+    try await transmit(message)
   }
 }

@@ -1,6 +1,7 @@
 import Cluster
 import EtcdAPI
 import GRPCServer
+import Gateway
 package import Logging
 import PeerTransport
 import ServiceLifecycle
@@ -44,8 +45,10 @@ package struct ConfigSyncServer: Sendable {
       listener = try await listening(
         on: clientAddresses.map(\.description).joined(separator: ", ")
       ) {
-        try await GRPCListener(
-          services: etcdServices(for: member),
+        let services = etcdServices(for: member)
+        let gateway = HTTPGateway(services: services, probe: MemberProbe(member))
+        return try await GRPCListener(
+          services: services, http: gateway.answer,
           addresses: clientAddresses.map { ($0.host, $0.port) }, threads: options.clientThreads)
       }
     } catch {

@@ -17,7 +17,8 @@ struct TidyTests {
     "PeerTransport": [
       "BinaryCoding", "Cluster", "Dispatch", "Foundation", "Logging", "NIOCore", "NIOPosix", "Raft",
     ],
-    "GRPCServer": ["CNGHTTP2", "NIOCore", "NIOPosix"],
+    "GRPCServer": ["CNGHTTP2", "NIOCore", "NIOHTTP1", "NIOPosix"],
+    "Gateway": ["EtcdAPI", "EtcdProtos", "Foundation", "GRPCServer", "NIOHTTP1", "SwiftProtobuf"],
     "EtcdAPI": ["Cluster", "EtcdProtos", "Foundation", "GRPCServer", "Store", "SwiftProtobuf"],
     "ConfigModel": ["Foundation", "OrderedCollections"],
     "Compiler": ["CTOML", "CYAML", "ConfigModel"],
@@ -28,6 +29,7 @@ struct TidyTests {
     ],
     "Server": [
       "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "Crypto", "EtcdAPI", "GRPCServer",
+      "Gateway",
       "GitSource", "Logging", "PeerTransport", "Raft", "RaftLog", "Reconciler", "ServiceLifecycle",
     ],
     "configsync": [

@@ -1,0 +1,49 @@
+package import Cluster
+import Store
+
+/// What a member tells of its health and of its figures, to whoever looks after it.
+package struct MemberProbe: Sendable {
+  private let member: ClusterMember
+
+  package init(_ member: ClusterMember) { self.member = member }
+
+  package var hasLeader: Bool { member.status.leader != 0 }
+  package var isLearner: Bool { member.status.isLearner(member.id) }
+
+  /// Reads through a majority.
+  ///
+  /// - Throws: `ClusterError`.
+  package func readThroughMajority() async throws { try await member.readBarrier() }
+
+  /// Reads what this member has.
+  ///
+  /// - Throws: SQLite's error.
+  package func readLocally() throws { _ = try member.store.members() }
+
+  /// The figures that the metrics show.
+  package struct Figures: Sendable {
+    package var hasLeader: Bool
+    package var isLeader: Bool
+    package var isLearner: Bool
+    package var committed: UInt64
+    package var applied: UInt64
+    package var term: UInt64
+    package var revision: Int64
+    package var compactRevision: Int64
+    package var databaseBytes: Int64
+    package var databaseBytesInUse: Int64
+  }
+
+  /// - Throws: SQLite's error.
+  package func figures() throws -> Figures {
+    let status = member.status
+    let sizes = try member.store.sizes()
+    let position = member.store.current
+    return Figures(
+      hasLeader: status.leader != 0, isLeader: status.leader == member.id,
+      isLearner: status.isLearner(member.id), committed: status.committed,
+      applied: status.applied, term: status.term, revision: position.revision.rawValue,
+      compactRevision: position.compactRevision.rawValue, databaseBytes: sizes.total,
+      databaseBytesInUse: sizes.used)
+  }
+}

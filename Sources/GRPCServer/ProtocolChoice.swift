@@ -1,0 +1,65 @@
+import NIOCore
+import NIOHTTP1
+
+/// Tells HTTP/2 from HTTP/1.1 by the connection's first bytes (RFC 9113, section 3.4), and puts the
+/// right handlers in its place.
+final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = ByteBuffer
+  private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+
+  private let services: GRPCServices
+  private let http: HTTPHandler?
+  private let limits: GRPCLimits
+  private var received = ByteBuffer()
+  private var patience: Scheduled<Void>?
+
+  init(services: GRPCServices, http: HTTPHandler?, limits: GRPCLimits) {
+    self.services = services
+    self.http = http
+    self.limits = limits
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    let channel = context.channel
+    patience = context.eventLoop.scheduleTask(in: .seconds(limits.requestSeconds)) {
+      channel.close(promise: nil)
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    received.writeBuffer(&bytes)
+    let begin = received.readableBytesView.prefix(ProtocolChoice.preface.count)
+    let isHTTP2 = begin.elementsEqual(ProtocolChoice.preface.prefix(begin.count))
+    // A few bytes that both may begin with.
+    if isHTTP2, begin.count < ProtocolChoice.preface.count { return }
+    patience?.cancel()
+    do {
+      if isHTTP2 {
+        try context.pipeline.syncOperations.addHandler(
+          GRPCConnection(services: services, limits: limits))
+      } else if let http {
+        try context.pipeline.syncOperations.configureHTTPServerPipeline(
+          withPipeliningAssistance: true, withErrorHandling: true)
+        try context.pipeline.syncOperations.addHandler(
+          HTTP1Connection(handler: http, limits: limits))
+      } else {
+        return context.close(promise: nil)
+      }
+    } catch {
+      return context.close(promise: nil)
+    }
+    context.fireChannelRead(NIOAny(received))
+    context.fireChannelReadComplete()
+    context.pipeline.syncOperations.removeHandler(self, promise: nil)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    patience?.cancel()
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    context.close(promise: nil)
+  }
+}

@@ -1,0 +1,79 @@
+import EtcdProtos
+
+/// The paths of the JSON gateway, behind `/v3` (etcd's `rpc.proto`).
+enum GatewayRoutes {
+  static let unary: [String: Transcoding] = {
+    typealias P = EtcdPaths
+    return [
+      "/kv/range": Transcoding(
+        P.kv + "Range", Etcdserverpb_RangeRequest.self, Etcdserverpb_RangeResponse.self),
+      "/kv/put": Transcoding(
+        P.kv + "Put", Etcdserverpb_PutRequest.self, Etcdserverpb_PutResponse.self),
+      "/kv/deleterange": Transcoding(
+        P.kv + "DeleteRange", Etcdserverpb_DeleteRangeRequest.self,
+        Etcdserverpb_DeleteRangeResponse.self),
+      "/kv/txn": Transcoding(
+        P.kv + "Txn", Etcdserverpb_TxnRequest.self, Etcdserverpb_TxnResponse.self),
+      "/kv/compaction": Transcoding(
+        P.kv + "Compact", Etcdserverpb_CompactionRequest.self,
+        Etcdserverpb_CompactionResponse.self),
+      "/lease/grant": Transcoding(
+        P.lease + "LeaseGrant", Etcdserverpb_LeaseGrantRequest.self,
+        Etcdserverpb_LeaseGrantResponse.self),
+      "/lease/revoke": revoke, "/kv/lease/revoke": revoke,
+      "/lease/timetolive": timeToLive, "/kv/lease/timetolive": timeToLive,
+      "/lease/leases": leases, "/kv/lease/leases": leases,
+      "/cluster/member/list": Transcoding(
+        P.cluster + "MemberList", Etcdserverpb_MemberListRequest.self,
+        Etcdserverpb_MemberListResponse.self),
+      "/cluster/member/add": Transcoding(
+        P.cluster + "MemberAdd", Etcdserverpb_MemberAddRequest.self,
+        Etcdserverpb_MemberAddResponse.self),
+      "/cluster/member/remove": Transcoding(
+        P.cluster + "MemberRemove", Etcdserverpb_MemberRemoveRequest.self,
+        Etcdserverpb_MemberRemoveResponse.self),
+      "/cluster/member/update": Transcoding(
+        P.cluster + "MemberUpdate", Etcdserverpb_MemberUpdateRequest.self,
+        Etcdserverpb_MemberUpdateResponse.self),
+      "/cluster/member/promote": Transcoding(
+        P.cluster + "MemberPromote", Etcdserverpb_MemberPromoteRequest.self,
+        Etcdserverpb_MemberPromoteResponse.self),
+      "/maintenance/status": Transcoding(
+        P.maintenance + "Status", Etcdserverpb_StatusRequest.self,
+        Etcdserverpb_StatusResponse.self),
+      "/maintenance/alarm": Transcoding(
+        P.maintenance + "Alarm", Etcdserverpb_AlarmRequest.self,
+        Etcdserverpb_AlarmResponse.self),
+      "/maintenance/transfer-leadership": Transcoding(
+        P.maintenance + "MoveLeader", Etcdserverpb_MoveLeaderRequest.self,
+        Etcdserverpb_MoveLeaderResponse.self),
+    ]
+  }()
+
+  static let streaming: [String: Transcoding] = [
+    "/watch": Transcoding(
+      EtcdPaths.watch + "Watch", Etcdserverpb_WatchRequest.self,
+      Etcdserverpb_WatchResponse.self),
+    "/lease/keepalive": Transcoding(
+      EtcdPaths.lease + "LeaseKeepAlive", Etcdserverpb_LeaseKeepAliveRequest.self,
+      Etcdserverpb_LeaseKeepAliveResponse.self),
+  ]
+
+  private static let revoke = Transcoding(
+    EtcdPaths.lease + "LeaseRevoke", Etcdserverpb_LeaseRevokeRequest.self,
+    Etcdserverpb_LeaseRevokeResponse.self)
+  private static let timeToLive = Transcoding(
+    EtcdPaths.lease + "LeaseTimeToLive", Etcdserverpb_LeaseTimeToLiveRequest.self,
+    Etcdserverpb_LeaseTimeToLiveResponse.self)
+  private static let leases = Transcoding(
+    EtcdPaths.lease + "LeaseLeases", Etcdserverpb_LeaseLeasesRequest.self,
+    Etcdserverpb_LeaseLeasesResponse.self)
+}
+
+private enum EtcdPaths {
+  static let kv = "/etcdserverpb.KV/"
+  static let lease = "/etcdserverpb.Lease/"
+  static let watch = "/etcdserverpb.Watch/"
+  static let cluster = "/etcdserverpb.Cluster/"
+  static let maintenance = "/etcdserverpb.Maintenance/"
+}

@@ -1,0 +1,91 @@
+"""Asks a member over HTTP/1.1 what no gRPC client asks: the JSON gateway, health and metrics.
+
+usage: gateway.py HOST:PORT
+"""
+import base64
+import http.client
+import json
+import sys
+
+address = sys.argv[1]
+
+
+def ask(method, path, body=None, headers={}):
+    connection = http.client.HTTPConnection(address, timeout=20)
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    return response.status, response.read().decode()
+
+
+def post(path, **fields):
+    status, text = ask("POST", path, json.dumps(fields))
+    return status, json.loads(text)
+
+
+def encoded(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+# Waits for a leader: the check reads through a majority.
+while ask("GET", "/readyz")[0] != 200:
+    pass
+assert ask("GET", "/version")[1] == '{"etcdserver":"3.5.1","etcdcluster":"3.5.0"}'
+assert ask("GET", "/health") == (200, '{"health":"true","reason":""}')
+assert ask("GET", "/livez") == (200, "ok\n")
+assert "[+]linearizable_read ok\n" in ask("GET", "/readyz?verbose")[1]
+assert ask("GET", "/readyz/non_learner") == (200, "ok\n")
+assert ask("GET", "/nothing")[0] == 404 and ask("POST", "/v3/nothing", "{}")[0] == 404
+assert ask("GET", "/v3/kv/range")[0] == 405 and ask("POST", "/version", "")[0] == 405
+assert "etcd_server_has_leader 1\n" in ask("GET", "/metrics")[1]
+
+status, put = post("/v3/kv/put", key=encoded("g1"), value=encoded("one"))
+assert status == 200 and set(put) == {"header"}, put
+revision = int(put["header"]["revision"])
+# Proto names or camel case, numbers as numbers or strings, also under the older prefix.
+for body in [
+    {"key": encoded("g1"), "revision": revision}, {"key": encoded("g1"), "revision": str(revision)},
+    {"key": encoded("g"), "range_end": encoded("h")}, {"key": encoded("g"), "rangeEnd": encoded("h")},
+    {"key": encoded("g1"), "unknown": 1},
+]:
+    status, text = ask("POST", "/v3beta/kv/range", json.dumps(body))
+    found = json.loads(text)
+    assert status == 200 and found["count"] == "1", text
+    assert found["kvs"][0]["value"] == encoded("one") and "lease" not in found["kvs"][0], text
+
+status, error = post("/v3/kv/range", key=encoded("g1"), revision=revision + 99)
+text = "etcdserver: mvcc: required revision is a future revision"
+assert status == 400 and error == {"error": text, "message": text, "code": 11}, error
+assert post("/v3/lease/revoke", ID=4711)[0] == 404
+status, text = ask("POST", "/v3/kv/put", "{nonsense")
+assert status == 400 and json.loads(text)["code"] == 3, text
+
+status, result = post(
+    "/v3/kv/txn",
+    compare=[{"key": encoded("g1"), "target": "VALUE", "result": "EQUAL", "value": encoded("one")}],
+    success=[{"request_put": {"key": encoded("g2"), "value": encoded("two")}}])
+assert status == 200 and result["succeeded"] is True, result
+
+assert post("/v3/lease/grant", ID="77", TTL=60)[1]["TTL"] == "60"
+status, text = ask("POST", "/v3/lease/keepalive", '{"ID": 77}')
+assert json.loads(text)["result"]["TTL"] == "60", text
+
+# A watch is a line an answer, each at once.
+watching = http.client.HTTPConnection(address, timeout=20)
+watching.request(
+    "POST", "/v3/watch", json.dumps({"create_request": {"key": encoded("g3"), "prev_kv": True}}))
+lines = watching.getresponse()
+assert json.loads(lines.readline())["result"]["created"] is True
+post("/v3/kv/put", key=encoded("g3"), value=encoded("three"))
+event = json.loads(lines.readline())["result"]["events"][0]
+assert event["kv"]["value"] == encoded("three") and "type" not in event, event
+post("/v3/kv/deleterange", key=encoded("g3"))
+event = json.loads(lines.readline())["result"]["events"][0]
+assert event["type"] == "DELETE" and event["prev_kv"]["value"] == encoded("three"), event
+watching.close()
+
+# A connection serves one request after the other, and one that makes no sense is closed.
+several = http.client.HTTPConnection(address, timeout=20)
+for _ in range(3):
+    several.request("GET", "/health")
+    assert several.getresponse().read() == b'{"health":"true","reason":""}'
+print("every answer is right")

@@ -1,0 +1,45 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What others have written, run against a member unchanged.
+@Suite(.serialized)
+struct HTTPAndClientsTests {
+  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  private static func script(_ name: String) -> String {
+    root.appendingPathComponent("Tests/ServerTests/Fixtures/\(name).py").path
+  }
+
+  /// The Python in whose environment `make setup` has installed a client; nil where it could not.
+  private static func python(with client: String) -> String? {
+    let home = root.appendingPathComponent(".build-etcd/clients/\(client)")
+    let isReady = FileManager.default.fileExists(atPath: home.appendingPathComponent("ready").path)
+    return isReady ? home.appendingPathComponent("bin/python").path : nil
+  }
+
+  private func run(_ python: String, _ script: String, separatingPort: Bool) async throws {
+    try await ClusterFixture(count: 1).run { cluster in
+      let address = cluster.fixture.endpoints[0].replacingOccurrences(of: "http://", with: "")
+      let arguments =
+        separatingPort ? address.split(separator: ":").map(String.init) : [address]
+      let (status, output) = try execute(
+        python, [HTTPAndClientsTests.script(script)] + arguments)
+      #expect(status == 0, "\(output)")
+    }
+  }
+
+  @Test func theGatewayAnswersAsEtcdDoes() async throws {
+    try await run("python3", "gateway", separatingPort: false)
+  }
+
+  @Test(arguments: ["etcd3", "etcd3gw", "aetcd"])
+  func clientsOfPythonWorkUnchanged(client: String) async throws {
+    guard let python = HTTPAndClientsTests.python(with: client) else {
+      print("\(client) is not installed: skipped")
+      return
+    }
+    try await run(python, "\(client)_client", separatingPort: true)
+  }
+}
