@@ -10,6 +10,8 @@ package func etcdServices(for member: ClusterMember) -> GRPCServices {
   KVService(base: base).register(in: &services)
   WatchService(base: base).register(in: &services)
   LeaseService(base: base).register(in: &services)
+  LockService(base: base).register(in: &services)
+  ElectionService(base: base).register(in: &services)
   MaintenanceService(base: base).register(in: &services)
   ClusterService(base: base).register(in: &services)
   // grpc.health.v1: the empty request answers SERVING, whatever the cluster does.

@@ -23,6 +23,22 @@ enum GatewayRoutes {
       "/lease/revoke": revoke, "/kv/lease/revoke": revoke,
       "/lease/timetolive": timeToLive, "/kv/lease/timetolive": timeToLive,
       "/lease/leases": leases, "/kv/lease/leases": leases,
+      "/lock/lock": Transcoding(
+        P.lock + "Lock", V3lockpb_LockRequest.self, V3lockpb_LockResponse.self),
+      "/lock/unlock": Transcoding(
+        P.lock + "Unlock", V3lockpb_UnlockRequest.self, V3lockpb_UnlockResponse.self),
+      "/election/campaign": Transcoding(
+        P.election + "Campaign", V3electionpb_CampaignRequest.self,
+        V3electionpb_CampaignResponse.self),
+      "/election/proclaim": Transcoding(
+        P.election + "Proclaim", V3electionpb_ProclaimRequest.self,
+        V3electionpb_ProclaimResponse.self),
+      "/election/leader": Transcoding(
+        P.election + "Leader", V3electionpb_LeaderRequest.self,
+        V3electionpb_LeaderResponse.self),
+      "/election/resign": Transcoding(
+        P.election + "Resign", V3electionpb_ResignRequest.self,
+        V3electionpb_ResignResponse.self),
       "/cluster/member/list": Transcoding(
         P.cluster + "MemberList", Etcdserverpb_MemberListRequest.self,
         Etcdserverpb_MemberListResponse.self),
@@ -54,6 +70,9 @@ enum GatewayRoutes {
     "/watch": Transcoding(
       EtcdPaths.watch + "Watch", Etcdserverpb_WatchRequest.self,
       Etcdserverpb_WatchResponse.self),
+    "/election/observe": Transcoding(
+      EtcdPaths.election + "Observe", V3electionpb_LeaderRequest.self,
+      V3electionpb_LeaderResponse.self),
     "/lease/keepalive": Transcoding(
       EtcdPaths.lease + "LeaseKeepAlive", Etcdserverpb_LeaseKeepAliveRequest.self,
       Etcdserverpb_LeaseKeepAliveResponse.self),
@@ -73,6 +92,8 @@ enum GatewayRoutes {
 private enum EtcdPaths {
   static let kv = "/etcdserverpb.KV/"
   static let lease = "/etcdserverpb.Lease/"
+  static let lock = "/v3lockpb.Lock/"
+  static let election = "/v3electionpb.Election/"
   static let watch = "/etcdserverpb.Watch/"
   static let cluster = "/etcdserverpb.Cluster/"
   static let maintenance = "/etcdserverpb.Maintenance/"

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import sys
+import threading
 
 address = sys.argv[1]
 
@@ -68,6 +69,35 @@ assert status == 200 and result["succeeded"] is True, result
 assert post("/v3/lease/grant", ID="77", TTL=60)[1]["TTL"] == "60"
 status, text = ask("POST", "/v3/lease/keepalive", '{"ID": 77}')
 assert json.loads(text)["result"]["TTL"] == "60", text
+
+# Locks and elections wait in line: the second gets its turn when the first has left.
+def later(path, **fields):
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(post(path, **fields)))
+    thread.start()
+    return thread, answers
+
+
+for lease in [1001, 1002]:
+    post("/v3/lease/grant", ID=lease, TTL=60)
+for wait, leave in [("lock/lock", "lock/unlock"), ("election/campaign", "election/resign")]:
+    status, first = post("/v3/" + wait, name=encoded("n"), lease=1001)
+    assert status == 200, first
+    thread, second = later("/v3/" + wait, name=encoded("n"), lease=1002)
+    again = post("/v3/" + wait, name=encoded("n"), lease=1001)[1]
+    assert again.get("key") == first.get("key") and again.get("leader") == first.get("leader")
+    if "leader" in first:
+        assert post("/v3/election/leader", name=encoded("n"))[1]["kv"]["lease"] == "1001"
+        assert post("/v3/election/proclaim", leader=first["leader"], value=encoded("x"))[0] == 200
+    assert not second
+    post("/v3/" + leave, **{key: first[key] for key in first if key != "header"})
+    thread.join(20)
+    assert second[0][0] == 200, second
+    post("/v3/" + leave, **{key: second[0][1][key] for key in second[0][1] if key != "header"})
+assert post("/v3/election/leader", name=encoded("n")) == (
+    500, {"error": "election: no leader", "message": "election: no leader", "code": 2})
+status, error = post("/v3/lock/lock", name=encoded("n"), lease=4711)
+assert status == 500 and error["message"] == "etcdserver: requested lease not found", error
 
 # A watch is a line an answer, each at once.
 watching = http.client.HTTPConnection(address, timeout=20)

@@ -1,0 +1,139 @@
+import Cluster
+import GRPCServer
+import Store
+
+/// Those who wait for one thing: a key each under a prefix, hung on a lease. Whose key was created first
+/// has it (etcd's recipe for locks and elections).
+struct WaitingLine: Sendable {
+  struct Place: Sendable {
+    var key: Key
+    /// Which life of the key it is.
+    var created: Revision
+    var lease: Int64
+  }
+
+  /// Seconds of the lease of whoever brings none.
+  private static let defaultTTL: Int64 = 60
+
+  let member: ClusterMember
+  let prefix: Key
+
+  init(member: ClusterMember, name: [UInt8]) {
+    self.member = member
+    prefix = Key(name + [UInt8(ascii: "/")])
+  }
+
+  private var range: KeyRange { .prefix(prefix) }
+
+  /// Takes a place at the end; the lease's own, if it has one.
+  ///
+  /// - Throws: `StoreError.leaseNotFound`.
+  func enter(lease: Int64, value: [UInt8]) async throws -> Place {
+    let lease =
+      lease == 0
+      ? try await member.grantLease(0, ttl: WaitingLine.defaultTTL).id : lease
+    let key = Key(prefix.bytes + Array(String(lease, radix: 16).utf8))
+    let entry = Transaction(
+      compares: [Compare(.single(key), .create(Revision(0)))],
+      success: [.put(PutRequest(key, .set(value), lease: .set(lease)))],
+      failure: [.range(RangeQuery(.single(key)))])
+    let outcome = try await member.propose(.transaction(entry))
+    guard case .transaction(let result) = try outcome.result.get() else {
+      throw GRPCStatus(.internalError, "etcdserver: a transaction gave another result")
+    }
+    guard !result.hasSucceeded, case .range(let found)? = result.results.first,
+      let item = found.items.first
+    else { return Place(key: key, created: outcome.revision, lease: lease) }
+    let place = Place(key: key, created: item.createRevision, lease: lease)
+    if item.value != value { try await replace(value, at: place) }
+    return place
+  }
+
+  /// Puts another value; false if the place was lost.
+  @discardableResult
+  func replace(_ value: [UInt8], at place: Place) async throws -> Bool {
+    try await change(
+      place, by: .put(PutRequest(place.key, .set(value), lease: .set(place.lease))))
+  }
+
+  /// Gives the place up; one that was lost stays so.
+  @discardableResult
+  func leave(_ place: Place) async throws -> Bool {
+    try await change(place, by: .delete(DeleteRequest(.single(place.key))))
+  }
+
+  private func change(_ place: Place, by operation: Operation) async throws -> Bool {
+    let outcome = try await member.propose(
+      .transaction(
+        Transaction(
+          compares: [Compare(.single(place.key), .create(place.created))],
+          success: [operation])))
+    guard case .transaction(let result) = try outcome.result.get() else { return false }
+    return result.hasSucceeded
+  }
+
+  /// Returns once nobody is before `place`; whoever gives up leaves the line.
+  ///
+  /// - Throws: `GRPCStatus` if the place is lost meanwhile, or the caller has gone.
+  func wait(at place: Place) async throws {
+    do {
+      while let (before, revision) = try await neighbour(of: place) {
+        try await waitForDeletion(of: before, after: revision)
+      }
+      try await member.readBarrier()
+      let left = try member.store.range(RangeQuery(.single(place.key))).result.items.first
+      guard left?.createRevision == place.created else {
+        throw GRPCStatus(.unknown, "mutex: session is expired")
+      }
+    } catch {
+      // In a task of its own: that of the call may be cancelled.
+      Task { try await leave(place) }
+      throw error
+    }
+  }
+
+  /// The place right before `place`, and as of which revision; nil if there is none.
+  private func neighbour(of place: Place) async throws -> (key: Key, revision: Revision)? {
+    try await member.readBarrier()
+    var query = RangeQuery(
+      range, limit: 1, sort: RangeQuery.Sort(.create, .descending), content: .keysOnly)
+    query.createBounds.maximum = Revision(place.created.rawValue - 1)
+    let (result, state) = try member.store.range(query)
+    return result.items.first.map { ($0.key, state.revision) }
+  }
+
+  private func waitForDeletion(of key: Key, after revision: Revision) async throws {
+    let request = WatchRequest(.single(key), from: revision.next, filters: [.noPut])
+    try await follow(request) { _ in true }
+  }
+
+  /// Whoever was first, and as of which revision.
+  func first() async throws -> (item: KeyValue?, revision: Revision) {
+    try await member.readBarrier()
+    let query = RangeQuery(range, limit: 1, sort: RangeQuery.Sort(.create, .ascending))
+    let (result, state) = try member.store.range(query)
+    return (result.items.first, state.revision)
+  }
+
+  /// Hands changes to `body` until it has enough, or some of them are compacted before they are read.
+  func follow(
+    _ request: WatchRequest, _ body: (KeyEvent) async throws -> Bool
+  ) async throws {
+    let stream = member.hub.openStream()
+    defer { stream.close() }
+    _ = stream.add(request, id: nil)
+    while let deliveries = try await stream.next() {
+      for delivery in deliveries {
+        if case .compacted = delivery { return }
+        guard case .events(_, let batch, _) = delivery else { continue }
+        for event in batch.events where try await body(event) { return }
+      }
+    }
+    throw GRPCStatus(.cancelled, "context canceled")
+  }
+
+  /// A watch of everyone in the line.
+  func everyone(after revision: Revision) -> WatchRequest {
+    WatchRequest(range, from: revision.next)
+  }
+}
