@@ -61,7 +61,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let identity = LogIdentity(cluster: configuration.clusterID, member: configuration.id)
     let opened = try SegmentedLog.open(
       directory: directory + "/log", identity: identity,
-      limits: configuration.limits.segments, disk: environment.disk)
+      limits: configuration.limits.segments, disk: environment.disk,
+      salt: environment.seed &* 0x9e37_79b9_7f4a_7c15 | 1)
     try ClusterMember.identify(configuration, log: opened, on: environment.disk)
     store = try KeyValueStore(directory: directory + "/state", cluster: configuration.clusterID)
     try store.recoverInstallation(logBase: opened.recovered.base.index.rawValue)

@@ -2,13 +2,14 @@
 //
 // A segment begins with a header block of 4096 bytes:
 //
-//    0  magic "CSYNCLOG"      8   format version, 2 (u32)
+//    0  magic "CSYNCLOG"      8   format version, 3 (u32)
 //   12  1 if the log begins anew here and no earlier segment counts, else 0 (u32)
 //   16  sequence (u64): segments count up from 1 without a gap
 //   24  cluster id (u64)     32  member id (u64)
 //   40  chain before the first record (u64)
 //   48  batch number of the first record (u64)
-//   56  CRC-32C of bytes 0 to 55 (u32); the rest is zero
+//   56  salt (u64): drawn when the log is made, the same in all of its segments; clients don't know it
+//   64  CRC-32C of bytes 0 to 63 (u32); the rest is zero
 //
 // Then come two blocks of 4096 bytes for tail markers (`TailMarker.swift`), then records, each at a
 // multiple of 8 bytes, and zeros to the end of the file:
@@ -19,7 +20,8 @@
 //   12  CRC-32C of bytes 0 to 11, 16 to 47, and the payload (u32)
 //   16  batch (u64): records that were synced together share it, and it counts up by one
 //   24  term (u64)           32  index (u64)
-//   40  chain (u64): hash of the chain before, bytes 0 to 11 and 16 to 39, and the payload
+//   40  chain (u64): hash of the chain before, bytes 0 to 11 and 16 to 39, and the payload; before the
+//       first record of a log it is the salt
 //   48  payload, then zeros to a multiple of 8
 //
 // A record is valid if its magic and CRC are right and its chain follows from the record before.
@@ -32,11 +34,11 @@ import Raft
 
 enum LogFormat {
   static let headerBytes = 4096
-  static let headerFieldBytes = 56
+  static let headerFieldBytes = 64
   static let recordHeaderBytes = 48
   static let recordMagic: UInt32 = 0xc510_6ec0
   static let fileMagic: [UInt8] = Array("CSYNCLOG".utf8)
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
   static let markerOffsets = [4096, 8192]
   /// Where the records of a segment begin.
   static let firstRecord = 12_288

@@ -8,14 +8,16 @@ extension SegmentedLog {
   /// or changed, `RecoveredLog.damage` says what, the entries before it are given, and nothing is
   /// changed. Memory: one segment at a time, and the entries.
   ///
+  /// - Parameter salt: what a log that is made now has; it must not be known to clients.
   /// - Throws: `.damaged` if not even what is lost can be told; `.foreign`; `.io`.
   package static func open(
     directory: String, identity: LogIdentity, limits: SegmentLimits = SegmentLimits(),
-    disk: any Disk = FileDisk()
+    disk: any Disk = FileDisk(), salt: UInt64 = .random(in: 1...(.max))
   ) throws(LogError) -> (log: SegmentedLog, recovered: RecoveredLog) {
     try disk.makeDirectory(directory)
     try disk.syncDirectory(directory + "/..")
-    let log = SegmentedLog(directory: directory, identity: identity, limits: limits, disk: disk)
+    let log = SegmentedLog(
+      directory: directory, identity: identity, limits: limits, disk: disk, salt: salt)
     var reading = LogReading(log: log)
     try reading.readAll()
     try reading.finish()
@@ -31,7 +33,7 @@ private struct LogReading {
   /// The last whole batch.
   private var batch: UInt64 = 0
   private var marker: TailMarker?
-  private var salvage = LogSalvage()
+  private var salt: UInt64?
   private var segments: [SegmentedLog.Segment] = []
   /// The last segment that was read: where its records end, and all of its bytes.
   private var tail: (file: any DiskFile, offset: Int, bytes: [UInt8])?
@@ -45,19 +47,20 @@ private struct LogReading {
     var start = 0
     for (position, sequence) in stored.enumerated() {
       let bytes = try log.disk.open(log.path(of: sequence), .existing).readAll()
-      if try header(in: bytes, of: sequence)?.beginsAnew == true { start = position }
+      guard let header = try header(in: bytes, of: sequence) else { continue }
+      salt = header.salt
+      if header.beginsAnew { start = position }
     }
     leftovers += stored[..<start].map { log.path(of: $0) }
     for sequence in stored[start...] {
       let file = try log.disk.open(log.path(of: sequence), .existing)
       let bytes = try file.readAll()
       noteMarkers(in: bytes)
-      var behind = LogFormat.firstRecord
+      var end: Int?
       if result.damage == nil {
-        try read(sequence, file: file, bytes: bytes, isLast: sequence == stored.last)
-        behind = tail?.offset ?? behind
+        end = try read(sequence, file: file, bytes: bytes, isLast: sequence == stored.last)
       }
-      salvage.search(bytes, from: behind)
+      noteMarker(in: bytes, from: end ?? LogFormat.firstRecord)
       // Also the segments behind a damage are the log's, and go when it is rebuilt; one that was never
       // written to is not.
       let isLeft = leftovers.contains(log.path(of: sequence))
@@ -81,18 +84,29 @@ private struct LogReading {
 
   private mutating func noteMarkers(in bytes: [UInt8]) {
     for offset in LogFormat.markerOffsets {
-      guard let found = TailMarker(in: bytes, at: offset) else { continue }
+      guard let found = TailMarker(in: bytes, at: offset), found.salt == salt ?? found.salt else {
+        continue
+      }
+      // Without a header that can be read, the markers in their places say what the salt is.
+      salt = found.salt
       if found.generation > (marker?.generation ?? 0) { marker = found }
     }
+  }
+
+  /// A marker that the disk has put in another place, behind the records that were read.
+  private mutating func noteMarker(in bytes: [UInt8], from end: Int) {
+    guard let salt, let found = LogSalvage.marker(in: bytes, from: end, salt: salt) else { return }
+    if found.generation > (marker?.generation ?? 0) { marker = found }
   }
 
   private mutating func damage(_ sequence: UInt64, at offset: Int, _ reason: String) {
     result.damage = LogDamage(path: log.path(of: sequence), offset: offset, reason: reason)
   }
 
+  /// - Returns: where its records end; nil if nothing of it could be read.
   private mutating func read(
     _ sequence: UInt64, file: any DiskFile, bytes: [UInt8], isLast: Bool
-  ) throws(LogError) {
+  ) throws(LogError) -> Int? {
     guard let header = try header(in: bytes, of: sequence) else {
       // A last segment that a crash has cut short while it was created was never written to; a
       // marker in it proves that it was complete once.
@@ -102,11 +116,12 @@ private struct LogReading {
       } else {
         damage(sequence, at: 0, "its header is invalid")
       }
-      return
+      return nil
     }
     if let previous = segments.last?.sequence {
       guard sequence == previous + 1, header.chain == chain, header.batch == batch + 1 else {
-        return damage(sequence, at: 16, "it does not follow segment \(previous)")
+        damage(sequence, at: 16, "it does not follow segment \(previous)")
+        return nil
       }
     }
     chain = header.chain
@@ -119,6 +134,7 @@ private struct LogReading {
     {
       damage(sequence, at: offset, "no valid record, but a later segment")
     }
+    return offset
   }
 
   /// Replays whole batches, and tells where the first record stands that is not of one.
@@ -177,6 +193,7 @@ private struct LogReading {
     var beginsAnew: Bool
     var chain: UInt64
     var batch: UInt64
+    var salt: UInt64
   }
 
   /// The header of a segment; nil if it is invalid.
@@ -190,7 +207,7 @@ private struct LogReading {
       let version = try? reader.read(UInt32.self), let anew = try? reader.read(UInt32.self),
       let stored = try? reader.read(UInt64.self), let cluster = try? reader.read(UInt64.self),
       let member = try? reader.read(UInt64.self), let chain = try? reader.read(UInt64.self),
-      let batch = try? reader.read(UInt64.self),
+      let batch = try? reader.read(UInt64.self), let salt = try? reader.read(UInt64.self),
       (try? reader.read(UInt32.self)) == crc32c(bytes[..<LogFormat.headerFieldBytes])
     else { return nil }
     guard version == LogFormat.version else {
@@ -203,12 +220,11 @@ private struct LogReading {
       throw .foreign(path: log.directory, found: found, expected: log.identity)
     }
     guard stored == sequence else { return nil }
-    return Header(beginsAnew: anew == 1, chain: chain, batch: batch)
+    return Header(beginsAnew: anew == 1, chain: chain, batch: batch, salt: salt)
   }
 
   /// Judges what was read by the newest marker, and hands the log over.
   mutating func finish() throws(LogError) {
-    if let found = salvage.marker, found.generation > marker?.generation ?? 0 { marker = found }
     if result.damage == nil, let first = result.entries.first,
       first.index != result.base.index.next
     {
@@ -243,11 +259,9 @@ private struct LogReading {
     log.chain = chain
     log.generation = marker?.generation ?? 0
     log.nextBatch = max(batch, marker?.batch ?? 0) + 1
+    if let salt { log.salt = salt }
     if result.damage != nil, let marker {
-      let promised = salvage.promises(since: marker)
-      result.hardState = promised.hardState
-      result.lost = promised.last
-      log.nextBatch = max(batch, promised.batch) + 1
+      try promise(since: marker)
       log.isDamaged = true
       log.leftovers = leftovers
     }
@@ -265,6 +279,22 @@ private struct LogReading {
     log.zeroedEnd = max(tail.bytes.count, tail.offset)
     result.tornBytes = try cut(tail)
     try log.resumeSealing(covered: marker?.batch ?? 0)
+  }
+
+  /// What was promised last: by the newest marker, and by whole writes after it. Never less than what
+  /// was read.
+  private mutating func promise(since marker: TailMarker) throws(LogError) {
+    var salvage = LogSalvage(since: marker)
+    for segment in segments {
+      salvage.search(try log.disk.open(log.path(of: segment.sequence), .existing).readAll())
+    }
+    log.nextBatch = max(batch, salvage.batch) + 1
+    let read = result.hardState
+    let found = salvage.hardState ?? HardState(term: marker.term, vote: marker.vote)
+    result.hardState =
+      found.term >= read.term ? HardState(term: found.term, vote: found.vote) : read
+    result.lost = marker.last
+    if let last = salvage.last, last.isUpToDate(with: marker.last) { result.lost = last }
   }
 
   private func cut(

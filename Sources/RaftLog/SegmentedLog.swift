@@ -61,7 +61,8 @@ package final class SegmentedLog: @unchecked Sendable {
   /// Where the next record goes in the current segment.
   var end = 0
   var zeroedEnd = 0
-  var chain: UInt64 = 0
+  var chain: UInt64
+  var salt: UInt64
   var nextBatch: UInt64 = 1
   var hardState = HardState()
   var base = SnapshotMark.origin
@@ -75,7 +76,11 @@ package final class SegmentedLog: @unchecked Sendable {
   /// Files that a crash left behind in a damaged log.
   var leftovers: [String] = []
 
-  init(directory: String, identity: LogIdentity, limits: SegmentLimits, disk: any Disk) {
+  init(
+    directory: String, identity: LogIdentity, limits: SegmentLimits, disk: any Disk, salt: UInt64
+  ) {
+    self.salt = salt
+    chain = salt
     self.directory = directory
     self.identity = identity
     self.limits = limits
@@ -219,7 +224,7 @@ package final class SegmentedLog: @unchecked Sendable {
     if let lost, !last.isUpToDate(with: lost) { claimed = lost }
     return TailMarker(
       generation: generation + 1, batch: nextBatch - 1, chain: chain, hardState: hardState,
-      last: claimed)
+      last: claimed, salt: salt)
   }
 
   private func zeroAhead(through needed: Int) throws(LogError) {
@@ -245,6 +250,7 @@ package final class SegmentedLog: @unchecked Sendable {
     header.write(identity.member.rawValue)
     header.write(chain)
     header.write(nextBatch)
+    header.write(salt)
     header.write(crc32c(header.bytes[...]))
     header.pad(to: LogFormat.firstRecord)
     try created.write(header.bytes[...], at: 0)

@@ -8,7 +8,7 @@
 //   16  batch (u64): the last one covered     24   chain after it (u64)
 //   32  term (u64)            40   vote (u64), 0 for none
 //   48  last index (u64)      56   last term (u64)
-//   64  CRC-32C of bytes 0 to 63 (u32)
+//   64  the log's salt (u64)  72  CRC-32C of bytes 0 to 71 (u32)
 
 import BinaryCoding
 import Raft
@@ -16,7 +16,7 @@ import Raft
 /// How far the log is known to have been durable.
 struct TailMarker: Hashable {
   static let magic: [UInt8] = Array("CSYNCTAI".utf8)
-  static let bytes = 68
+  static let bytes = 76
 
   var generation: UInt64
   var batch: UInt64
@@ -25,6 +25,8 @@ struct TailMarker: Hashable {
   var vote: MemberID?
   /// Where the log ended then, or had ended before it lost its end.
   var last: SnapshotMark
+  /// Tells the log's own markers from bytes that clients have written.
+  var salt: UInt64
 
   /// Where in a segment this marker goes.
   var offset: Int { LogFormat.markerOffsets[Int(generation % 2)] }
@@ -39,12 +41,14 @@ struct TailMarker: Hashable {
     writer.write(vote?.rawValue ?? 0)
     writer.write(last.index.rawValue)
     writer.write(last.term.rawValue)
+    writer.write(salt)
     writer.write(crc32c(writer.bytes[...]))
     return writer.bytes
   }
 
   init(
-    generation: UInt64, batch: UInt64, chain: UInt64, hardState: HardState, last: SnapshotMark
+    generation: UInt64, batch: UInt64, chain: UInt64, hardState: HardState, last: SnapshotMark,
+    salt: UInt64
   ) {
     self.generation = generation
     self.batch = batch
@@ -52,6 +56,7 @@ struct TailMarker: Hashable {
     self.term = hardState.term
     self.vote = hardState.vote
     self.last = last
+    self.salt = salt
   }
 
   /// The marker in a slot; nil if none was ever written there, or its checksum is wrong.
@@ -63,7 +68,7 @@ struct TailMarker: Hashable {
       let generation = try? reader.read(UInt64.self), let batch = try? reader.read(UInt64.self),
       let chain = try? reader.read(UInt64.self), let term = try? reader.read(UInt64.self),
       let vote = try? reader.read(UInt64.self), let index = try? reader.read(UInt64.self),
-      let lastTerm = try? reader.read(UInt64.self),
+      let lastTerm = try? reader.read(UInt64.self), let salt = try? reader.read(UInt64.self),
       (try? reader.read(UInt32.self)) == crc32c(file[offset..<end - 4])
     else { return nil }
     self.generation = generation
@@ -72,5 +77,6 @@ struct TailMarker: Hashable {
     self.term = Term(term)
     self.vote = vote == 0 ? nil : MemberID(vote)
     self.last = SnapshotMark(index: LogIndex(index), term: Term(lastTerm))
+    self.salt = salt
   }
 }

@@ -18,7 +18,7 @@ struct LogRecoveryTests {
   }
 
   private func open(_ folder: String) throws -> (log: SegmentedLog, recovered: RecoveredLog) {
-    try SegmentedLog.open(directory: folder, identity: identity, limits: small)
+    try SegmentedLog.open(directory: folder, identity: identity, limits: small, salt: 7)
   }
 
   /// Writes one entry a batch and seals the last.
@@ -162,6 +162,62 @@ struct LogRecoveryTests {
     #expect(end == LogIndex(121))
   }
 
+  /// A disk that puts the last tail marker upon the header of the newest segment, which is no longer one.
+  @Test func aMarkerUponAHeaderForgetsNoPromise() throws {
+    let folder = try TemporaryFolder()
+    let promise = HardState(term: Term(9), vote: MemberID(5))
+    var newest = ""
+    do {
+      let log = try open(folder.path).log
+      for index in 1...UInt64(60) { try log.append(hardState: nil, entries: [entry(index)]) }
+      try log.seal()
+      try log.append(hardState: promise, entries: [entry(61)])
+      newest = log.path(of: try #require(log.segments.last).sequence)
+      #expect(log.segments.count > 1)
+    }
+    // The promise has no marker but the one in the wrong place.
+    try edit(URL(fileURLWithPath: newest)) { bytes in
+      bytes.replaceSubrange(0..<64, with: [UInt8](repeating: 0xee, count: 64))
+    }
+    let found = try open(folder.path).recovered
+    #expect(found.hardState.term == promise.term && found.hardState.vote == promise.vote)
+    #expect(found.lost?.index == LogIndex(61))
+  }
+
+  /// What a client has written looks like a marker and like records; a crash has cut the write short.
+  @Test func aValueThatLooksLikePartsOfALogIsNone() throws {
+    let folder = try TemporaryFolder()
+    var path = ""
+    do {
+      let log = try open(folder.path).log
+      try log.append(hardState: HardState(term: Term(1)), entries: [entry(1)])
+      path = log.path(of: 1)
+      try log.seal()
+      let forged = TailMarker(
+        generation: .max, batch: .max, chain: 1, hardState: HardState(term: Term(.max)),
+        last: SnapshotMark(index: LogIndex(.max), term: Term(.max)), salt: 1)
+      var writer = ByteWriter(reservingCapacity: 1024)
+      writer.write(raw: forged.encoded())
+      writer.pad(to: 8)
+      for batch in 1...4 {
+        _ = LogRecord.hardState(HardState(term: Term(.max))).encode(
+          to: &writer, batch: UInt64(batch), endsBatch: true, chain: 0)
+      }
+      let value = Entry(
+        term: Term(1), index: LogIndex(2), kind: .command, payload: writer.bytes)
+      try log.append(hardState: nil, entries: [value])
+    }
+    // The record's own header did not reach the disk.
+    try edit(URL(fileURLWithPath: path)) { bytes in
+      let place = bytes.indices.last { bytes[$0...].starts(with: TailMarker.magic) } ?? 0
+      for offset in place - 48..<place - 8 { bytes[offset] = 0 }
+    }
+    let found = try open(folder.path).recovered
+    #expect(found.damage == nil, "\(String(describing: found.damage))")
+    #expect(found.tornBytes > 0)
+    #expect(found.hardState.term == Term(1) && found.last.index == LogIndex(1))
+  }
+
   /// A write in the wrong place that destroys a record, and a marker that was never renewed.
   @Test func whatStandsBehindADamageIsStillPromised() throws {
     let folder = try TemporaryFolder()
@@ -192,7 +248,7 @@ struct LogRecoveryTests {
     }
     #expect(
       throws: LogError.damaged(
-        path: file.path, offset: 8, reason: "its format is version 9, this program reads 2")
+        path: file.path, offset: 8, reason: "its format is version 9, this program reads 3")
     ) { try open(folder.path) }
   }
 
