@@ -7,6 +7,9 @@ import SwiftProtobuf
 
 /// etcdserverpb.Lease: keys that live as long as somebody renews their lease.
 struct LeaseService: Sendable {
+  /// Renewals of one stream that are under way, or wait to be told.
+  private static let waitingRenewals = 10_000
+
   let base: ServiceBase
 
   func register(in services: inout GRPCServices) {
@@ -44,14 +47,32 @@ struct LeaseService: Sendable {
     _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
   ) async throws {
     try base.checkVoter()
-    for await bytes in requests {
-      let request: Etcdserverpb_LeaseKeepAliveRequest = try ServiceBase.decode(bytes)
-      var response = Etcdserverpb_LeaseKeepAliveResponse()
-      response.id = request.id
-      response.ttl = try await base.member.renewLease(request.id) ?? 0
-      response.header = base.header(revision: base.member.store.current.revision.rawValue)
-      try await writer.send(response.serializedBytes())
+    // Each begins as it comes: a client has hundreds due at once, and each waits for a majority.
+    let (answers, queue) = AsyncStream.makeStream(
+      of: Task<[UInt8], any Error>.self,
+      bufferingPolicy: .bufferingOldest(LeaseService.waitingRenewals))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await answer in answers { try await writer.send(answer.value) }
+      }
+      for await bytes in requests {
+        let request: Etcdserverpb_LeaseKeepAliveRequest = try ServiceBase.decode(bytes)
+        if case .dropped(let renewal) = queue.yield(Task { try await renew(request.id) }) {
+          renewal.cancel()
+          throw GRPCStatus(.resourceExhausted, "too many renewals wait on the stream")
+        }
+      }
+      queue.finish()
+      try await group.waitForAll()
     }
+  }
+
+  private func renew(_ id: Int64) async throws -> [UInt8] {
+    var response = Etcdserverpb_LeaseKeepAliveResponse()
+    response.id = id
+    response.ttl = try await base.member.renewLease(id) ?? 0
+    response.header = base.header(revision: base.member.store.current.revision.rawValue)
+    return try response.serializedBytes()
   }
 
   private func timeToLive(

@@ -234,8 +234,12 @@ private struct Run {
     guard world.failure == nil else { return }
     let truth = world.checks.truth
     if let problem = history.verdict(truth) { world.fail(problem) }
-    let drift = world.options.driftPermille
-    if let problem = leases.verdict(truth, driftPermille: drift) { world.fail(problem) }
+    let halfAnElection =
+      world.options.heartbeatMilliseconds * world.options.electionTicks * 1000 / 2
+    let clocks = LeaseHistory.Clocks(
+      driftPermille: world.options.driftPermille, leaps: world.checks.leaps,
+      countedOfLeap: VirtualTime(halfAnElection))
+    if let problem = leases.verdict(truth, clocks) { world.fail(problem) }
     for (watcher, last) in zip(watchers, seen) {
       if let problem = watcher.verdict(truth, through: last) { world.fail(problem) }
     }

@@ -20,6 +20,10 @@ struct LeaseClock: Sendable {
   static let expiriesPerTurn = 100
   /// Checkpoints in one command; the rest follow in the next turn.
   static let checkpointsPerTurn = 1000
+  /// Alarms that are looked at in one turn.
+  static let alarmsPerTurn = 10_000
+  /// No alarm is set for later than this: one of a lease that has ended goes when it rings.
+  static let longestAlarm = Duration.seconds(300)
 
   private struct Running {
     var lease: Lease
@@ -93,7 +97,7 @@ struct LeaseClock: Sendable {
     let deadline = self.deadline(in: left)
     running?[lease.id] = Running(
       lease: lease, deadline: deadline, checkpoint: lease.remaining < lease.ttl ? 0 : nil)
-    set(.deadline, for: lease, at: deadline)
+    set(.deadline, for: lease, at: min(deadline, now + LeaseClock.longestAlarm))
     if .seconds(lease.ttl) > checkpointInterval {
       set(.checkpoint, for: lease, at: now + checkpointInterval)
     }
@@ -124,10 +128,11 @@ struct LeaseClock: Sendable {
   mutating func advance(by elapsed: Duration) -> LeaseWork {
     now += min(max(.zero, elapsed), longestTurn)
     var work = LeaseWork()
-    while let alarm = alarms.min, alarm.time <= now,
-      work.expired.count < LeaseClock.expiriesPerTurn,
-      work.checkpoints.count < LeaseClock.checkpointsPerTurn
-    {
+    for _ in 0..<LeaseClock.alarmsPerTurn {
+      guard let alarm = alarms.min, alarm.time <= now,
+        work.expired.count < LeaseClock.expiriesPerTurn,
+        work.checkpoints.count < LeaseClock.checkpointsPerTurn
+      else { break }
       alarms.removeMin()
       guard let found = running?[alarm.id], found.lease.grantedAt == alarm.grantedAt else {
         continue
@@ -142,7 +147,8 @@ struct LeaseClock: Sendable {
 
   private mutating func ring(_ found: Running, _ work: inout LeaseWork) {
     guard found.deadline <= now else {
-      return set(.deadline, for: found.lease, at: found.deadline)
+      let next = min(found.deadline, now + LeaseClock.longestAlarm)
+      return set(.deadline, for: found.lease, at: next)
     }
     running?[found.lease.id]?.isEnding = true
     work.expired.append(found.lease)

@@ -25,6 +25,8 @@ final class Checks: @unchecked Sendable {
   private(set) var nodes: [MemberID: RaftNode] = [:]
   /// Changes of the membership that were seen before they were committed.
   private var pending: Set<LogIndex> = []
+  /// When the clock of any member has leapt.
+  var leaps: [VirtualTime] = []
   /// How often what is worth a test has happened, so that a simulation that tests nothing is seen.
   private(set) var coverage: [String: Int] = [:]
 

@@ -39,14 +39,29 @@ final class LeaseHistory: @unchecked Sendable {
 
   func add(_ renewal: Renewal) { renewals.append(renewal) }
 
-  /// - Parameter driftPermille: how many thousandths the clock of a member may be fast.
-  func verdict(_ truth: Truth, driftPermille: Int) -> String? {
+  /// How clocks may be wrong.
+  struct Clocks {
+    /// How many thousandths the clock of a member may be fast.
+    var driftPermille: Int
+    /// When one has leapt, and what of that a leader counts at most.
+    var leaps: [VirtualTime]
+    var countedOfLeap: VirtualTime
+
+    /// The least that passes from one time on until a clock has measured `seconds`.
+    func least(_ seconds: Int64, from start: VirtualTime, to end: VirtualTime) -> VirtualTime {
+      let leaps = leaps.count { $0 >= start && $0 <= end }
+      let time = VirtualTime(seconds) * 1_000_000 * 1000 / VirtualTime(1001 + driftPermille)
+      return time - min(time, VirtualTime(leaps) * countedOfLeap)
+    }
+  }
+
+  func verdict(_ truth: Truth, _ clocks: Clocks) -> String? {
     let lives = Dictionary(grouping: truth.leases.lives, by: \.lease.id)
     for renewal in renewals {
       if let problem = verdict(renewal, lives[renewal.id] ?? []) { return problem }
     }
     for life in truth.leases.lives {
-      if let problem = verdict(life, lives[life.lease.id] ?? [], driftPermille: driftPermille) {
+      if let problem = verdict(life, lives[life.lease.id] ?? [], clocks) {
         return problem
       }
     }
@@ -57,6 +72,11 @@ final class LeaseHistory: @unchecked Sendable {
     if renewal.ttl != nil, !lives.contains(where: { $0.touches(renewal) }) {
       return "lease \(renewal.id) was renewed at \(renewal.invoked), and it had ended"
     }
+    if let ttl = renewal.ttl,
+      !lives.contains(where: { $0.touches(renewal) && $0.lease.ttl == ttl })
+    {
+      return "lease \(renewal.id) was renewed at \(renewal.invoked) for \(ttl) s, not for its time"
+    }
     if renewal.ttl == nil, lives.contains(where: { $0.outlives(renewal) }) {
       return "lease \(renewal.id) was said to be unknown at \(renewal.invoked), and it lives"
     }
@@ -64,7 +84,7 @@ final class LeaseHistory: @unchecked Sendable {
   }
 
   private func verdict(
-    _ life: LeaseLife, _ lives: [LeaseLife], driftPermille: Int
+    _ life: LeaseLife, _ lives: [LeaseLife], _ clocks: Clocks
   ) -> String? {
     guard life.end == .expired, let ended = life.ended else { return nil }
     // Those that can mean no other lease of that id.
@@ -73,7 +93,7 @@ final class LeaseHistory: @unchecked Sendable {
         && lives.filter { $0.touches(renewal) }.count == 1 && life.touches(renewal)
     }
     let last = max(life.began, meant.map(\.invoked).max() ?? 0)
-    let least = VirtualTime(life.lease.ttl) * 1_000_000 * 1000 / VirtualTime(1001 + driftPermille)
+    let least = clocks.least(life.lease.ttl, from: last, to: ended)
     guard ended >= last + least else {
       return "lease \(life.lease.id) of \(life.lease.ttl) s was renewed at \(last) and has expired "
         + "at \(ended)"

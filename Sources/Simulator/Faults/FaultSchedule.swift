@@ -91,7 +91,7 @@ final class FaultSchedule: @unchecked Sendable {
   /// A clock leaps by up to an hour: forth after the machine was suspended, back where it is no good.
   private func leap() {
     let leap = Int64(random.spread(1, 3_600_000)) * 1000
-    pickUp()?.leap += random.happens(permille: 700) ? leap : -leap
+    pickUp()?.leap(by: random.happens(permille: 700) ? leap : -leap)
     world.checks.count("leaps of a clock")
   }
 

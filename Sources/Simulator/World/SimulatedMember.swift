@@ -27,7 +27,7 @@ final class SimulatedMember: @unchecked Sendable {
   /// What is sent to it while it is paused is lost: its connections break.
   var losesWhilePaused = false
   /// By how many microseconds its clock has leapt so far, as after a suspended machine.
-  var leap: Int64 = 0
+  private(set) var leap: Int64 = 0
   var isRetired = false
   /// The members whose connections it refuses for good.
   var refused: Set<MemberID> = []
@@ -46,6 +46,11 @@ final class SimulatedMember: @unchecked Sendable {
 
   /// What clients watch through it: connections that end with the process.
   private var streams: [WatchStream] = []
+
+  func leap(by microseconds: Int64) {
+    leap += microseconds
+    world.checks.leaps.append(world.now)
+  }
 
   var isUp: Bool { member != nil }
   var isLearner: Bool { member?.status.membership.isVoter(id) == false }

@@ -89,7 +89,20 @@ extension World {
     for (id, position) in positions where position.digest != positions[0].1.digest {
       return "\(id) holds another state than \(positions[0].0)"
     }
-    return differentMembers ?? lostHistory
+    return differentMembers ?? differentLeases ?? lostHistory
+  }
+
+  /// What a lease has left, and what hangs on it, is no part of the digest as it stands.
+  private var differentLeases: String? {
+    let stores = belonging.compactMap { id in members[id]?.member.map { (id, $0.store) } }
+    do {
+      for (id, store) in stores where try store.leases() != stores[0].1.leases() {
+        return "\(id) knows other leases than \(stores[0].0)"
+      }
+      return nil
+    } catch {
+      return "the leases can't be read: \(error)"
+    }
   }
 
   private var lostHistory: String? {
