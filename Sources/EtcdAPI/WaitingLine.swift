@@ -10,6 +10,10 @@ struct WaitingLine: Sendable {
     /// Which life of the key it is.
     var created: Revision
     var lease: Int64
+    /// Nobody was before it when it was asked for.
+    var isFirst = false
+    /// It was held already when it was asked for.
+    var isHeld = false
   }
 
   /// Seconds of the lease of whoever brings none.
@@ -33,18 +37,25 @@ struct WaitingLine: Sendable {
       lease == 0
       ? try await member.grantLease(0, ttl: WaitingLine.defaultTTL).id : lease
     let key = Key(prefix.bytes + Array(String(lease, radix: 16).utf8))
+    let owner = Operation.range(
+      RangeQuery(range, limit: 1, sort: RangeQuery.Sort(.create, .ascending), content: .keysOnly))
     let entry = Transaction(
       compares: [Compare(.single(key), .create(Revision(0)))],
-      success: [.put(PutRequest(key, .set(value), lease: .set(lease)))],
-      failure: [.range(RangeQuery(.single(key)))])
+      success: [.put(PutRequest(key, .set(value), lease: .set(lease))), owner],
+      failure: [.range(RangeQuery(.single(key))), owner])
     let outcome = try await member.propose(.transaction(entry))
     guard case .transaction(let result) = try outcome.result.get() else {
       throw GRPCStatus(.internalError, "etcdserver: a transaction gave another result")
     }
+    var isFirst = false
+    if case .range(let owner)? = result.results.last {
+      isFirst = owner.items.first?.key == key
+    }
     guard !result.hasSucceeded, case .range(let found)? = result.results.first,
       let item = found.items.first
-    else { return Place(key: key, created: outcome.revision, lease: lease) }
-    let place = Place(key: key, created: item.createRevision, lease: lease)
+    else { return Place(key: key, created: outcome.revision, lease: lease, isFirst: isFirst) }
+    let place = Place(
+      key: key, created: item.createRevision, lease: lease, isFirst: isFirst, isHeld: true)
     if item.value != value { try await replace(value, at: place) }
     return place
   }
@@ -72,12 +83,14 @@ struct WaitingLine: Sendable {
     return result.hasSucceeded
   }
 
-  /// Returns once nobody is before `place`; whoever gives up leaves the line.
+  /// Returns once nobody is before `place`; whoever gives up leaves the line. One who is first already
+  /// has not waited, and keeps the place whatever happens.
   ///
   /// - Throws: `GRPCStatus` if the place is lost meanwhile, or the caller has gone.
   func wait(at place: Place) async throws {
+    if place.isFirst, place.isHeld { return }
     do {
-      while let (before, revision) = try await neighbour(of: place) {
+      while !place.isFirst, let (before, revision) = try await neighbour(of: place) {
         try await waitForDeletion(of: before, after: revision)
       }
       try await member.readBarrier()
@@ -85,6 +98,8 @@ struct WaitingLine: Sendable {
       guard left?.createRevision == place.created else {
         throw GRPCStatus(.unknown, "mutex: session is expired")
       }
+      // Nobody would know that the caller has it now.
+      if Task.isCancelled { throw GRPCStatus(.cancelled, "context canceled") }
     } catch {
       // In a task of its own: that of the call may be cancelled.
       Task { try await leave(place) }

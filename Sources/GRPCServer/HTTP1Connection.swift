@@ -12,6 +12,9 @@ final class HTTP1Connection: ChannelInboundHandler {
   private var body: [UInt8] = []
   private var context: ChannelHandlerContext?
   private var task: Task<Void, Never>?
+  /// Of the request that is being answered.
+  private var answering: HTTPRequestHead?
+  private var started = 0
   private var writers: [CheckedContinuation<Void, any Error>] = []
   /// Closes a connection on which no whole request arrives in time.
   private var patience: Scheduled<Void>?
@@ -78,32 +81,58 @@ final class HTTP1Connection: ChannelInboundHandler {
     let writer = HTTPResponseWriter { part, continuation in
       loop.execute { bound.value.write(part, continuation) }
     }
-    task = Task { [handler] in await handler(request, writer) }
+    answering = head
+    started += 1
+    let number = started
+    task = Task { [handler] in
+      await handler(request, writer)
+      loop.execute { bound.value.handlerReturned(number) }
+    }
+  }
+
+  /// A handler that has ended without an end has failed in the middle.
+  private func handlerReturned(_ number: Int) {
+    if answering != nil, started == number { context?.close(promise: nil) }
   }
 
   private func write(
     _ part: HTTPResponseWriter.Part, _ continuation: CheckedContinuation<Void, any Error>
   ) {
-    guard let context else {
+    guard let context, let request = answering else {
       return continuation.resume(throwing: GRPCStatus(.cancelled, "the client has gone"))
     }
     switch part {
     case .head(let status, let headers):
-      let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+      var head = HTTPResponseHead(version: request.version, status: status, headers: headers)
+      if closes(after: request) { head.headers.replaceOrAdd(name: "connection", value: "close") }
       context.write(wrapOutboundOut(.head(head)), promise: nil)
+    // The length was told, and that is all that HEAD asks for (RFC 9110, section 9.3.2).
+    case .body where request.method == .HEAD: break
     case .body(let bytes):
       context.writeAndFlush(
         wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
     case .end:
-      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+      // Before the end leaves: with it the next request may come in, and begin.
       task = nil
+      answering = nil
       expectRequest(within: limits.idleSeconds)
+      let channel = context.channel
+      let closes = closes(after: request)
+      context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+        if closes { channel.close(promise: nil) }
+      }
     }
     if context.channel.isWritable {
       continuation.resume()
     } else {
       writers.append(continuation)
     }
+  }
+
+  /// Also after what NIO's decoder takes for the end of HTTP on the connection.
+  private func closes(after request: HTTPRequestHead) -> Bool {
+    !request.isKeepAlive || request.headers.contains(name: "upgrade")
+      || request.method == .CONNECT
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -115,6 +144,7 @@ final class HTTP1Connection: ChannelInboundHandler {
 
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
+    answering = nil
     patience?.cancel()
     task?.cancel()
     let waiting = writers

@@ -5,6 +5,7 @@ usage: gateway.py HOST:PORT
 import base64
 import http.client
 import json
+import socket
 import sys
 import threading
 
@@ -118,4 +119,20 @@ several = http.client.HTTPConnection(address, timeout=20)
 for _ in range(3):
     several.request("GET", "/health")
     assert several.getresponse().read() == b'{"health":"true","reason":""}'
+# HEAD has no body, and two requests in one packet are answered in their order.
+raw = socket.create_connection(address.split(":"), timeout=20)
+raw.sendall(
+    b"HEAD /version HTTP/1.1\r\nhost: x\r\n\r\nGET /version HTTP/1.1\r\nhost: x\r\n\r\n"
+    b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+answers = b""
+while part := raw.recv(65536):
+    answers += part
+assert answers.count(b"HTTP/1.1 200 OK") == 3 and answers.count(b"etcdserver") == 1, answers
+assert answers.endswith(b"ok\n"), answers
+
+# A watch whose client leaves does not go on, nor does a request that waits behind it.
+for _ in range(3):
+    raw = socket.create_connection(address.split(":"), timeout=20)
+    raw.sendall(b"POST /v3/watch HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}" * 2)
+    raw.close()
 print("every answer is right")
