@@ -78,7 +78,7 @@ targets += module("Reconciler", ["Compiler", "ConfigModel", ordered])
 
 // Layer 3: edge.
 targets += module("GRPCServer", ["CNGHTTP2", nioCore, nioHTTP1, nioPosix])
-targets += module("EtcdAPI", ["Cluster", "Store", "EtcdProtos", "GRPCServer", protobuf])
+targets += module("EtcdAPI", ["Cluster", "Store", "EtcdProtos", "GRPCServer", crypto, protobuf])
 targets += module("Gateway", ["EtcdAPI", "EtcdProtos", "GRPCServer", nioHTTP1, protobuf])
 targets += module("PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix])
 targets += module(

@@ -14,6 +14,7 @@ enum ApplyJob: Sendable {
   case removeCompacted
   /// Reads the leases for the leader of this term.
   case readLeases(Term)
+  case defragment(completion: @Sendable (Result<Void, any Error>) -> Void)
 }
 
 /// Applies committed entries on a thread of its own, then tells watchers and waiters.
@@ -27,6 +28,8 @@ final class Applier: Sendable {
     var durable: @Sendable (LogIndex) -> Void
     var leases: @Sendable (Term, [Lease]) -> Void
     var removedCompacted: @Sendable () -> Void
+    /// Bytes of the database that hold data, told every now and then.
+    var sized: @Sendable (Int64) -> Void
     var refusedSnapshot: @Sendable (any Error) -> Void
     var failed: @Sendable (any Error) -> Void
   }
@@ -50,10 +53,27 @@ final class Applier: Sendable {
   func submit(_ job: ApplyJob) { worker.submit(job) }
   func finish() { worker.finish() }
 
-  private struct Applying: Sendable {
+  /// Entries, and bytes of them, after which the size of the database is looked at again.
+  private static let entriesOfASizing = 128
+  private static let bytesOfASizing = 16 << 20
+
+  /// How much was applied since the size was last looked at.
+  private struct Growth: Sendable {
+    var entries = 0
+    var bytes = 0
+  }
+
+  private final class Applying: Sendable {
     let store: KeyValueStore
     let hub: WatchHub
     let reports: Reports
+    private let growth = Mutex(Growth())
+
+    init(store: KeyValueStore, hub: WatchHub, reports: Reports) {
+      self.store = store
+      self.hub = hub
+      self.reports = reports
+    }
 
     func run(_ jobs: [ApplyJob]) throws {
       var entries: [Entry] = []
@@ -77,6 +97,8 @@ final class Applier: Sendable {
         case .removeCompacted:
           try store.removeCompacted()
           reports.removedCompacted()
+        case .defragment(let completion):
+          completion(Result { try store.defragment() })
         case .readLeases(let term): reports.leases(term, try store.leases())
         }
       }
@@ -90,6 +112,20 @@ final class Applier: Sendable {
       reports.observe?(entries, applied)
       hub.publish(applied)
       reports.applied(last.index, applied)
+      if mustSize(after: entries) { reports.sized(try store.sizes().used) }
+    }
+
+    private func mustSize(after entries: [Entry]) -> Bool {
+      let bytes = entries.reduce(0) { $0 + $1.payload.count }
+      return growth.withLock { growth in
+        growth.entries += entries.count
+        growth.bytes += bytes
+        guard growth.entries >= entriesOfASizing || growth.bytes >= bytesOfASizing else {
+          return false
+        }
+        growth = Growth()
+        return true
+      }
     }
 
     private func prepare(

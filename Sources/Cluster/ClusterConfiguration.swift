@@ -97,6 +97,10 @@ package struct ClusterLimits: Hashable, Sendable {
   package var learners = 1
   /// Questions of other members about leases that are answered at a time.
   package var leaseQuestions = 10_000
+  /// Reads of the whole database at a time: hashes, and snapshots as long as their clients take them.
+  package var wholeReads = 4
+  /// Bytes of the database that hold data (`--quota-backend-bytes`); etcd's default.
+  package var quotaBytes: Int64 = 2 << 30
   /// One command: so that an append, a frame, a record and an apply can hold it.
   package var commandBytes = 64 << 20
 

@@ -35,6 +35,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
   let leaseClock: Mutex<LeaseClock>
   /// How many questions of other members are being answered.
   let leaseQuestions = Mutex(0)
+  /// How many read the whole database.
+  let wholeReads = Mutex(0)
   private let nextNumber: Atomic<UInt64>
   private let failStop: @Sendable (any Error) -> Void
   let removed: @Sendable () -> Void
@@ -224,11 +226,12 @@ package final class ClusterMember: Sendable, TransportDelegate {
       }
       accepted(membership != nil)
     }
-    guard let submit = snapshotJobs.withLock({ $0 }) else { return accepted(false) }
+    guard let submit = applyJobs.withLock({ $0 }) else { return accepted(false) }
     submit(job)
   }
 
-  private let snapshotJobs = Mutex<(@Sendable (ApplyJob) -> Void)?>(nil)
+  /// The way to the state machine's thread while this member runs.
+  let applyJobs = Mutex<(@Sendable (ApplyJob) -> Void)?>(nil)
   /// The way to the other members while this one runs.
   let leaseMessages = Mutex<(@Sendable (LeaseMessage) -> Void)?>(nil)
 
@@ -241,7 +244,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     }
     let applier = makeApplier()
     let writer = makeWriter(log, applier: applier, transport: transport)
-    snapshotJobs.withLock { $0 = { applier.submit($0) } }
+    applyJobs.withLock { $0 = { applier.submit($0) } }
     leaseMessages.withLock { $0 = { transport.send($0) } }
     var loop = MemberLoop(
       member: self, recovered: recovered, transport: transport, writer: writer, applier: applier)
@@ -261,7 +264,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
       for question in abandoned.questions { question.resume(returning: .undecided) }
       group.cancelAll()
     }
-    snapshotJobs.withLock { $0 = nil }
+    applyJobs.withLock { $0 = nil }
     leaseMessages.withLock { $0 = nil }
     writer.finish()
     applier.finish()
@@ -284,6 +287,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
           leaseClock.withLock { $0.begin(in: term, with: leases) }
         },
         removedCompacted: { [inbox] in inbox.post(.removedCompacted) },
+        sized: { [inbox] bytes in inbox.post(.sized(bytes)) },
         refusedSnapshot: { [logger] error in
           logger.warning("refused a snapshot", metadata: ["error": "\(error)"])
         },

@@ -10,6 +10,8 @@ enum LoopEvent: Sendable {
   case durable(LogIndex)
   /// Some of what a compaction has made superfluous is gone.
   case removedCompacted
+  /// Bytes of the database that hold data.
+  case sized(Int64)
   /// Reads are waiting to be asked.
   case readsWaiting
   case stop

@@ -84,6 +84,7 @@ struct MemberLoop {
     case .removedCompacted:
       isRemovingCompacted = false
       removeCompacted()
+    case .sized(let bytes): considerQuota(bytes)
     case .readsWaiting: askReads()
     case .stop: break
     }
@@ -239,12 +240,27 @@ struct MemberLoop {
     if !work.checkpoints.isEmpty {
       changes.append(.checkpoint(work.checkpoints, term: term.rawValue))
     }
-    let proposals = changes.map { change in
-      let request = member.nextRequest()
-      let payload = Command(request: request, action: .lease(change)).encoded()
-      return Proposal(id: request.number, payload: payload, change: nil)
-    }
+    let proposals = changes.map { proposal(.lease($0)) }
     if !proposals.isEmpty { node.step(.proposed(proposals)) }
+  }
+
+  /// A proposal of the member's own, for whose outcome nobody waits.
+  private func proposal(_ action: Command.Action) -> Proposal {
+    let request = member.nextRequest()
+    let payload = Command(request: request, action: action).encoded()
+    return Proposal(id: request.number, payload: payload, change: nil)
+  }
+
+  // MARK: - Quota
+
+  /// Above its quota a member raises the alarm for all; it is proposed again as long as that is so.
+  private mutating func considerQuota(_ bytes: Int64) {
+    let quota = member.configuration.limits.quotaBytes
+    guard bytes > quota, canPropose else { return }
+    member.logger.warning(
+      "the database has passed its quota", metadata: ["bytes": "\(bytes)", "quota": "\(quota)"])
+    let alarm = Alarm(member: member.configuration.id.rawValue, kind: .noSpace)
+    node.step(.proposed([proposal(.alarm(.raise(alarm)))]))
   }
 
   // MARK: - Compaction

@@ -12,6 +12,10 @@ extension GRPCStatus {
     case .keyNotFound: self.init(.invalidArgument, "etcdserver: key not found")
     case .leaseExists: self.init(.failedPrecondition, "etcdserver: lease already exists")
     case .leaseTooLong: self.init(.outOfRange, "etcdserver: too large lease TTL")
+    case .readsTooMuch: self.init(.invalidArgument, "etcdserver: request is too large")
+    case .noSpace:
+      self.init(.resourceExhausted, "etcdserver: mvcc: database space exceeded")
+    case .corrupt: self.init(.dataLoss, "etcdserver: corrupt cluster")
     case .notLeading: self.init(.unavailable, "etcdserver: leader changed")
     case .leaseNotFound: self.init(.notFound, "etcdserver: requested lease not found")
     case .compacted:

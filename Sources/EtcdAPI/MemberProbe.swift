@@ -10,6 +10,15 @@ package struct MemberProbe: Sendable {
   package var hasLeader: Bool { member.status.leader != 0 }
   package var isLearner: Bool { member.status.isLearner(member.id) }
 
+  /// The gravest alarm that is on, as etcd names it.
+  ///
+  /// - Throws: SQLite's error.
+  package func alarm() throws -> String? {
+    let kinds = try member.store.alarms().map(\.kind)
+    if kinds.contains(.corrupt) { return "CORRUPT" }
+    return kinds.contains(.noSpace) ? "NOSPACE" : nil
+  }
+
   /// Reads through a majority.
   ///
   /// - Throws: `ClusterError`.

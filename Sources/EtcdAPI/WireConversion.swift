@@ -161,7 +161,7 @@ extension OperationResult {
     case .put: true
     case .delete(let count, _): count > 0
     case .transaction(let nested): nested.results.contains(where: \.hasWritten)
-    case .range, .done: false
+    case .range, .done, .unchanged: false
     }
   }
 }
@@ -184,7 +184,7 @@ extension Etcdserverpb_ResponseOp {
       responseDeleteRange.prevKvs = previous.map(Mvccpb_KeyValue.init)
     case .transaction(let nested):
       responseTxn = Etcdserverpb_TxnResponse(nested, seen: &seen, own: own)
-    case .done: break
+    case .done, .unchanged: break
     }
   }
 }

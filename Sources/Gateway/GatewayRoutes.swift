@@ -60,6 +60,14 @@ enum GatewayRoutes {
       "/maintenance/alarm": Transcoding(
         P.maintenance + "Alarm", Etcdserverpb_AlarmRequest.self,
         Etcdserverpb_AlarmResponse.self),
+      "/maintenance/defragment": Transcoding(
+        P.maintenance + "Defragment", Etcdserverpb_DefragmentRequest.self,
+        Etcdserverpb_DefragmentResponse.self),
+      // At /hash in etcd 3.5.1, at /hashkv in later releases.
+      "/maintenance/hash": hashKV, "/maintenance/hashkv": hashKV,
+      "/maintenance/downgrade": Transcoding(
+        P.maintenance + "Downgrade", Etcdserverpb_DowngradeRequest.self,
+        Etcdserverpb_DowngradeResponse.self),
       "/maintenance/transfer-leadership": Transcoding(
         P.maintenance + "MoveLeader", Etcdserverpb_MoveLeaderRequest.self,
         Etcdserverpb_MoveLeaderResponse.self),
@@ -73,11 +81,17 @@ enum GatewayRoutes {
     "/election/observe": Transcoding(
       EtcdPaths.election + "Observe", V3electionpb_LeaderRequest.self,
       V3electionpb_LeaderResponse.self),
+    "/maintenance/snapshot": Transcoding(
+      EtcdPaths.maintenance + "Snapshot", Etcdserverpb_SnapshotRequest.self,
+      Etcdserverpb_SnapshotResponse.self),
     "/lease/keepalive": Transcoding(
       EtcdPaths.lease + "LeaseKeepAlive", Etcdserverpb_LeaseKeepAliveRequest.self,
       Etcdserverpb_LeaseKeepAliveResponse.self),
   ]
 
+  private static let hashKV = Transcoding(
+    EtcdPaths.maintenance + "HashKV", Etcdserverpb_HashKVRequest.self,
+    Etcdserverpb_HashKVResponse.self)
   private static let revoke = Transcoding(
     EtcdPaths.lease + "LeaseRevoke", Etcdserverpb_LeaseRevokeRequest.self,
     Etcdserverpb_LeaseRevokeResponse.self)

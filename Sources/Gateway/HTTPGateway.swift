@@ -118,7 +118,7 @@ package struct HTTPGateway: Sendable {
       return try await writer.respond(error.httpStatus, HTTPGateway.jsonHeaders, error.json)
     }
     // A watch goes on until the client leaves; a renewal is one answer.
-    if route.method.hasSuffix("LeaseKeepAlive") { feed.finish() }
+    if !route.method.hasSuffix("/Watch") { feed.finish() }
     try await writer.begin(.ok, HTTPGateway.jsonHeaders)
     let status = await withTaskCancellationHandler {
       await services.streaming(call, requests) { bytes in

@@ -20,6 +20,8 @@ package struct ServerOptions: Sendable {
   package var heartbeatMilliseconds = 100
   package var electionMilliseconds = 1000
   package var clientThreads = 2
+  /// Bytes of the database above which writes are refused.
+  package var quotaBackendBytes: Int64 = 2 << 30
 
   package init() {}
 }
@@ -107,6 +109,7 @@ extension ServerOptions {
     var configuration = configuration
     configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     configuration.electionTimeout = .milliseconds(electionMilliseconds)
+    configuration.limits.quotaBytes = quotaBackendBytes > 0 ? quotaBackendBytes : 2 << 30
     configuration.limits.entriesBeforeCompaction = min(max(1, snapshotCount), 1 << 40)
     return configuration
   }

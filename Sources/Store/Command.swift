@@ -66,6 +66,7 @@ public struct Command: Hashable, Sendable {
     case lease(LeaseChange)
     /// Makes this the oldest revision that can be read.
     case compact(Revision)
+    case alarm(AlarmChange)
   }
 
   public var request: RequestID

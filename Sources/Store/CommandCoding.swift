@@ -28,6 +28,9 @@ extension Command {
     case .compact(let revision):
       writer.write(UInt8(8))
       writer.write(revision.rawValue)
+    case .alarm(let change):
+      writer.write(UInt8(9))
+      writer.write(change)
     }
     return writer.bytes
   }
@@ -58,6 +61,7 @@ extension Command {
     case 6: action = .memberChange(try reader.readMemberChange())
     case 7: action = .lease(try reader.readLeaseChange())
     case 8: action = .compact(Revision(try reader.read(Int64.self)))
+    case 9: action = .alarm(try reader.readAlarmChange())
     default:
       switch try reader.readOperation(tag: tag, depth: 0) {
       case .put(let put): action = .put(put)

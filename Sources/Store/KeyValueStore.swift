@@ -121,6 +121,38 @@ package final class KeyValueStore: Sendable {
     }
   }
 
+  /// The alarms, ascending by member and kind.
+  package func alarms() throws -> [Alarm] { try read { db, _ in try AlarmTable(db: db).all() } }
+
+  /// A hash of what can be read up to a revision, the newest if none is given; equal on members at the
+  /// same revision and compaction.
+  ///
+  /// - Throws: `StoreError.compacted` or `.futureRevision`.
+  /// - Complexity: O(*n*) in the versions.
+  package func hash(
+    through revision: Revision?
+  ) throws -> (hash: UInt32, state: StorePosition) {
+    try read { db, state in
+      var query = RangeQuery(.from(Key([0])))
+      query.revision = revision
+      try query.check(against: state)
+      let hash = try Reading(db: db).hash(through: revision ?? state.revision, current: state)
+      return (hash, state)
+    }
+  }
+
+  /// Gives free pages of the database back to the file system. Whole or not at all: SQLite's VACUUM is a
+  /// transaction.
+  ///
+  /// - Throws: SQLite's error, for instance that the disk has no room for a second copy.
+  /// - Complexity: O(*n*) in the database; nothing is applied meanwhile.
+  package func defragment() throws {
+    let pool = pool.withLock { $0 }
+    try pool.vacuum()
+    // The write-ahead log has grown to a second copy; while somebody reads it stays until later.
+    try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+  }
+
   /// The leases, ascending by id.
   package func leases() throws -> [Lease] { try read { db, _ in try LeaseTable(db: db).all() } }
 

@@ -34,6 +34,15 @@ struct StateDirectory {
     return final
   }
 
+  /// Makes `file` the first database of a directory that holds none.
+  func keepRestored(_ file: String) throws {
+    guard try indexes(of: "state").isEmpty else {
+      throw StateDatabaseError("\(path) holds a database already")
+    }
+    try sync(file)
+    try move(file, to: path + "/state-0.db")
+  }
+
   func removeLeftovers() throws {
     let current = URL(fileURLWithPath: try currentPath).lastPathComponent
     for name in try names() where !name.hasPrefix(current) {

@@ -28,7 +28,8 @@ struct ConfigSync: AsyncParsableCommand {
           WatchCommand.self,
         ]),
       CommandGroup(
-        name: "Operation:", subcommands: [MemberCommand.self, MoveLeaderCommand.self]),
+        name: "Operation:",
+        subcommands: [MemberCommand.self, MoveLeaderCommand.self, SnapshotCommand.self]),
     ])
 
   /// Ends with the exit codes of the contract: 0 fine, 1 the answer is no, 2 it is not known.

@@ -257,3 +257,27 @@ struct KeyValueStoreTests {
     _ = try restarted.makeDurable()
   }
 }
+
+extension KeyValueStoreTests {
+  /// What is committed is carried out by every member: one that reads all again and again must end.
+  @Test func aTransactionThatReadsTooMuchIsRefusedWhole() throws {
+    let store = try AppliedStore()
+    let value = [UInt8](repeating: 7, count: 1 << 20)
+    for key in ["a", "b", "c", "d"] as [Key] {
+      try store.apply(.put(PutRequest(key, .set(value))))
+    }
+    let before = store.store.current
+    let reads = [Operation](repeating: .range(RangeQuery(.from("a"))), count: 100)
+    let transaction = Transaction(success: [.put(PutRequest("e", .set([1])))] + reads)
+    #expect(
+      try store.apply(.transaction(transaction)).result
+        == .failure(.readsTooMuch(limit: TransactionLimits.readBytes)))
+    let compares = [Compare](
+      repeating: Compare(.from("a"), .version(1)), count: 100)
+    #expect(
+      try store.apply(.transaction(Transaction(compares: compares, success: []))).result
+        == .failure(.readsTooMuch(limit: TransactionLimits.readBytes)))
+    #expect(store.store.current.revision == before.revision)
+    #expect(try store.keys(RangeQuery(.from("a"), content: .keysOnly)) == ["a", "b", "c", "d"])
+  }
+}

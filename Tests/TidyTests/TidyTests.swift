@@ -19,7 +19,9 @@ struct TidyTests {
     ],
     "GRPCServer": ["CNGHTTP2", "NIOCore", "NIOHTTP1", "NIOPosix"],
     "Gateway": ["EtcdAPI", "EtcdProtos", "Foundation", "GRPCServer", "NIOHTTP1", "SwiftProtobuf"],
-    "EtcdAPI": ["Cluster", "EtcdProtos", "Foundation", "GRPCServer", "Store", "SwiftProtobuf"],
+    "EtcdAPI": [
+      "Cluster", "Crypto", "EtcdProtos", "Foundation", "GRPCServer", "Store", "SwiftProtobuf",
+    ],
     "ConfigModel": ["Foundation", "OrderedCollections"],
     "Compiler": ["CTOML", "CYAML", "ConfigModel"],
     "GitSource": ["CLibGit2", "ConfigModel", "Foundation"],
@@ -30,7 +32,8 @@ struct TidyTests {
     "Server": [
       "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "Crypto", "EtcdAPI", "GRPCServer",
       "Gateway",
-      "GitSource", "Logging", "PeerTransport", "Raft", "RaftLog", "Reconciler", "ServiceLifecycle",
+      "Foundation", "GitSource", "Logging", "PeerTransport", "Raft", "RaftLog", "Reconciler",
+      "ServiceLifecycle", "Store",
     ],
     "configsync": [
       "ArgumentParser", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation", "GitSource",

@@ -8,9 +8,12 @@ import GRDB
 struct Applying {
   let db: Database
   var state: StorePosition
+  /// The kinds of alarm that are on.
+  private var alarms: Set<Alarm.Kind>
 
   init(db: Database) throws {
     self.db = db
+    alarms = Set(try AlarmTable(db: db).all().map(\.kind))
     state = try StorePosition.read(db)
   }
 
@@ -32,7 +35,19 @@ struct Applying {
   private mutating func apply(
     _ command: Command, payload: [UInt8], entry: LogCommand
   ) throws -> AppliedCommand {
+    if let refusal = command.action.refusal(under: alarms) {
+      return try attempt(command) { _ in throw refusal }
+    }
     switch command.action {
+    case .alarm(let change):
+      let table = AlarmTable(db: db)
+      var applied = try attempt(command) { _ in
+        try table.apply(change) ? .done : .unchanged
+      }
+      alarms = Set(try table.all().map(\.kind))
+      applied.changesAlarms = true
+      cover(payload)
+      return applied
     case .put(let put): return try attempt(command) { try $0.run(.put(put)) }
     case .delete(let delete): return try attempt(command) { try $0.run(.delete(delete)) }
     case .transaction(let transaction):

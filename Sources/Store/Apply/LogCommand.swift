@@ -24,4 +24,5 @@ package struct AppliedCommand: Sendable {
   /// It was about a member of the cluster, not about keys.
   package var changesMembers = false
   package var lease: LeaseEffect?
+  package var changesAlarms = false
 }

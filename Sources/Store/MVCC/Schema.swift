@@ -11,7 +11,7 @@
 import GRDB
 
 enum Schema {
-  static let version = 3
+  static let version = 4
   static let positionBits: Int64 = 24
   static let maximumPosition: Int64 = 1 << positionBits - 1
 
@@ -33,6 +33,9 @@ enum Schema {
           id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL, remaining INTEGER NOT NULL,
           grantedAt INTEGER NOT NULL);
         CREATE TABLE leaseKeys(lease INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY(lease, key))
+          WITHOUT ROWID;
+        CREATE TABLE alarms(
+          member INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY(member, kind))
           WITHOUT ROWID;
         CREATE TABLE compaction(
           id INTEGER PRIMARY KEY CHECK(id = 1), target INTEGER NOT NULL, cursor INTEGER NOT NULL);

@@ -135,6 +135,8 @@ public enum OperationResult: Hashable, Sendable {
   case transaction(TransactionResult)
   /// Of a command that answers nothing more.
   case done
+  /// Of one that found everything as it wants it.
+  case unchanged
 }
 
 public struct TransactionResult: Hashable, Sendable {
@@ -152,6 +154,12 @@ public enum StoreError: Error, Hashable, Sendable {
   case leaseTooLong
   /// A leader's own command, which was written down in a term that is not its.
   case notLeading
+  /// A transaction reads more than one may.
+  case readsTooMuch(limit: Int)
+  /// Some member's database has passed its quota.
+  case noSpace
+  /// Some member differs from the others.
+  case corrupt
   case compacted(oldest: Revision)
   case futureRevision(current: Revision)
   case tooManyOperations(limit: Int)
@@ -174,6 +182,9 @@ extension StoreError {
     case .leaseExists: 9
     case .leaseTooLong: 10
     case .notLeading: 11
+    case .noSpace: 12
+    case .corrupt: 13
+    case .readsTooMuch: 14
     }
   }
 }

@@ -2,6 +2,9 @@
 package enum TransactionLimits {
   /// Compares, and operations of a branch; at each level as many less as the level around has.
   package static let operations = 100_000
+  /// Bytes that one transaction may read, in its compares and ranges, counting each key that a range
+  /// covers: what is committed has to be carried out by every member, whatever it costs.
+  package static let readBytes = 256 << 20
   /// Transactions inside transactions.
   package static let depth = 32
 }

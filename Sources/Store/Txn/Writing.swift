@@ -11,6 +11,7 @@ struct Writing {
   let before: StorePosition
   /// What the command has changed so far, in order.
   private(set) var events: [KeyEvent] = []
+  private var readBytesLeft = TransactionLimits.readBytes
 
   init(db: Database, before: StorePosition) {
     self.db = db
@@ -35,7 +36,7 @@ struct Writing {
   mutating func run(_ request: Operation) throws -> OperationResult {
     switch request {
     case .transaction(let transaction):
-      let path = try path(of: transaction)
+      let path = try self.path(of: transaction)
       try checkPuts(of: transaction, path)
       try checkRanges(of: transaction, path)
       return .transaction(try run(transaction, path))
@@ -100,7 +101,7 @@ struct Writing {
     for operation in path.branch(of: transaction) {
       switch operation {
       // A read inside a transaction sees what the operations before it wrote.
-      case .range(let query): results.append(.range(try reading.range(query, current: seen)))
+      case .range(let query): results.append(.range(try read(query)))
       case .put(let put): results.append(.put(previous: try run(put)))
       case .delete(let delete): results.append(try run(delete))
       case .transaction(let inner):
@@ -122,13 +123,25 @@ struct Writing {
 
   /// Every compare, those of nested transactions among them, is of the state before the whole: no
   /// operation decides about another (as in etcd).
-  private func path(of transaction: Transaction) throws -> Path {
-    let holds = try transaction.compares.allSatisfy { try self.holds($0) }
+  private mutating func path(of transaction: Transaction) throws -> Path {
+    var holds = true
+    for compare in transaction.compares where holds { holds = try self.holds(compare) }
     var path = Path(holds: holds, nested: [])
     for case .transaction(let inner) in path.branch(of: transaction) {
       path.nested.append(try self.path(of: inner))
     }
     return path
+  }
+
+  /// A range, as long as the transaction has not read too much.
+  private mutating func read(_ query: RangeQuery) throws -> RangeResult {
+    let result = try reading.range(query, current: seen)
+    let bytes = result.items.reduce(0) { $0 + $1.key.bytes.count + $1.value.count + 64 }
+    readBytesLeft -= bytes + 16 * result.count
+    guard readBytesLeft >= 0 else {
+      throw StoreError.readsTooMuch(limit: TransactionLimits.readBytes)
+    }
+    return result
   }
 
   private func checkPuts(of transaction: Transaction, _ path: Path) throws {
@@ -164,12 +177,12 @@ struct Writing {
     if try leases.lease(lease) == nil { throw StoreError.leaseNotFound }
   }
 
-  private func holds(_ compare: Compare) throws -> Bool {
+  private mutating func holds(_ compare: Compare) throws -> Bool {
     let items: [KeyValue]
     if case .single(let key) = compare.range {
       items = try reading.item(key).map { [$0] } ?? []
     } else {
-      items = try reading.range(RangeQuery(compare.range), current: seen).items
+      items = try read(RangeQuery(compare.range)).items
     }
     // A missing key, and an empty range, compares as zero, and as no value at all.
     if items.isEmpty { return compare.holdsWithoutKey }

@@ -43,6 +43,9 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Applied entries after which the log is cut.")
   var snapshotCount: UInt64 = environment("SNAPSHOT_COUNT", 10_000)
 
+  @Option(help: "Bytes of the database above which writes are refused; 0 for etcd's default.")
+  var quotaBackendBytes: Int64 = environment("QUOTA_BACKEND_BYTES", 0)
+
   @Option(help: "Milliseconds between heartbeats.")
   var heartbeatInterval = environment("HEARTBEAT_INTERVAL", 100)
 
@@ -66,6 +69,7 @@ struct ServerCommand: AsyncParsableCommand {
     }
     options.initialClusterState = state
     options.snapshotCount = snapshotCount
+    options.quotaBackendBytes = quotaBackendBytes
     options.heartbeatMilliseconds = heartbeatInterval
     options.electionMilliseconds = electionTimeout
     let logger = logging.makeLogger("configsync.\(name)")
