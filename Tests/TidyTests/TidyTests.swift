@@ -30,10 +30,9 @@ struct TidyTests {
       "EtcdProtos", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf",
     ],
     "Server": [
-      "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "Crypto", "EtcdAPI", "GRPCServer",
-      "Gateway",
-      "Foundation", "GitSource", "Logging", "PeerTransport", "Raft", "RaftLog", "Reconciler",
-      "ServiceLifecycle", "Store",
+      "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "Crypto", "EtcdAPI", "Foundation",
+      "GRPCServer", "Gateway", "GitSource", "Logging", "PeerTransport", "Raft", "RaftLog",
+      "Reconciler", "ServiceLifecycle", "Store",
     ],
     "configsync": [
       "ArgumentParser", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation", "GitSource",
