@@ -280,4 +280,16 @@ extension KeyValueStoreTests {
     #expect(store.store.current.revision == before.revision)
     #expect(try store.keys(RangeQuery(.from("a"), content: .keysOnly)) == ["a", "b", "c", "d"])
   }
+
+  /// A request that ends etcd 3.5.1.
+  @Test func whatAnEarlierOperationDeletedCanNotBeKept() throws {
+    let store = try AppliedStore()
+    try store.put("a", "1")
+    let transaction = Transaction(success: [
+      .transaction(Transaction(success: [.delete(DeleteRequest(.from("a")))])),
+      .put(PutRequest("a", .keep)),
+    ])
+    #expect(try store.apply(.transaction(transaction)).result == .failure(.keyNotFound))
+    #expect(try store.value("a") == "1")
+  }
 }

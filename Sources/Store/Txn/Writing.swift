@@ -60,6 +60,8 @@ struct Writing {
 
   private mutating func run(_ put: PutRequest) throws -> KeyValue? {
     let previous = try reading.item(put.key)
+    // It was there when that was checked, and an earlier operation has deleted it.
+    if previous == nil, put.value == .keep || put.lease == .keep { throw StoreError.keyNotFound }
     let lease: Int64 =
       if case .set(let wanted) = put.lease { wanted } else { previous?.lease ?? 0 }
     let value: [UInt8] =
