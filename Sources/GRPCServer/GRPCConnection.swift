@@ -15,6 +15,8 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   private var context: ChannelHandlerContext?
   private var streams: [Int32: GRPCStream] = [:]
   private var isFlushScheduled = false
+  /// Of all streams together.
+  private var requestBytes = 0
 
   init(services: GRPCServices, limits: GRPCLimits) {
     self.services = services
@@ -125,7 +127,13 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
   func received(data: UnsafeBufferPointer<UInt8>, stream: Int32) {
     guard let call = streams[stream], call.status == nil else { return }
+    count(data.count, of: call)
     call.reader.append(data)
+    guard requestBytes <= limits.connectionRequestBytes else {
+      return finish(
+        call,
+        GRPCStatus(.resourceExhausted, "too many bytes of requests wait on the connection"))
+    }
     do {
       while let message = try call.reader.take(limit: limits.messageBytes) {
         try take(message, call)
@@ -135,9 +143,15 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     }
   }
 
+  private func count(_ bytes: Int, of call: GRPCStream) {
+    call.requestBytes += bytes
+    requestBytes += bytes
+  }
+
   private func take(_ message: [UInt8], _ call: GRPCStream) throws(GRPCStatus) {
     if let requests = call.requests {
-      if case .dropped = requests.yield(message) {
+      count(-message.count - GRPCMessageReader.prefixBytes, of: call)
+      if !requests.offer(message) {
         throw GRPCStatus(.resourceExhausted, "too many requests wait on the stream")
       }
     } else if call.unaryRequest == nil {
@@ -158,7 +172,9 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   }
 
   func closed(stream: Int32) {
-    streams.removeValue(forKey: stream)?.end(GRPCStatus(.cancelled, "the client has gone"))
+    guard let call = streams.removeValue(forKey: stream) else { return }
+    count(-call.requestBytes, of: call)
+    call.end(GRPCStatus(.cancelled, "the client has gone"))
   }
 
   func provide(
@@ -220,9 +236,8 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     let bound = NIOLoopBound(self, eventLoop: loop)
     let id = call.id
     let head = GRPCCall(path: call.path, metadata: call.metadata)
-    let (requests, continuation) = AsyncStream.makeStream(
-      of: [UInt8].self, bufferingPolicy: .bufferingOldest(limits.waitingRequests))
-    call.requests = continuation
+    let requests = RequestQueue(limits: limits)
+    call.requests = requests
     let writer = GRPCResponseWriter { message in
       let framed = GRPCMessageReader.frame(message)
       try await withCheckedThrowingContinuation { continuation in
@@ -230,7 +245,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
       }
     }
     call.task = Task {
-      let status = await body(head, requests, writer)
+      let status = await body(head, requests.stream, writer)
       loop.execute {
         guard let call = bound.value.streams[id] else { return }
         bound.value.finish(call, status)

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// Serves gRPC over HTTP/2, and what else there is over HTTP/1.1, in clear text on one or more
 /// addresses.
@@ -15,12 +16,17 @@ package final class GRPCListener: Sendable {
     threads: Int, limits: GRPCLimits = GRPCLimits()
   ) async throws {
     group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    let open = ConnectionCount()
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          // A client that opens more and more must not take the descriptors that the disk needs.
+          let count = open.count.add(1, ordering: .relaxed).newValue
+          channel.closeFuture.whenComplete { _ in open.count.subtract(1, ordering: .relaxed) }
+          guard count <= limits.connections else { throw TooManyConnections() }
           try channel.pipeline.syncOperations.addHandler(
             ProtocolChoice(services: services, http: http, limits: limits))
         }
@@ -46,3 +52,8 @@ package final class GRPCListener: Sendable {
     try await group.shutdownGracefully()
   }
 }
+
+private final class ConnectionCount: Sendable { let count = Atomic(0) }
+
+/// Closes a connection before anything of it is read.
+private struct TooManyConnections: Error {}

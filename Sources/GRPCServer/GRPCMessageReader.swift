@@ -1,5 +1,7 @@
 /// Cuts the data of a stream into gRPC messages: a compression flag, a length, the bytes.
 struct GRPCMessageReader {
+  /// The flag and the length.
+  static let prefixBytes = 5
   private var buffer: [UInt8] = []
   private var start = 0
 
@@ -20,8 +22,9 @@ struct GRPCMessageReader {
   /// - Throws: a message above `limit`, known by its length before its bytes are gathered, or a
   ///   compressed one.
   mutating func take(limit: Int) throws(GRPCStatus) -> [UInt8]? {
-    guard buffer.count - start >= 5 else { return nil }
-    let length = buffer[start + 1..<start + 5].reduce(0) { $0 << 8 | Int($1) }
+    let prefix = GRPCMessageReader.prefixBytes
+    guard buffer.count - start >= prefix else { return nil }
+    let length = buffer[start + 1..<start + prefix].reduce(0) { $0 << 8 | Int($1) }
     guard length <= limit else {
       throw GRPCStatus(
         .resourceExhausted, "grpc: received message larger than max (\(length) vs. \(limit))")
@@ -29,9 +32,9 @@ struct GRPCMessageReader {
     guard buffer[start] == 0 else {
       throw GRPCStatus(.unimplemented, "grpc: compressed messages are not supported")
     }
-    guard buffer.count - start >= 5 + length else { return nil }
-    defer { start += 5 + length }
-    return Array(buffer[start + 5..<start + 5 + length])
+    guard buffer.count - start >= prefix + length else { return nil }
+    defer { start += prefix + length }
+    return Array(buffer[start + prefix..<start + prefix + length])
   }
 
   static func frame(_ message: [UInt8]) -> [UInt8] {

@@ -43,6 +43,12 @@ package struct GRPCLimits: Hashable, Sendable {
   package var streamBufferBytes = 1 << 20
   /// Request messages of a stream that wait to be read.
   package var waitingRequests = 1_000
+  /// Bytes of those, unless one alone is larger.
+  package var waitingRequestBytes = 8 << 20
+  /// Bytes of requests that are not whole yet, or not answered, of one connection.
+  package var connectionRequestBytes = 256 << 20
+  /// Connections of a listener; more are closed at once.
+  package var connections = 10_000
   /// What a client may send ahead on one stream, and on the whole connection.
   package var streamWindowBytes: Int32 = 1 << 20
   package var connectionWindowBytes: Int32 = 16 << 20

@@ -9,7 +9,9 @@ final class GRPCStream {
   var reader = GRPCMessageReader()
   /// The single message of a unary call, until the client ends its side.
   var unaryRequest: [UInt8]?
-  var requests: AsyncStream<[UInt8]>.Continuation?
+  var requests: RequestQueue?
+  /// Bytes of the message that is coming; of a unary one until it is answered.
+  var requestBytes = 0
   var method: GRPCMethod?
   var task: Task<Void, Never>?
   var deadline: Scheduled<Void>?

@@ -47,9 +47,13 @@ package struct ConfigSyncServer: Sendable {
       ) {
         let services = etcdServices(for: member)
         let gateway = HTTPGateway(services: services, probe: MemberProbe(member))
+        var limits = GRPCLimits()
+        let descriptors = DescriptorLimit.raise() - DescriptorLimit.reserved
+        limits.connections = max(1, min(limits.connections, descriptors))
         return try await GRPCListener(
           services: services, http: gateway.answer,
-          addresses: clientAddresses.map { ($0.host, $0.port) }, threads: options.clientThreads)
+          addresses: clientAddresses.map { ($0.host, $0.port) }, threads: options.clientThreads,
+          limits: limits)
       }
     } catch {
       try await transport.shutDown()
