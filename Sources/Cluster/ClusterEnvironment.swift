@@ -14,6 +14,9 @@ package struct ClusterEnvironment: Sendable {
   package var makeQueue: @Sendable (String) -> any WorkQueue
   /// Where names that must differ between starts, and election timeouts, begin.
   package var seed: UInt64
+  /// What a log that is made now has for a salt. Names are drawn from the seed and told to clients, so
+  /// that this must not follow from it.
+  package var logSalt: UInt64
   /// Is shown the core after each turn of the loop.
   package var observe: (@Sendable (RaftNode) -> Void)?
   /// Is shown entries and what they did, once they are applied.
@@ -24,6 +27,7 @@ package struct ClusterEnvironment: Sendable {
   package init(
     disk: any Disk, clock: any Clock<Duration>, executor: any TaskExecutor,
     makeQueue: @escaping @Sendable (String) -> any WorkQueue, seed: UInt64,
+    logSalt: UInt64,
     observe: (@Sendable (RaftNode) -> Void)? = nil,
     observeApplied: (@Sendable ([Entry], [AppliedCommand]) -> Void)? = nil
   ) {
@@ -32,6 +36,7 @@ package struct ClusterEnvironment: Sendable {
     self.executor = executor
     self.makeQueue = makeQueue
     self.seed = seed
+    self.logSalt = logSalt
     self.observe = observe
     self.observeApplied = observeApplied
   }
@@ -40,7 +45,8 @@ package struct ClusterEnvironment: Sendable {
   package static func machine() -> ClusterEnvironment {
     ClusterEnvironment(
       disk: FileDisk(), clock: ContinuousClock(), executor: LoopExecutor(),
-      makeQueue: { ThreadQueue(label: $0) }, seed: .random(in: 0...(.max)))
+      makeQueue: { ThreadQueue(label: $0) }, seed: .random(in: 0...(.max)),
+      logSalt: .random(in: 1...(.max)))
   }
 }
 

@@ -64,9 +64,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let opened = try SegmentedLog.open(
       directory: directory + "/log", identity: identity,
       limits: configuration.limits.segments, disk: environment.disk,
-      salt: environment.seed &* 0x9e37_79b9_7f4a_7c15 | 1)
-    try ClusterMember.identify(configuration, log: opened, on: environment.disk)
+      salt: environment.logSalt)
+    // Before the directory is made anybody's: a restored state knows its cluster already.
     store = try KeyValueStore(directory: directory + "/state", cluster: configuration.clusterID)
+    try ClusterMember.identify(configuration, log: opened, on: environment.disk)
     try store.recoverInstallation(logBase: opened.recovered.base.index.rawValue)
     if !configuration.founders.isEmpty { try ClusterMember.found(configuration, in: store) }
     let recovered = try MemberRecovery(log: opened.log, found: opened.recovered, store: store)

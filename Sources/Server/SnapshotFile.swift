@@ -46,21 +46,20 @@ package struct SnapshotFile: Sendable {
       throw OptionsError(
         "\(directory) is there already: a snapshot is restored into a new directory")
     }
-    do {
-      let parent = URL(fileURLWithPath: directory).deletingLastPathComponent()
-      return try withDatabase(in: parent) { database in
-        let facts = try KeyValueStore.inspectSnapshot(database)
-        try FileManager.default.createDirectory(
-          atPath: directory, withIntermediateDirectories: true,
-          attributes: [.posixPermissions: 0o700])
-        try KeyValueStore.restoreSnapshot(
-          database, into: directory + "/state", cluster: configuration.clusterID)
-        return Summary(facts)
-      }
-    } catch {
-      // Half a directory would be taken for a member's.
-      try? FileManager.default.removeItem(atPath: directory)
-      throw error
+    // Under another name until it is whole: in half a directory a member would begin empty.
+    let unfinished = directory + ".restoring"
+    try? FileManager.default.removeItem(atPath: unfinished)
+    defer { try? FileManager.default.removeItem(atPath: unfinished) }
+    let parent = URL(fileURLWithPath: directory).deletingLastPathComponent()
+    return try withDatabase(in: parent) { database in
+      let facts = try KeyValueStore.inspectSnapshot(database)
+      try FileManager.default.createDirectory(
+        atPath: unfinished, withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700])
+      try KeyValueStore.restoreSnapshot(
+        database, into: unfinished + "/state", cluster: configuration.clusterID)
+      try KeyValueStore.keepRestored(unfinished, as: directory)
+      return Summary(facts)
     }
   }
 

@@ -33,7 +33,8 @@ package final class KeyValueStore: Sendable {
     guard state.cluster == cluster else {
       throw StateDatabaseError(
         "it belongs to cluster \(String(state.cluster, radix: 16)), not "
-          + String(cluster, radix: 16))
+          + String(cluster, radix: 16)
+          + ". Check --data-dir, --initial-cluster and --initial-cluster-token")
     }
     try opened.writeWithoutTransaction(Schema.verify)
     compacting = Mutex(try opened.read { try Compaction(db: $0).isUnderWay() })

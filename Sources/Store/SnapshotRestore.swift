@@ -62,4 +62,9 @@ extension KeyValueStore {
     try queue.close()
     try StateDirectory(path: directory).keepRestored(path)
   }
+
+  /// Gives a restored directory its name, for good.
+  package static func keepRestored(_ unfinished: String, as path: String) throws {
+    try StateDirectory.move(unfinished, to: path)
+  }
 }

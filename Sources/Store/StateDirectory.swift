@@ -63,13 +63,20 @@ struct StateDirectory {
   }
 
   private func move(_ from: String, to: String) throws {
+    try StateDirectory.move(from, to: to)
+  }
+
+  /// Renames a file or directory, for good, within one folder.
+  static func move(_ from: String, to: String) throws {
     guard rename(from, to) == 0 else {
       throw StateDatabaseError("can't rename \(from): \(String(cString: strerror(errno)))")
     }
-    try sync(path)
+    try sync(URL(fileURLWithPath: to).deletingLastPathComponent().path)
   }
 
-  private func sync(_ file: String) throws {
+  private func sync(_ file: String) throws { try StateDirectory.sync(file) }
+
+  private static func sync(_ file: String) throws {
     let descriptor = open(file, O_RDONLY | O_CLOEXEC)
     defer { if descriptor >= 0 { close(descriptor) } }
     guard descriptor >= 0, fsync(descriptor) == 0 else {

@@ -6,7 +6,7 @@ import TestSupport
 /// Three members in this process, on ports that were free a moment ago.
 struct ClusterFixture: Sendable {
   let folder: TemporaryFolder
-  let members: [ServerOptions]
+  var members: [ServerOptions]
 
   init(count: Int = 3) throws {
     folder = try TemporaryFolder()
@@ -84,4 +84,9 @@ actor RunningCluster {
   func stopAll() async {
     for index in fixture.members.indices { await stop(index) }
   }
+}
+
+extension Logger {
+  /// Says nothing.
+  static var quiet: Logger { Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() } }
 }

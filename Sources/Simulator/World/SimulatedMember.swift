@@ -98,7 +98,7 @@ final class SimulatedMember: @unchecked Sendable {
       clock: SimulatedClock(world: world, owner: owner, driftPermille: Int64(drift)),
       executor: world.executor,
       makeQueue: { label in SimulatedQueue(world: world, owner: owner, label: label) },
-      seed: random.next(),
+      seed: random.next(), logSalt: random.next(),
       observe: { node in
         if world.isAlive(owner) { world.checks.turned(owner, node) }
       },
