@@ -26,13 +26,15 @@ def catalogue():
         text = open(os.path.join(ROOT, "Tests", "Mutants", name)).read()
         for block in re.split(r"^=== ", text, flags=re.M)[1:]:
             title, rest = block.split("\n", 1)
-            head, right, wrong = re.split(r"^--- (?:right|wrong)\n", rest, flags=re.M)
+            head, *parts = re.split(r"^--- (?:right|wrong)\n", rest, flags=re.M)
             fields = dict(line.split(": ", 1) for line in head.strip().split("\n"))
-            wrong, _, also = wrong.partition("\nalso: ")
+            last, _, also = parts[-1].partition("\nalso: ")
+            parts = [part.rstrip("\n") for part in parts[:-1] + [last]]
             mutants.append(
                 {
                     "name": title.strip(), "why": fields["why"], "file": fields["file"],
-                    "right": right.rstrip("\n"), "wrong": wrong.rstrip("\n"),
+                    # A bug may need several places of its file.
+                    "places": list(zip(parts[::2], parts[1::2])),
                     "also": also.strip(),
                 })
     names = [m["name"] for m in mutants]
@@ -82,22 +84,25 @@ def plant(mutants):
 
 
 def place(sources, mutant, number):
-    text = sources[mutant["file"]]
-    if text.count(mutant["right"]) != 1:
-        sys.exit(
-            f"mutant {mutant['name']}: its place is there {text.count(mutant['right'])} times in "
-            f"{mutant['file']}: mend Tests/Mutants")
-    wrong = mutant["wrong"].replace("MUTANT", f"(activeMutant == {number})")
-    sources[mutant["file"]] = text.replace(mutant["right"], wrong)
+    for right, wrong in mutant["places"]:
+        text = sources[mutant["file"]]
+        if text.count(right) != 1:
+            sys.exit(
+                f"mutant {mutant['name']}: its place is there {text.count(right)} times in "
+                f"{mutant['file']}: mend Tests/Mutants")
+        wrong = wrong.replace("MUTANT", f"(activeMutant == {number})")
+        sources[mutant["file"]] = text.replace(right, wrong)
 
 
 def place_beside(sources, mutant, number, mutants):
     other_number, other = next(
         (n, m) for n, m in enumerate(mutants, 1) if m["name"] == mutant["also"])
-    planted = other["wrong"].replace("MUTANT", f"(activeMutant == {other_number})")
+    (other_right, other_wrong), = other["places"]
+    planted = other_wrong.replace("MUTANT", f"(activeMutant == {other_number})")
+    (right, wrong), = mutant["places"]
     extended = dict(mutant)
-    extended["right"] = mutant["right"].replace(other["right"], planted)
-    extended["wrong"] = mutant["wrong"].replace("\n" + other["right"], "\n" + planted)
+    extended["places"] = [(
+        right.replace(other_right, planted), wrong.replace("\n" + other_right, "\n" + planted))]
     place(sources, extended, number)
 
 

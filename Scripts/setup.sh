@@ -3,9 +3,9 @@
 set -euo pipefail
 
 libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libtomlplusplus-dev)
-# git makes the demo's commits, python3 finds free ports; etcd-client (etcdctl 3.4) and jq are for tests and demo, h2load of
+# git makes the demo's commits, python3 finds free ports and runs clients of PyPI; etcd-client (etcdctl 3.4) and jq are for tests and demo, h2load of
 # nghttp2-client for benchmarks.
-tools=(git etcd-client jq nghttp2-client python3)
+tools=(git etcd-client jq nghttp2-client python3 python3-venv)
 
 missing=()
 for package in "${libraries[@]}" "${tools[@]}"; do
@@ -36,11 +36,11 @@ fi
 # etcd's clients for Python, from PyPI: each in an environment of its own, since they want different
 # protobufs. Tests say so and skip where they can't be had.
 python_client() { # NAME PACKAGE...
-  local home=.build-etcd/clients/$1
+  local name=$1 home=.build-etcd/clients/$1
   [ -e "$home/ready" ] && return
   shift
   python3 -m venv "$home" >/dev/null 2>&1 && "$home/bin/pip" install -q "$@" >/dev/null 2>&1 \
-    && touch "$home/ready" || echo "$1 could not be installed: tests of it are skipped" >&2
+    && touch "$home/ready" || echo "the client $name could not be installed: tests with it are skipped" >&2
 }
 python_client etcd3 etcd3==0.12.0 'protobuf<3.21' tenacity==6.3.1
 python_client etcd3gw etcd3gw==2.7.0

@@ -103,7 +103,7 @@ package struct SimulationOptions: Hashable, Sendable {
     segmentBytes = random.spread(16 << 10, 256 << 10)
     changeEveryMilliseconds = random.spread(50, 4000)
     leaseHolders = random.happens(permille: 600) ? random.number(in: 1...6) : 0
-    checkpointMilliseconds = random.spread(200, 5000)
+    checkpointMilliseconds = random.spread(100, 2000)
     compactEveryMilliseconds = random.happens(permille: 500) ? random.spread(100, 3000) : 0
     self.eventLimit = eventLimit
     walks = eventLimit == .max ? RandomWalk.walksPerSeed : 0

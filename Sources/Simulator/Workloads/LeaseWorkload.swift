@@ -5,7 +5,7 @@ import Store
 /// late, and then revokes it or lets go.
 struct LeaseWorkload {
   /// Seconds; the shortest that a member grants may be longer than the shortest of these.
-  static let longestTTL = 4
+  static let longestTTL = 6
 
   let world: World
   let number: Int

@@ -1,18 +1,7 @@
+import Cluster
 import EtcdProtos
 import Foundation
 import SwiftProtobuf
-
-/// SplitMix64: a sequence that a seed fixes (Steele, Lea, Flood 2014).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-}
 
 /// A request to either server.
 enum AnyRequest {
@@ -33,11 +22,11 @@ struct RandomRequests {
   /// What one level of a transaction may hold.
   static let operations = 100_000
 
-  private var random: SplitMix
+  private var random: SeededNames
   /// The newest revision that a response has told.
   var revision: Int64 = 1
 
-  init(seed: UInt64) { random = SplitMix(state: seed) }
+  init(seed: UInt64) { random = SeededNames(state: seed) }
 
   private mutating func number(_ range: ClosedRange<Int>) -> Int {
     Int.random(in: range, using: &random)
