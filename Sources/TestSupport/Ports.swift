@@ -1,24 +1,38 @@
 import Foundation
+import Synchronization
 
-/// Ports of loopback that nobody listens on.
+/// Ports of loopback that nobody listens on, each handed out once by this process.
+///
+/// They lie below the range that Linux takes the ports of outgoing connections from (32768 and up by
+/// default): otherwise a connection of a test beside this one takes the port before its server does.
 public func freePorts(_ count: Int) throws -> [Int] {
-  var sockets: [Int32] = []
-  defer { for socket in sockets { close(socket) } }
-  return try (0..<count).map { _ in
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    sockets.append(descriptor)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let port = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic -> Int? in
-        guard bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0
-        else { return nil }
-        return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+  try (0..<count).map { _ in
+    for _ in portRange {
+      let port = nextPort.withLock { next in
+        defer { next = next + 1 < portRange.upperBound ? next + 1 : portRange.lowerBound }
+        return next
       }
+      if isFree(port) { return port }
     }
-    guard let port else { throw CommandError(arguments: ["bind"], output: "no free port") }
-    return port
+    throw CommandError(arguments: ["bind"], output: "no free port")
+  }
+}
+
+private let portRange = 10_000..<32_768
+
+/// Processes begin at different places.
+private let nextPort = Mutex(portRange.lowerBound + Int(getpid()) * 97 % portRange.count)
+
+private func isFree(_ port: Int) -> Bool {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(descriptor) }
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = UInt16(port).bigEndian
+  address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+  return withUnsafePointer(to: address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+      bind(descriptor, generic, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+    }
   }
 }

@@ -67,7 +67,7 @@ struct ClusterEndToEndTests {
               }
             }
           }
-          await cluster.start(round)
+          try await cluster.start(round)
         }
         for index in cluster.fixture.members.indices {
           try await withConfigClient(

@@ -34,18 +34,15 @@ struct ClusterFixture: Sendable {
   func run<Result: Sendable>(
     _ body: @escaping @Sendable (RunningCluster) async throws -> Result
   ) async throws -> Result {
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      let running = RunningCluster(fixture: self)
-      for index in members.indices { await running.start(index) }
-      defer { group.cancelAll() }
-      do {
-        let result = try await body(running)
-        await running.stopAll()
-        return result
-      } catch {
-        await running.stopAll()
-        throw error
-      }
+    let running = RunningCluster(fixture: self)
+    do {
+      for index in members.indices { try await running.start(index) }
+      let result = try await body(running)
+      await running.stopAll()
+      return result
+    } catch {
+      await running.stopAll()
+      throw error
     }
   }
 }
@@ -57,21 +54,25 @@ actor RunningCluster {
 
   init(fixture: ClusterFixture) { self.fixture = fixture }
 
-  /// Starts a member, and returns once it listens or has failed.
-  func start(_ index: Int) async {
+  /// Starts a member, and returns once it listens.
+  ///
+  /// - Throws: why it doesn't.
+  func start(_ index: Int) async throws {
     var logger = Logger(label: "m\(index)") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .error
     let member = logger
     let options = fixture.members[index]
     let (started, signal) = AsyncStream.makeStream(of: Void.self)
-    tasks[index] = Task {
+    let task = Task {
       defer { signal.finish() }
       try await ConfigSyncServer(
         options, logger: member, failStop: { fatalError("\($0)") },
-        started: { _ in signal.finish() }
+        started: { _ in signal.yield() }
       ).run()
     }
-    for await _ in started {}
+    tasks[index] = task
+    for await _ in started { return }
+    try await task.value
   }
 
   /// Stops a member as a cancelled task does; it has flushed nothing that was not durable.
