@@ -36,6 +36,7 @@ let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collect
 let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -53,6 +54,7 @@ let grpcTransport = Target.Dependency.product(
 var targets: [Target] = [
   systemLibrary("CNGHTTP2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
   systemLibrary("CLibGit2", pkgConfig: "libgit2", apt: "libgit2-dev"),
+  systemLibrary("CCrypt", pkgConfig: "libxcrypt", apt: "libcrypt-dev"),
   systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
   .target(name: "CTOML", path: "Sources/C/CTOML"),
   .target(name: "CChecksum", path: "Sources/C/CChecksum"),
@@ -78,7 +80,8 @@ targets += module("Reconciler", ["Compiler", "ConfigModel", ordered])
 
 // Layer 3: edge.
 targets += module("GRPCServer", ["CNGHTTP2", nioCore, nioHTTP1, nioPosix])
-targets += module("EtcdAPI", ["Cluster", "Store", "EtcdProtos", "GRPCServer", crypto, protobuf])
+targets += module(
+  "EtcdAPI", ["CCrypt", "Cluster", "Store", "EtcdProtos", "GRPCServer", crypto, jwt, protobuf])
 targets += module("Gateway", ["EtcdAPI", "EtcdProtos", "GRPCServer", nioHTTP1, protobuf])
 targets += module("PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix])
 targets += module(
@@ -146,6 +149,7 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: targets,
   cxxLanguageStandard: .cxx17

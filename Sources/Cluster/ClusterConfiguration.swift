@@ -29,6 +29,8 @@ package struct ClusterConfiguration: Sendable {
   package var electionTimeout: Duration = .seconds(1)
   /// Leases that live longer are written down this often; etcd's.
   package var leaseCheckpointInterval: Duration = .seconds(300)
+  /// How long a token counts after its last use; etcd's.
+  package var tokenLifetime: Duration = .seconds(300)
   package var limits = ClusterLimits()
 
   /// Of a member that founds a cluster with `founders`, itself among them.
@@ -73,6 +75,7 @@ package struct ClusterConfiguration: Sendable {
     let milliseconds = Int64(electionTimeout / .milliseconds(1)) * 3 / 2
     return (milliseconds + 999) / 1000
   }
+  var tokenTicks: Int { max(1, Int(tokenLifetime / heartbeatInterval)) }
   /// 5 seconds and twice the election timeout, as etcd waits.
   var requestTicks: Int { Int(.seconds(5) / heartbeatInterval) + 2 * electionTicks }
 }

@@ -8,8 +8,10 @@ extension ClusterMember {
   ///   any more.
   /// - Returns: the store's revision.
   /// - Throws: `ClusterError`; `StoreError.compacted` or `.futureRevision`.
-  package func compact(at revision: Revision, waitsForRemoval: Bool) async throws -> Revision {
-    let outcome = try await propose(.compact(revision))
+  package func compact(
+    at revision: Revision, waitsForRemoval: Bool, for caller: Caller = .cluster
+  ) async throws -> Revision {
+    let outcome = try await propose(.compact(revision), for: caller)
     _ = try outcome.result.get()
     guard waitsForRemoval else { return outcome.revision }
     for _ in 0..<configuration.requestTicks where store.isCompacting {
@@ -19,8 +21,10 @@ extension ClusterMember {
   }
 
   /// Raises or clears an alarm; false if it was so already.
-  package func changeAlarm(_ change: AlarmChange) async throws -> Bool {
-    let outcome = try await propose(.alarm(change))
+  package func changeAlarm(
+    _ change: AlarmChange, for caller: Caller = .cluster
+  ) async throws -> Bool {
+    let outcome = try await propose(.alarm(change), for: caller)
     return try outcome.result.get() == .done
   }
 

@@ -33,6 +33,9 @@ package final class ClusterMember: Sendable, TransportDelegate {
   private let recovery: Mutex<(log: SegmentedLog, recovered: RaftRecovery)?>
   private let random: Mutex<UInt64>
   let leaseClock: Mutex<LeaseClock>
+  let tokens: Mutex<TokenTable>
+  /// The log's end when this member started: what was admitted before that may be long over.
+  let lastIndexAtStart: LogIndex
   /// How many questions of other members are being answered.
   let leaseQuestions = Mutex(0)
   /// How many read the whole database.
@@ -84,9 +87,11 @@ package final class ClusterMember: Sendable, TransportDelegate {
       LeaseClock(
         checkpointInterval: configuration.leaseCheckpointInterval,
         electionTimeout: configuration.electionTimeout))
+    tokens = Mutex(TokenTable(lifetime: configuration.tokenTicks))
+    lastIndexAtStart = recovered.entries.last?.index ?? recovered.base.index
     var status = MemberStatus()
     status.appliedIndex = recovered.applied
-    status.lastIndex = recovered.entries.last?.index ?? recovered.base.index
+    status.lastIndex = lastIndexAtStart
     status.leadership.term = recovered.hardState.term
     published = Mutex(status)
     report(opened.recovered)
@@ -156,13 +161,15 @@ package final class ClusterMember: Sendable, TransportDelegate {
 
   /// Proposes a change and waits until this member has applied it.
   ///
+  /// - Parameter caller: whose permissions decide, as they are when it is applied.
   /// - Throws: `.timedOut` when no majority took it in time: it may still take effect later.
   package func propose(
-    _ action: Command.Action, changing change: MembershipChange? = nil
+    _ action: Command.Action, for caller: Caller = .cluster,
+    changing change: MembershipChange? = nil
   ) async throws(ClusterError) -> Outcome {
     let request = nextRequest()
     let number = request.number
-    let payload = Command(request: request, action: action).encoded()
+    let payload = Command(request: request, caller: caller, action: action).encoded()
     let limit = configuration.limits.commandBytes
     guard payload.count <= limit else { throw .tooLarge(bytes: payload.count, limit: limit) }
     let status = status
@@ -317,6 +324,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
     if !effects.isEmpty {
       leaseClock.withLock { clock in for effect in effects { clock.apply(effect) } }
     }
+    let admitted = commands.compactMap(\.admitted).filter { $0.index > lastIndexAtStart.rawValue }
+    if !admitted.isEmpty { admit(admitted) }
     published.withLock { $0.appliedIndex = index }
     let own = configuration.id.rawValue
     let (proposals, reads) = waiters.withLock { waiters in

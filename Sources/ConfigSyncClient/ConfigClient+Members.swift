@@ -78,6 +78,7 @@ extension ConfigClient {
       guard case .success(let found) = status.status, found.leader == found.member else { continue }
       let client = Etcdserverpb_Maintenance.Client(wrapping: connection.client)
       do {
+        try await login.ensure(on: connection)
         _ = try await client.moveLeader(request, options: options)
       } catch {
         throw ConfigClient.translate(error, connection)
@@ -93,6 +94,7 @@ extension ConfigClient {
     for connection in connections {
       let client = Etcdserverpb_Maintenance.Client(wrapping: connection.client)
       do {
+        try await login.ensure(on: connection)
         let response = try await client.status(
           Etcdserverpb_StatusRequest(), options: options)
         statuses.append(

@@ -9,14 +9,16 @@ import Synchronization
 ///
 /// - Parameters:
 ///   - endpoints: `HOST:PORT` or `http://HOST:PORT`, tried in turn.
+///   - credentials: who the client is, where the cluster has permissions switched on.
 ///   - timeout: how long one request may take, the answers of followers that wait for a leader
 ///     included.
 /// - Throws: `ClientError` for an endpoint that can't be one, and what `body` throws.
 public func withConfigClient<Result: Sendable>(
-  endpoints: [String], timeout: Duration = .seconds(10),
+  endpoints: [String], credentials: ClientCredentials? = nil, timeout: Duration = .seconds(10),
   _ body: @Sendable (ConfigClient) async throws -> Result
 ) async throws -> Result {
-  let connections = try endpoints.map(Connection.init)
+  let login = Login(credentials)
+  let connections = try endpoints.map { try Connection($0, login: login) }
   guard !connections.isEmpty else { throw ClientError(.unreachable, "no endpoint is given") }
   return try await withThrowingTaskGroup(of: Void.self) { group in
     for connection in connections {
@@ -30,16 +32,18 @@ public func withConfigClient<Result: Sendable>(
       // One that is taken and never answered would be waited for without end.
       group.cancelAll()
     }
-    return try await body(ConfigClient(connections, timeout: timeout))
+    return try await body(ConfigClient(connections, login: login, timeout: timeout))
   }
 }
+
+typealias ConnectionTransport = HTTP2ClientTransport.Posix
 
 /// One endpoint and its connection.
 final class Connection: Sendable {
   let endpoint: String
-  let client: GRPCClient<HTTP2ClientTransport.Posix>
+  let client: GRPCClient<ConnectionTransport>
 
-  init(_ endpoint: String) throws {
+  init(_ endpoint: String, login: Login) throws {
     var address = endpoint
     if address.hasPrefix("http://") { address = String(address.dropFirst(7)) }
     if address.hasSuffix("/") { address = String(address.dropLast()) }
@@ -57,7 +61,7 @@ final class Connection: Sendable {
         config.backoff.initial = .milliseconds(100)
         config.backoff.max = .seconds(2)
       })
-    client = GRPCClient(transport: transport)
+    client = GRPCClient(transport: transport, interceptors: [TokenInterceptor(login: login)])
   }
 }
 
@@ -70,11 +74,13 @@ public final class ConfigClient: Sendable {
   static let messageBytes = 512 << 20
 
   let connections: [Connection]
+  let login: Login
   private let timeout: Duration
   private let current = Mutex(0)
 
-  init(_ connections: [Connection], timeout: Duration) {
+  init(_ connections: [Connection], login: Login, timeout: Duration) {
     self.connections = connections
+    self.login = login
     self.timeout = timeout
   }
 
@@ -168,11 +174,12 @@ public final class ConfigClient: Sendable {
       let connection = currentConnection
       let call = WatchCall(range: range, connection: connection, cursor: cursor, last: last)
       do {
+        try await login.ensure(on: connection)
         let goesOn = try await call.run(created: created, body)
         if !goesOn { return }
       } catch {
         let failure = ConfigClient.translate(error, connection)
-        if failure.kind == .refused { throw failure }
+        if failure.kind == .refused, !login.isStale(failure.description) { throw failure }
         moveOn(from: connection)
         failures += 1
         let pause = min(Duration.milliseconds(100 * failures), .seconds(2))
@@ -212,7 +219,7 @@ public final class ConfigClient: Sendable {
     for _ in connections.indices {
       let connection = currentConnection
       do {
-        return try await call(connection)
+        return try await asLoggedIn(connection, call)
       } catch {
         last = ConfigClient.translate(error, connection)
         moveOn(from: connection)
@@ -220,6 +227,20 @@ public final class ConfigClient: Sendable {
       }
     }
     throw last
+  }
+
+  /// Proves who the client is first, and once more if the cluster does not know that any more: what it
+  /// refused for that reason has not taken effect.
+  private func asLoggedIn<Response>(
+    _ connection: Connection, _ call: (Connection) async throws -> Response
+  ) async throws -> Response {
+    try await login.ensure(on: connection)
+    do {
+      return try await call(connection)
+    } catch let error as RPCError where login.isStale(error.message) {
+      try await login.ensure(on: connection)
+      return try await call(connection)
+    }
   }
 
   static func translate(_ error: any Error, _ connection: Connection) -> ClientError {

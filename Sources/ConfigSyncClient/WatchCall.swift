@@ -72,7 +72,12 @@ struct WatchCall: Sendable {
     message.compactRevision > 0
       ? ClientError(
         .refused, "the history before revision \(message.compactRevision) has been compacted")
-      : ClientError(.refused, "the watch was cancelled: \(message.cancelReason)")
+      : ClientError(.refused, "the watch was cancelled: \(reason(message))")
+  }
+
+  /// etcd puts a status in it as Go prints one.
+  private static func reason(_ message: Etcdserverpb_WatchResponse) -> String {
+    message.cancelReason.components(separatedBy: " desc = ").last ?? message.cancelReason
   }
 
   private static func batches(_ events: [Mvccpb_Event]) -> [ClientBatch] {

@@ -2,6 +2,7 @@ import Cluster
 import EtcdProtos
 import Foundation
 import GRPCServer
+import Store
 
 /// etcdserverpb.Cluster: who the members are, and changing that.
 struct ClusterService: Sendable {
@@ -16,9 +17,10 @@ struct ClusterService: Sendable {
   }
 
   private func list(
-    _ request: Etcdserverpb_MemberListRequest
+    _ request: Etcdserverpb_MemberListRequest, _ session: Session
   ) async throws -> Etcdserverpb_MemberListResponse {
     if request.linearizable { try await base.member.readBarrier() }
+    _ = try await session.rights()
     var response = Etcdserverpb_MemberListResponse()
     // etcd answers these without a revision.
     response.header = base.header(revision: 0)
@@ -27,8 +29,9 @@ struct ClusterService: Sendable {
   }
 
   private func add(
-    _ request: Etcdserverpb_MemberAddRequest
+    _ request: Etcdserverpb_MemberAddRequest, _ session: Session
   ) async throws -> Etcdserverpb_MemberAddResponse {
+    try await checkMayChange(session)
     try base.checkVoter()
     try checkURLs(request.peerUrls)
     let added = try await base.member.addMember(
@@ -41,8 +44,9 @@ struct ClusterService: Sendable {
   }
 
   private func remove(
-    _ request: Etcdserverpb_MemberRemoveRequest
+    _ request: Etcdserverpb_MemberRemoveRequest, _ session: Session
   ) async throws -> Etcdserverpb_MemberRemoveResponse {
+    try await checkMayChange(session)
     try await base.member.removeMember(request.id)
     var response = Etcdserverpb_MemberRemoveResponse()
     response.header = base.header(revision: 0)
@@ -51,8 +55,9 @@ struct ClusterService: Sendable {
   }
 
   private func update(
-    _ request: Etcdserverpb_MemberUpdateRequest
+    _ request: Etcdserverpb_MemberUpdateRequest, _ session: Session
   ) async throws -> Etcdserverpb_MemberUpdateResponse {
+    try await checkMayChange(session)
     try checkURLs(request.peerUrls)
     try await base.member.updateMember(request.id, peerURLs: request.peerUrls)
     var response = Etcdserverpb_MemberUpdateResponse()
@@ -62,13 +67,21 @@ struct ClusterService: Sendable {
   }
 
   private func promote(
-    _ request: Etcdserverpb_MemberPromoteRequest
+    _ request: Etcdserverpb_MemberPromoteRequest, _ session: Session
   ) async throws -> Etcdserverpb_MemberPromoteResponse {
+    try await checkMayChange(session)
     try await base.member.promoteMember(request.id)
     var response = Etcdserverpb_MemberPromoteResponse()
     response.header = base.header(revision: 0)
     response.members = try members()
     return response
+  }
+
+  /// Who belongs to the cluster changes as an entry is written, before it is applied: the rights are those
+  /// of everything that was committed before.
+  private func checkMayChange(_ session: Session) async throws {
+    try await base.member.readBarrier()
+    try await session.rights().checkRoot()
   }
 
   private func members() throws -> [Etcdserverpb_Member] {

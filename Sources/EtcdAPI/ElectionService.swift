@@ -17,17 +17,17 @@ struct ElectionService: Sendable {
     services.add("/v3electionpb.Election/Observe", base.streaming(observe))
   }
 
-  private func line(_ name: Data) -> WaitingLine {
-    WaitingLine(member: base.member, name: [UInt8](name))
+  private func line(_ name: Data, _ session: Session) -> WaitingLine {
+    WaitingLine(session: session, name: [UInt8](name))
   }
 
   private var now: Int64 { base.member.store.current.revision.rawValue }
 
   private func campaign(
-    _ request: V3electionpb_CampaignRequest
+    _ request: V3electionpb_CampaignRequest, _ session: Session
   ) async throws -> V3electionpb_CampaignResponse {
     try base.checkVoter()
-    let line = line(request.name)
+    let line = line(request.name, session)
     let place = try await base.withUnknownStatus {
       try await line.enter(lease: request.lease, value: [UInt8](request.value))
     }
@@ -50,12 +50,12 @@ struct ElectionService: Sendable {
     .unknown, "\"leader\" field must be provided")
 
   private func proclaim(
-    _ request: V3electionpb_ProclaimRequest
+    _ request: V3electionpb_ProclaimRequest, _ session: Session
   ) async throws -> V3electionpb_ProclaimResponse {
     try base.checkVoter()
     guard request.hasLeader else { throw ElectionService.leaderMissing }
     let isLeading = try await base.withUnknownStatus {
-      try await line(request.leader.name).replace(
+      try await line(request.leader.name, session).replace(
         [UInt8](request.value), at: ElectionService.place(of: request.leader))
     }
     guard isLeading else { throw GRPCStatus(.unknown, "election: not leader") }
@@ -65,12 +65,13 @@ struct ElectionService: Sendable {
   }
 
   private func resign(
-    _ request: V3electionpb_ResignRequest
+    _ request: V3electionpb_ResignRequest, _ session: Session
   ) async throws -> V3electionpb_ResignResponse {
     try base.checkVoter()
     guard request.hasLeader else { throw ElectionService.leaderMissing }
     try await base.withUnknownStatus {
-      _ = try await line(request.leader.name).leave(ElectionService.place(of: request.leader))
+      _ = try await line(request.leader.name, session).leave(
+        ElectionService.place(of: request.leader))
     }
     var response = V3electionpb_ResignResponse()
     response.header = base.header(revision: now)
@@ -78,10 +79,10 @@ struct ElectionService: Sendable {
   }
 
   private func leader(
-    _ request: V3electionpb_LeaderRequest
+    _ request: V3electionpb_LeaderRequest, _ session: Session
   ) async throws -> V3electionpb_LeaderResponse {
     try base.checkVoter()
-    let (item, revision) = try await line(request.name).first()
+    let (item, revision) = try await line(request.name, session).first()
     guard let item else { throw GRPCStatus(.unknown, "election: no leader") }
     return response(item, revision: revision)
   }
@@ -97,7 +98,7 @@ struct ElectionService: Sendable {
 
   /// The leader, each time that another leads or the leader says something else.
   private func observe(
-    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
+    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
     try base.checkVoter()
     var request = V3electionpb_LeaderRequest()
@@ -105,7 +106,7 @@ struct ElectionService: Sendable {
       request = try ServiceBase.decode(bytes)
       break
     }
-    let line = line(request.name)
+    let line = line(request.name, session)
     while true {
       let (item, revision) = try await line.first()
       guard let item else {

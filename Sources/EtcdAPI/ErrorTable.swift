@@ -26,6 +26,34 @@ extension GRPCStatus {
       self.init(.invalidArgument, "etcdserver: too many operations in txn request")
     case .duplicateKey:
       self.init(.invalidArgument, "etcdserver: duplicate key given in txn request")
+    case .auth(let error): self.init(error)
+    }
+  }
+
+  init(_ error: AuthError) {
+    switch error {
+    case .callerUnknown, .userNameEmpty:
+      self.init(.invalidArgument, "etcdserver: user name is empty")
+    case .tokenInvalid: self.init(.unauthenticated, "etcdserver: invalid auth token")
+    case .permissionDenied: self.init(.permissionDenied, "etcdserver: permission denied")
+    case .authDisabled:
+      self.init(.failedPrecondition, "etcdserver: authentication is not enabled")
+    case .authenticationFailed:
+      self.init(
+        .invalidArgument, "etcdserver: authentication failed, invalid user ID or password")
+    case .rootMissing: self.init(.failedPrecondition, "etcdserver: root user does not exist")
+    case .rootWithoutRole:
+      self.init(.failedPrecondition, "etcdserver: root user does not have root role")
+    case .rootNeeded: self.init(.invalidArgument, "etcdserver: invalid auth management")
+    case .userExists: self.init(.failedPrecondition, "etcdserver: user name already exists")
+    case .userNotFound: self.init(.failedPrecondition, "etcdserver: user name not found")
+    case .roleNameEmpty: self.init(.invalidArgument, "etcdserver: role name is empty")
+    case .roleExists: self.init(.failedPrecondition, "etcdserver: role name already exists")
+    case .roleNotFound: self.init(.failedPrecondition, "etcdserver: role name not found")
+    case .roleNotGiven:
+      self.init(.failedPrecondition, "etcdserver: role is not granted to the user")
+    case .permissionNotGranted:
+      self.init(.failedPrecondition, "etcdserver: permission is not granted to the role")
     }
   }
 

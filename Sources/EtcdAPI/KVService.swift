@@ -17,21 +17,23 @@ struct KVService: Sendable {
   }
 
   private func range(
-    _ request: Etcdserverpb_RangeRequest
+    _ request: Etcdserverpb_RangeRequest, _ session: Session
   ) async throws -> Etcdserverpb_RangeResponse {
     let query = try RangeQuery(request)
     if !request.serializable {
       try base.checkVoter()
       try await base.member.readBarrier()
     }
-    let (result, state) = try base.member.store.range(query)
+    let (result, state) = try await session.range(query)
     var response = Etcdserverpb_RangeResponse(result)
     response.header = base.header(revision: state.revision.rawValue)
     return response
   }
 
-  private func put(_ request: Etcdserverpb_PutRequest) async throws -> Etcdserverpb_PutResponse {
-    let (result, revision) = try await propose(.put(try PutRequest(request)))
+  private func put(_ request: Etcdserverpb_PutRequest, _ session: Session) async throws
+    -> Etcdserverpb_PutResponse
+  {
+    let (result, revision) = try await propose(.put(try PutRequest(request)), session)
     var response = Etcdserverpb_PutResponse()
     response.header = base.header(revision: revision)
     if case .put(let previous?) = result { response.prevKv = Mvccpb_KeyValue(previous) }
@@ -39,9 +41,9 @@ struct KVService: Sendable {
   }
 
   private func delete(
-    _ request: Etcdserverpb_DeleteRangeRequest
+    _ request: Etcdserverpb_DeleteRangeRequest, _ session: Session
   ) async throws -> Etcdserverpb_DeleteRangeResponse {
-    let (result, revision) = try await propose(.delete(try DeleteRequest(request)))
+    let (result, revision) = try await propose(.delete(try DeleteRequest(request)), session)
     var response = Etcdserverpb_DeleteRangeResponse()
     response.header = base.header(revision: revision)
     if case .delete(let count, let previous) = result {
@@ -52,18 +54,18 @@ struct KVService: Sendable {
   }
 
   private func transact(
-    _ request: Etcdserverpb_TxnRequest
+    _ request: Etcdserverpb_TxnRequest, _ session: Session
   ) async throws -> Etcdserverpb_TxnResponse {
     let transaction = try Transaction(request)
     try transaction.validate()
     try base.checkVoter()
     if transaction.isReadOnly {
       try await base.member.readBarrier()
-      if let (result, state) = try base.member.store.evaluate(transaction) {
+      if let (result, state) = try await session.evaluate(transaction) {
         return response(result, revision: state.revision.rawValue)
       }
     }
-    let (result, revision) = try await propose(.transaction(transaction))
+    let (result, revision) = try await propose(.transaction(transaction), session)
     guard case .transaction(let result) = result else {
       throw GRPCStatus(.internalError, "etcdserver: a transaction gave another result")
     }
@@ -71,11 +73,12 @@ struct KVService: Sendable {
   }
 
   private func compact(
-    _ request: Etcdserverpb_CompactionRequest
+    _ request: Etcdserverpb_CompactionRequest, _ session: Session
   ) async throws -> Etcdserverpb_CompactionResponse {
     try base.checkVoter()
     let revision = try await base.member.compact(
-      at: Revision(request.revision), waitsForRemoval: request.physical)
+      at: Revision(request.revision), waitsForRemoval: request.physical,
+      for: session.caller())
     var response = Etcdserverpb_CompactionResponse()
     response.header = base.header(revision: revision.rawValue)
     return response
@@ -90,10 +93,10 @@ struct KVService: Sendable {
   }
 
   private func propose(
-    _ action: Command.Action
+    _ action: Command.Action, _ session: Session
   ) async throws -> (result: OperationResult, revision: Int64) {
     try base.checkVoter()
-    let outcome = try await base.member.propose(action)
+    let outcome = try await session.propose(action)
     return (try outcome.result.get(), outcome.revision.rawValue)
   }
 }

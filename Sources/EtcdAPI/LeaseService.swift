@@ -21,10 +21,11 @@ struct LeaseService: Sendable {
   }
 
   private func grant(
-    _ request: Etcdserverpb_LeaseGrantRequest
+    _ request: Etcdserverpb_LeaseGrantRequest, _ session: Session
   ) async throws -> Etcdserverpb_LeaseGrantResponse {
     try base.checkVoter()
-    let granted = try await base.member.grantLease(request.id, ttl: request.ttl)
+    let granted = try await base.member.grantLease(
+      request.id, ttl: request.ttl, for: session.caller())
     var response = Etcdserverpb_LeaseGrantResponse()
     response.header = base.header(revision: base.member.store.current.revision.rawValue)
     response.id = granted.id
@@ -33,10 +34,10 @@ struct LeaseService: Sendable {
   }
 
   private func revoke(
-    _ request: Etcdserverpb_LeaseRevokeRequest
+    _ request: Etcdserverpb_LeaseRevokeRequest, _ session: Session
   ) async throws -> Etcdserverpb_LeaseRevokeResponse {
     try base.checkVoter()
-    let revision = try await base.member.revokeLease(request.id)
+    let revision = try await base.member.revokeLease(request.id, for: session.caller())
     var response = Etcdserverpb_LeaseRevokeResponse()
     response.header = base.header(revision: revision.rawValue)
     return response
@@ -44,7 +45,7 @@ struct LeaseService: Sendable {
 
   /// One answer a request, in order; the time of an unknown lease is 0, and the stream goes on.
   private func keepAlive(
-    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
+    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
     try base.checkVoter()
     // Each begins as it comes: a client has hundreds due at once, and each waits for a majority.
@@ -57,7 +58,7 @@ struct LeaseService: Sendable {
       }
       for await bytes in requests {
         let request: Etcdserverpb_LeaseKeepAliveRequest = try ServiceBase.decode(bytes)
-        if case .dropped(let renewal) = queue.yield(Task { try await renew(request.id) }) {
+        if case .dropped(let renewal) = queue.yield(Task { try await renew(request.id, session) }) {
           renewal.cancel()
           throw GRPCStatus(.resourceExhausted, "too many renewals wait on the stream")
         }
@@ -67,7 +68,8 @@ struct LeaseService: Sendable {
     }
   }
 
-  private func renew(_ id: Int64) async throws -> [UInt8] {
+  private func renew(_ id: Int64, _ session: Session) async throws -> [UInt8] {
+    _ = try await session.rights()
     var response = Etcdserverpb_LeaseKeepAliveResponse()
     response.id = id
     response.ttl = try await base.member.renewLease(id) ?? 0
@@ -76,10 +78,14 @@ struct LeaseService: Sendable {
   }
 
   private func timeToLive(
-    _ request: Etcdserverpb_LeaseTimeToLiveRequest
+    _ request: Etcdserverpb_LeaseTimeToLiveRequest, _ session: Session
   ) async throws -> Etcdserverpb_LeaseTimeToLiveResponse {
     try base.checkVoter()
     let found = try await base.member.leaseTimeLeft(request.id)
+    let rights = try await session.rights()
+    if request.keys, let found {
+      for key in found.keys { try rights.checkRead(.single(key)) }
+    }
     var response = Etcdserverpb_LeaseTimeToLiveResponse()
     response.header = base.header(revision: base.member.store.current.revision.rawValue)
     response.id = request.id
@@ -90,10 +96,11 @@ struct LeaseService: Sendable {
   }
 
   private func list(
-    _ request: Etcdserverpb_LeaseLeasesRequest
+    _ request: Etcdserverpb_LeaseLeasesRequest, _ session: Session
   ) async throws -> Etcdserverpb_LeaseLeasesResponse {
     try base.checkVoter()
     let ids = try await base.member.leases()
+    _ = try await session.rights()
     var response = Etcdserverpb_LeaseLeasesResponse()
     response.header = base.header(revision: base.member.store.current.revision.rawValue)
     response.leases = ids.map { id in

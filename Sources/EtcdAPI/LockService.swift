@@ -16,9 +16,11 @@ struct LockService: Sendable {
     services.add("/v3lockpb.Lock/Unlock", base.unary(unlock))
   }
 
-  private func lock(_ request: V3lockpb_LockRequest) async throws -> V3lockpb_LockResponse {
+  private func lock(_ request: V3lockpb_LockRequest, _ session: Session) async throws
+    -> V3lockpb_LockResponse
+  {
     try base.checkVoter()
-    let line = WaitingLine(member: base.member, name: [UInt8](request.name))
+    let line = WaitingLine(session: session, name: [UInt8](request.name))
     let place = try await base.withUnknownStatus {
       try await line.enter(lease: request.lease, value: [])
     }
@@ -30,11 +32,11 @@ struct LockService: Sendable {
   }
 
   private func unlock(
-    _ request: V3lockpb_UnlockRequest
+    _ request: V3lockpb_UnlockRequest, _ session: Session
   ) async throws -> V3lockpb_UnlockResponse {
     try base.checkVoter()
     guard !request.key.isEmpty else { throw GRPCStatus.keyNotProvided }
-    let outcome = try await base.member.propose(
+    let outcome = try await session.propose(
       .delete(DeleteRequest(.single(Key([UInt8](request.key))))))
     _ = try outcome.result.get()
     var response = V3lockpb_UnlockResponse()
@@ -49,6 +51,7 @@ extension ServiceBase {
     do {
       return try await body()
     } catch let error as StoreError {
+      if case .auth = error { throw error }
       throw GRPCStatus(.unknown, GRPCStatus(error).message)
     }
   }

@@ -29,7 +29,7 @@ struct MaintenanceService: Sendable {
 
   /// Answered from this member alone, with or without a leader.
   private func status(
-    _ request: Etcdserverpb_StatusRequest
+    _ request: Etcdserverpb_StatusRequest, _ session: Session
   ) async throws -> Etcdserverpb_StatusResponse {
     let status = base.member.status
     let sizes = try base.member.store.sizes()
@@ -52,8 +52,9 @@ struct MaintenanceService: Sendable {
   }
 
   private func moveLeader(
-    _ request: Etcdserverpb_MoveLeaderRequest
+    _ request: Etcdserverpb_MoveLeaderRequest, _ session: Session
   ) async throws -> Etcdserverpb_MoveLeaderResponse {
+    try await session.rights().checkRoot()
     try await base.member.moveLeader(to: request.targetID)
     var response = Etcdserverpb_MoveLeaderResponse()
     response.header = base.header(revision: 0)
@@ -63,17 +64,18 @@ struct MaintenanceService: Sendable {
   // MARK: - Alarms
 
   private func alarms(
-    _ request: Etcdserverpb_AlarmRequest
+    _ request: Etcdserverpb_AlarmRequest, _ session: Session
   ) async throws -> Etcdserverpb_AlarmResponse {
     var response = Etcdserverpb_AlarmResponse()
     switch request.action {
     case .get:
+      _ = try await session.rights()
       response.alarms = try base.member.store.alarms().map(Etcdserverpb_AlarmMember.init).filter {
         (request.memberID == 0 || $0.memberID == request.memberID)
           && (request.alarm == .none || $0.alarm == request.alarm)
       }
-    case .activate: response.alarms = try await change(request) { .raise($0) }
-    case .deactivate: response.alarms = try await change(request) { .clear($0) }
+    case .activate: response.alarms = try await change(request, session) { .raise($0) }
+    case .deactivate: response.alarms = try await change(request, session) { .clear($0) }
     case .UNRECOGNIZED: break
     }
     response.header = base.header(revision: base.member.store.current.revision.rawValue)
@@ -82,20 +84,22 @@ struct MaintenanceService: Sendable {
 
   /// The alarm if that changed it, else none.
   private func change(
-    _ request: Etcdserverpb_AlarmRequest, _ make: (Alarm) -> AlarmChange
+    _ request: Etcdserverpb_AlarmRequest, _ session: Session, _ make: (Alarm) -> AlarmChange
   ) async throws -> [Etcdserverpb_AlarmMember] {
     guard let kind = Alarm.Kind(rawValue: UInt8(clamping: request.alarm.rawValue)) else {
       return []
     }
     let alarm = Alarm(member: request.memberID, kind: kind)
-    return try await base.member.changeAlarm(make(alarm)) ? [Etcdserverpb_AlarmMember(alarm)] : []
+    let isChanged = try await base.member.changeAlarm(make(alarm), for: session.caller())
+    return isChanged ? [Etcdserverpb_AlarmMember(alarm)] : []
   }
 
   // MARK: - Hashes
 
   private func hash(
-    _ request: Etcdserverpb_HashRequest
+    _ request: Etcdserverpb_HashRequest, _ session: Session
   ) async throws -> Etcdserverpb_HashResponse {
+    try await session.rights().checkRoot()
     let digest = base.member.store.current.digest
     var response = Etcdserverpb_HashResponse()
     response.header = base.header(revision: base.member.store.current.revision.rawValue)
@@ -104,8 +108,9 @@ struct MaintenanceService: Sendable {
   }
 
   private func hashKV(
-    _ request: Etcdserverpb_HashKVRequest
+    _ request: Etcdserverpb_HashKVRequest, _ session: Session
   ) async throws -> Etcdserverpb_HashKVResponse {
+    try await session.rights().checkRoot()
     let revision = request.revision > 0 ? Revision(request.revision) : nil
     let (hash, state) = try await base.member.readingWhole {
       try $0.hash(through: revision)
@@ -122,8 +127,9 @@ struct MaintenanceService: Sendable {
   // MARK: - The database
 
   private func defragment(
-    _ request: Etcdserverpb_DefragmentRequest
+    _ request: Etcdserverpb_DefragmentRequest, _ session: Session
   ) async throws -> Etcdserverpb_DefragmentResponse {
+    try await session.rights().checkRoot()
     try await base.member.defragment()
     var response = Etcdserverpb_DefragmentResponse()
     response.header = base.header(revision: 0)
@@ -132,8 +138,9 @@ struct MaintenanceService: Sendable {
 
   /// The state as a file of this program's own, in blobs, and its SHA-256 as the last one.
   private func snapshot(
-    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
+    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
+    try await session.rights().checkRoot()
     try await base.member.withSnapshotFile { path, state in
       let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       defer { try? file.close() }
@@ -160,8 +167,9 @@ struct MaintenanceService: Sendable {
   }
 
   private func downgrade(
-    _ request: Etcdserverpb_DowngradeRequest
+    _ request: Etcdserverpb_DowngradeRequest, _ session: Session
   ) async throws -> Etcdserverpb_DowngradeResponse {
+    try await session.rights().checkRoot()
     throw GRPCStatus(.unimplemented, "etcdserver: downgrades are not supported")
   }
 }

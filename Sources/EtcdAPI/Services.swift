@@ -3,10 +3,29 @@ import EtcdProtos
 package import GRPCServer
 import SwiftProtobuf
 
+/// How callers prove who they are.
+package struct AuthOptions: Sendable {
+  /// The binary logarithm of bcrypt's rounds; etcd's.
+  package var bcryptCost = 10
+  package var tokens = TokenSetting.simple
+
+  package init() {}
+}
+
 /// Every service of the API that this member answers.
-package func etcdServices(for member: ClusterMember) -> GRPCServices {
+///
+/// - Throws: `TokenSettingError` for a key that can't be used.
+package func etcdServices(
+  for member: ClusterMember, auth: AuthOptions = AuthOptions()
+) async throws -> GRPCServices {
   var services = GRPCServices()
-  let base = ServiceBase(member: member)
+  let tokens: any TokenScheme =
+    switch auth.tokens {
+    case .simple: SimpleTokens(member: member)
+    case .jwt(let setting): try await JWTTokens(setting)
+    }
+  let base = ServiceBase(
+    member: member, tokens: tokens, passwords: Passwords(cost: auth.bcryptCost))
   KVService(base: base).register(in: &services)
   WatchService(base: base).register(in: &services)
   LeaseService(base: base).register(in: &services)
@@ -14,6 +33,7 @@ package func etcdServices(for member: ClusterMember) -> GRPCServices {
   ElectionService(base: base).register(in: &services)
   MaintenanceService(base: base).register(in: &services)
   ClusterService(base: base).register(in: &services)
+  AuthService(base: base).register(in: &services)
   // grpc.health.v1: the empty request answers SERVING, whatever the cluster does.
   services.add("/grpc.health.v1.Health/Check", .unary { _, _ in .success([0x08, 0x01]) })
   return services
@@ -22,6 +42,8 @@ package func etcdServices(for member: ClusterMember) -> GRPCServices {
 /// What every service needs: the member, response headers, and the way from bytes to messages.
 struct ServiceBase: Sendable {
   let member: ClusterMember
+  let tokens: any TokenScheme
+  let passwords: Passwords
 
   /// The header of a response; `revision` is 0 where etcd sends none.
   func header(revision: Int64) -> Etcdserverpb_ResponseHeader {
@@ -47,12 +69,13 @@ struct ServiceBase: Sendable {
 
   /// A unary method from its typed body.
   func unary<Request: Message, Response: Message>(
-    _ body: @escaping @Sendable (Request) async throws -> Response
+    _ body: @escaping @Sendable (Request, Session) async throws -> Response
   ) -> GRPCMethod {
     .unary { call, bytes in
       do {
         try checkLeader(call)
-        let response = try await body(try ServiceBase.decode(bytes))
+        let session = Session(member: member, tokens: tokens, call: call)
+        let response = try await body(try ServiceBase.decode(bytes), session)
         let encoded: [UInt8] = try response.serializedBytes()
         return .success(encoded)
       } catch {
@@ -63,12 +86,13 @@ struct ServiceBase: Sendable {
 
   /// A streaming method; what `body` throws is its status.
   func streaming(
-    _ body: @escaping @Sendable (AsyncStream<[UInt8]>, GRPCResponseWriter) async throws -> Void
+    _ body:
+      @escaping @Sendable (AsyncStream<[UInt8]>, GRPCResponseWriter, Session) async throws -> Void
   ) -> GRPCMethod {
     .streaming { call, requests, writer in
       do {
         try checkLeader(call)
-        try await body(requests, writer)
+        try await body(requests, writer, Session(member: member, tokens: tokens, call: call))
         return .ok
       } catch {
         return GRPCStatus(error)

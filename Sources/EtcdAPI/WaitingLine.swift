@@ -19,11 +19,11 @@ struct WaitingLine: Sendable {
   /// Seconds of the lease of whoever brings none.
   private static let defaultTTL: Int64 = 60
 
-  let member: ClusterMember
+  private let session: Session
   let prefix: Key
 
-  init(member: ClusterMember, name: [UInt8]) {
-    self.member = member
+  init(session: Session, name: [UInt8]) {
+    self.session = session
     prefix = Key(name + [UInt8(ascii: "/")])
   }
 
@@ -35,7 +35,9 @@ struct WaitingLine: Sendable {
   func enter(lease: Int64, value: [UInt8]) async throws -> Place {
     let lease =
       lease == 0
-      ? try await member.grantLease(0, ttl: WaitingLine.defaultTTL).id : lease
+      ? try await session.member.grantLease(
+        0, ttl: WaitingLine.defaultTTL, for: session.caller()
+      ).id : lease
     let key = Key(prefix.bytes + Array(String(lease, radix: 16).utf8))
     let owner = Operation.range(
       RangeQuery(range, limit: 1, sort: RangeQuery.Sort(.create, .ascending), content: .keysOnly))
@@ -43,7 +45,7 @@ struct WaitingLine: Sendable {
       compares: [Compare(.single(key), .create(Revision(0)))],
       success: [.put(PutRequest(key, .set(value), lease: .set(lease))), owner],
       failure: [.range(RangeQuery(.single(key))), owner])
-    let outcome = try await member.propose(.transaction(entry))
+    let outcome = try await session.propose(.transaction(entry))
     guard case .transaction(let result) = try outcome.result.get() else {
       throw GRPCStatus(.internalError, "etcdserver: a transaction gave another result")
     }
@@ -74,7 +76,7 @@ struct WaitingLine: Sendable {
   }
 
   private func change(_ place: Place, by operation: Operation) async throws -> Bool {
-    let outcome = try await member.propose(
+    let outcome = try await session.propose(
       .transaction(
         Transaction(
           compares: [Compare(.single(place.key), .create(place.created))],
@@ -93,8 +95,8 @@ struct WaitingLine: Sendable {
       while !place.isFirst, let (before, revision) = try await neighbour(of: place) {
         try await waitForDeletion(of: before, after: revision)
       }
-      try await member.readBarrier()
-      let left = try member.store.range(RangeQuery(.single(place.key))).result.items.first
+      try await session.member.readBarrier()
+      let left = try await session.range(RangeQuery(.single(place.key))).result.items.first
       guard left?.createRevision == place.created else {
         throw GRPCStatus(.unknown, "mutex: session is expired")
       }
@@ -109,11 +111,11 @@ struct WaitingLine: Sendable {
 
   /// The place right before `place`, and as of which revision; nil if there is none.
   private func neighbour(of place: Place) async throws -> (key: Key, revision: Revision)? {
-    try await member.readBarrier()
+    try await session.member.readBarrier()
     var query = RangeQuery(
       range, limit: 1, sort: RangeQuery.Sort(.create, .descending), content: .keysOnly)
     query.createBounds.maximum = Revision(place.created.rawValue - 1)
-    let (result, state) = try member.store.range(query)
+    let (result, state) = try await session.range(query)
     return result.items.first.map { ($0.key, state.revision) }
   }
 
@@ -124,9 +126,9 @@ struct WaitingLine: Sendable {
 
   /// Whoever was first, and as of which revision.
   func first() async throws -> (item: KeyValue?, revision: Revision) {
-    try await member.readBarrier()
+    try await session.member.readBarrier()
     let query = RangeQuery(range, limit: 1, sort: RangeQuery.Sort(.create, .ascending))
-    let (result, state) = try member.store.range(query)
+    let (result, state) = try await session.range(query)
     return (result.items.first, state.revision)
   }
 
@@ -134,7 +136,8 @@ struct WaitingLine: Sendable {
   func follow(
     _ request: WatchRequest, _ body: (KeyEvent) async throws -> Bool
   ) async throws {
-    let stream = member.hub.openStream()
+    try await session.rights().checkRead(request.range)
+    let stream = session.member.hub.openStream()
     defer { stream.close() }
     _ = stream.add(request, id: nil)
     while let deliveries = try await stream.next() {

@@ -17,19 +17,22 @@ struct WatchService: Sendable {
   }
 
   private func serve(
-    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter
+    _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
     try base.checkVoter()
     let stream = base.member.hub.openStream()
     defer { stream.close() }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
+        var permits = WatchPermits(session: session)
         while let deliveries = try await stream.next() {
-          for delivery in deliveries { try await send(delivery, writer) }
+          for delivery in deliveries where await permits.allow(delivery, of: stream) {
+            try await send(delivery, writer, &permits)
+          }
         }
       }
       group.addTask {
-        for await bytes in requests { try await take(bytes, on: stream, writer) }
+        for await bytes in requests { try await take(bytes, on: stream, writer, session) }
         stream.close()
       }
       // Whichever side fails first ends the other: no client waits on a stream that is dead.
@@ -44,11 +47,12 @@ struct WatchService: Sendable {
   }
 
   private func take(
-    _ bytes: [UInt8], on stream: WatchStream, _ writer: GRPCResponseWriter
+    _ bytes: [UInt8], on stream: WatchStream, _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
     let request: Etcdserverpb_WatchRequest = try ServiceBase.decode(bytes)
     switch request.requestUnion {
-    case .createRequest(let create): try await self.create(create, on: stream, writer)
+    case .createRequest(let create):
+      try await self.create(create, on: stream, writer, session)
     case .cancelRequest(let cancel): stream.cancel(cancel.watchID)
     case .progressRequest: stream.requestProgress()
     case nil: break
@@ -57,13 +61,18 @@ struct WatchService: Sendable {
 
   private func create(
     _ request: Etcdserverpb_WatchCreateRequest, on stream: WatchStream,
-    _ writer: GRPCResponseWriter
+    _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
     // An empty key means the smallest key there is.
     let key = request.key.isEmpty ? [0] : [UInt8](request.key)
     let range = KeyRange(key: key, rangeEnd: [UInt8](request.rangeEnd))
     guard !range.isEmpty else {
       return try await refuse("mvcc: watcher range is empty", writer)
+    }
+    do {
+      try await session.rights().checkRead(range)
+    } catch {
+      return try await refuse(GRPCStatus(error).goText, writer)
     }
     var filters: Set<WatchRequest.Filter> = []
     if request.filters.contains(.noput) { filters.insert(.noPut) }
@@ -95,7 +104,7 @@ struct WatchService: Sendable {
   }
 
   private func send(
-    _ delivery: WatchDelivery, _ writer: GRPCResponseWriter
+    _ delivery: WatchDelivery, _ writer: GRPCResponseWriter, _ permits: inout WatchPermits
   ) async throws {
     switch delivery {
     case .created(let id, let revision):
@@ -106,6 +115,7 @@ struct WatchService: Sendable {
     case .cancelled(let id):
       var response = response(id)
       response.canceled = true
+      response.cancelReason = permits.takeReason(of: id) ?? ""
       try await writer.send(response.serializedBytes())
     case .compacted(let id, let oldest):
       var response = response(id, revision: 0)

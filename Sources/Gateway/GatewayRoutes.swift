@@ -1,8 +1,11 @@
 import EtcdProtos
+import SwiftProtobuf
 
 /// The paths of the JSON gateway, behind `/v3` (etcd's `rpc.proto`).
 enum GatewayRoutes {
-  static let unary: [String: Transcoding] = {
+  static let unary: [String: Transcoding] = core.merging(auth) { first, _ in first }
+
+  private static let core: [String: Transcoding] = {
     typealias P = EtcdPaths
     return [
       "/kv/range": Transcoding(
@@ -74,6 +77,58 @@ enum GatewayRoutes {
     ]
   }()
 
+  private static let auth: [String: Transcoding] = [
+    "/auth/enable": route(
+      "AuthEnable", Etcdserverpb_AuthEnableRequest.self, Etcdserverpb_AuthEnableResponse.self),
+    "/auth/disable": route(
+      "AuthDisable", Etcdserverpb_AuthDisableRequest.self,
+      Etcdserverpb_AuthDisableResponse.self),
+    "/auth/status": route(
+      "AuthStatus", Etcdserverpb_AuthStatusRequest.self, Etcdserverpb_AuthStatusResponse.self),
+    "/auth/authenticate": route(
+      "Authenticate", Etcdserverpb_AuthenticateRequest.self,
+      Etcdserverpb_AuthenticateResponse.self),
+    "/auth/user/add": route(
+      "UserAdd", Etcdserverpb_AuthUserAddRequest.self, Etcdserverpb_AuthUserAddResponse.self),
+    "/auth/user/get": route(
+      "UserGet", Etcdserverpb_AuthUserGetRequest.self, Etcdserverpb_AuthUserGetResponse.self),
+    "/auth/user/list": route(
+      "UserList", Etcdserverpb_AuthUserListRequest.self, Etcdserverpb_AuthUserListResponse.self),
+    "/auth/user/delete": route(
+      "UserDelete", Etcdserverpb_AuthUserDeleteRequest.self,
+      Etcdserverpb_AuthUserDeleteResponse.self),
+    "/auth/user/changepw": route(
+      "UserChangePassword", Etcdserverpb_AuthUserChangePasswordRequest.self,
+      Etcdserverpb_AuthUserChangePasswordResponse.self),
+    "/auth/user/grant": route(
+      "UserGrantRole", Etcdserverpb_AuthUserGrantRoleRequest.self,
+      Etcdserverpb_AuthUserGrantRoleResponse.self),
+    "/auth/user/revoke": route(
+      "UserRevokeRole", Etcdserverpb_AuthUserRevokeRoleRequest.self,
+      Etcdserverpb_AuthUserRevokeRoleResponse.self),
+    "/auth/role/add": route(
+      "RoleAdd", Etcdserverpb_AuthRoleAddRequest.self, Etcdserverpb_AuthRoleAddResponse.self),
+    "/auth/role/get": route(
+      "RoleGet", Etcdserverpb_AuthRoleGetRequest.self, Etcdserverpb_AuthRoleGetResponse.self),
+    "/auth/role/list": route(
+      "RoleList", Etcdserverpb_AuthRoleListRequest.self, Etcdserverpb_AuthRoleListResponse.self),
+    "/auth/role/delete": route(
+      "RoleDelete", Etcdserverpb_AuthRoleDeleteRequest.self,
+      Etcdserverpb_AuthRoleDeleteResponse.self),
+    "/auth/role/grant": route(
+      "RoleGrantPermission", Etcdserverpb_AuthRoleGrantPermissionRequest.self,
+      Etcdserverpb_AuthRoleGrantPermissionResponse.self),
+    "/auth/role/revoke": route(
+      "RoleRevokePermission", Etcdserverpb_AuthRoleRevokePermissionRequest.self,
+      Etcdserverpb_AuthRoleRevokePermissionResponse.self),
+  ]
+
+  private static func route<Request: Message, Response: Message>(
+    _ method: String, _ request: Request.Type, _ response: Response.Type
+  ) -> Transcoding {
+    Transcoding(EtcdPaths.auth + method, request, response)
+  }
+
   static let streaming: [String: Transcoding] = [
     "/watch": Transcoding(
       EtcdPaths.watch + "Watch", Etcdserverpb_WatchRequest.self,
@@ -104,6 +159,7 @@ enum GatewayRoutes {
 }
 
 private enum EtcdPaths {
+  static let auth = "/etcdserverpb.Auth/"
   static let kv = "/etcdserverpb.KV/"
   static let lease = "/etcdserverpb.Lease/"
   static let lock = "/v3lockpb.Lock/"

@@ -30,11 +30,13 @@ package struct ConfigSyncServer: Sendable {
   ///   `RemovedError` once the member belongs to its cluster no more.
   package func run() async throws {
     let configuration = try await options.clusterConfiguration()
+    let auth = try options.authOptions
     let clientAddresses = try options.clientAddresses
     let peerAddress = try options.peerAddress
     let (removal, signal) = AsyncStream.makeStream(of: Void.self)
     let member = try ClusterMember(
       configuration, logger: logger, failStop: failStop, removed: { signal.finish() })
+    let services = try await etcdServices(for: member, auth: auth)
     if try member.isRemoved() { throw RemovedError(directory: configuration.dataDirectory) }
     let transport = try await listening(on: "\(peerAddress)") {
       try await TCPTransport(
@@ -45,7 +47,6 @@ package struct ConfigSyncServer: Sendable {
       listener = try await listening(
         on: clientAddresses.map(\.description).joined(separator: ", ")
       ) {
-        let services = etcdServices(for: member)
         let gateway = HTTPGateway(services: services, probe: MemberProbe(member))
         var limits = GRPCLimits()
         let descriptors = DescriptorLimit.raise() - DescriptorLimit.reserved

@@ -1,5 +1,6 @@
 import Cluster
 import Crypto
+import EtcdAPI
 import PeerTransport
 import Raft
 
@@ -22,6 +23,12 @@ package struct ServerOptions: Sendable {
   package var clientThreads = 2
   /// Bytes of the database above which writes are refused.
   package var quotaBackendBytes: Int64 = 2 << 30
+  /// `simple`, or `jwt` and its options.
+  package var authToken = "simple"
+  /// Seconds that a simple token counts after its last use.
+  package var authTokenTTL = 300
+  /// The binary logarithm of bcrypt's rounds.
+  package var bcryptCost = 10
 
   package init() {}
 }
@@ -59,6 +66,22 @@ extension ServerOptions {
         throw OptionsError("\(flag): '\(url)' is not of the form http://HOST:PORT")
       }
       return address
+    }
+  }
+
+  var authOptions: AuthOptions {
+    get throws {
+      guard (4...31).contains(bcryptCost) else {
+        throw OptionsError("--bcrypt-cost is a number from 4 to 31")
+      }
+      var options = AuthOptions()
+      options.bcryptCost = bcryptCost
+      do {
+        options.tokens = try TokenSetting(parsing: authToken)
+      } catch {
+        throw OptionsError("\(error)")
+      }
+      return options
     }
   }
 
@@ -106,7 +129,9 @@ extension ServerOptions {
         "--election-timeout (\(electionMilliseconds) ms) must be at least 5 times "
           + "--heartbeat-interval (\(heartbeatMilliseconds) ms)")
     }
+    guard authTokenTTL > 0 else { throw OptionsError("--auth-token-ttl is a number of seconds") }
     var configuration = configuration
+    configuration.tokenLifetime = .seconds(authTokenTTL)
     configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     configuration.electionTimeout = .milliseconds(electionMilliseconds)
     configuration.limits.quotaBytes = quotaBackendBytes > 0 ? quotaBackendBytes : 2 << 30

@@ -67,13 +67,17 @@ public struct Command: Hashable, Sendable {
     /// Makes this the oldest revision that can be read.
     case compact(Revision)
     case alarm(AlarmChange)
+    case auth(AuthChange)
   }
 
   public var request: RequestID
+  /// Whose permissions decide, when it is applied.
+  public var caller: Caller
   public var action: Action
 
-  public init(request: RequestID, action: Action) {
+  public init(request: RequestID, caller: Caller = .cluster, action: Action) {
     self.request = request
+    self.caller = caller
     self.action = action
   }
 }

@@ -1,17 +1,20 @@
-// The encoding of a command in the log: a version byte (1), the request id, then the action as a
-// tag byte and its fields in the order of their declaration; see `BinaryCoding` for integers,
+// The encoding of a command in the log: a version byte, the request id, in version 2 the caller (who is
+// the cluster in version 1), then the action as a tag byte and its fields in the order of their declaration; see `BinaryCoding` for integers,
 // bytes and texts. A list is a 32-bit count and its items.
 
 package import BinaryCoding
 
 extension Command {
-  private static let version: UInt8 = 1
+  private static let versionOfTheCluster: UInt8 = 1
+  private static let versionWithCaller: UInt8 = 2
 
   package func encoded() -> [UInt8] {
     var writer = ByteWriter(reservingCapacity: 128)
-    writer.write(Command.version)
+    let isOfTheCluster = caller == .cluster
+    writer.write(isOfTheCluster ? Command.versionOfTheCluster : Command.versionWithCaller)
     writer.write(request.member)
     writer.write(request.number)
+    if !isOfTheCluster { writer.write(caller) }
     switch action {
     case .put(let put): writer.write(Operation.put(put))
     case .delete(let delete): writer.write(Operation.delete(delete))
@@ -31,6 +34,9 @@ extension Command {
     case .alarm(let change):
       writer.write(UInt8(9))
       writer.write(change)
+    case .auth(let change):
+      writer.write(UInt8(10))
+      writer.write(change)
     }
     return writer.bytes
   }
@@ -38,7 +44,8 @@ extension Command {
   /// The name of an encoded command, read without the rest.
   package static func request(of bytes: [UInt8]) -> RequestID? {
     var reader = ByteReader(bytes)
-    guard let found = try? reader.readByte(), found == version,
+    guard let version = try? reader.readByte(),
+      version == versionOfTheCluster || version == versionWithCaller,
       let member = try? reader.read(UInt64.self), let number = try? reader.read(UInt64.self)
     else { return nil }
     return RequestID(member: member, number: number)
@@ -50,11 +57,13 @@ extension Command {
 
   package init(decoding bytes: [UInt8]) throws(DecodingFailure) {
     var reader = ByteReader(bytes)
-    guard try reader.readByte() == Command.version else {
+    let version = try reader.readByte()
+    guard version == Command.versionOfTheCluster || version == Command.versionWithCaller else {
       throw DecodingFailure("a command of a later version")
     }
     request = RequestID(
       member: try reader.read(UInt64.self), number: try reader.read(UInt64.self))
+    caller = version == Command.versionWithCaller ? try reader.readCaller() : .cluster
     let tag = try reader.readByte()
     switch tag {
     case 5: action = .memberAttributes(try reader.readAttributes())
@@ -62,6 +71,7 @@ extension Command {
     case 7: action = .lease(try reader.readLeaseChange())
     case 8: action = .compact(Revision(try reader.read(Int64.self)))
     case 9: action = .alarm(try reader.readAlarmChange())
+    case 10: action = .auth(try reader.readAuthChange())
     default:
       switch try reader.readOperation(tag: tag, depth: 0) {
       case .put(let put): action = .put(put)
@@ -75,7 +85,7 @@ extension Command {
 }
 
 extension ByteWriter {
-  fileprivate mutating func write(_ range: KeyRange) {
+  mutating func write(_ range: KeyRange) {
     switch range {
     case .single(let key):
       write(UInt8(0))
@@ -162,7 +172,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-  fileprivate mutating func readRange() throws(DecodingFailure) -> KeyRange {
+  mutating func readRange() throws(DecodingFailure) -> KeyRange {
     switch try readByte() {
     case 0: return .single(Key(try readBytes()))
     case 1: return .between(Key(try readBytes()), Key(try readBytes()))

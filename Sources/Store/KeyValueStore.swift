@@ -13,6 +13,7 @@ package final class KeyValueStore: Sendable {
 
   private let pool: Mutex<DatabasePool>
   private let position: Mutex<StorePosition>
+  private let authState: Mutex<AuthState>
   private let durableIndex = Mutex<UInt64>(0)
   private let compacting: Mutex<Bool>
   private let directory: StateDirectory
@@ -38,6 +39,7 @@ package final class KeyValueStore: Sendable {
     }
     try opened.writeWithoutTransaction(Schema.verify)
     compacting = Mutex(try opened.read { try Compaction(db: $0).isUnderWay() })
+    authState = Mutex(try opened.read { try AuthTable(db: $0).read() })
     pool = Mutex(opened)
     position = Mutex(state)
   }
@@ -60,17 +62,19 @@ package final class KeyValueStore: Sendable {
   /// the batch is applied, and the member must stop.
   package func apply(_ commands: [LogCommand]) throws -> [AppliedCommand] {
     let pool = pool.withLock { $0 }
-    let (applied, state) = try pool.write { db in
-      var applying = try Applying(db: db)
+    let before = auth
+    let (applied, state, auth) = try pool.write { db in
+      var applying = try Applying(db: db, auth: before)
       let applied = try commands.compactMap { try applying.apply($0) }
       try applying.state.write(db)
-      return (applied, applying.state)
+      return (applied, applying.state, applying.auth)
     }
-    let before = position.withLock { position in
+    if auth.version != before.version { authState.withLock { $0 = auth } }
+    let former = position.withLock { position in
       defer { position = state }
       return position
     }
-    if state.compactRevision > before.compactRevision { compacting.withLock { $0 = true } }
+    if state.compactRevision > former.compactRevision { compacting.withLock { $0 = true } }
     return applied
   }
 
@@ -88,19 +92,25 @@ package final class KeyValueStore: Sendable {
 
   // MARK: - Reads
 
-  /// - Throws: `StoreError.compacted`, `.futureRevision`, `.emptyKey`, or SQLite's error.
-  package func range(_ query: RangeQuery) throws -> (result: RangeResult, state: StorePosition) {
+  /// - Throws: `StoreError.compacted`, `.futureRevision`, `.emptyKey`, `.auth`, or SQLite's error.
+  package func range(
+    _ query: RangeQuery, for caller: Caller = .cluster
+  ) throws -> (result: RangeResult, state: StorePosition) {
     if query.range.start.bytes.isEmpty { throw StoreError.emptyKey }
-    return try read { db, state in (try Reading(db: db).range(query, current: state), state) }
+    return try read { db, state in
+      try auth(in: db, state).rights(of: caller).checkRead(query.range)
+      return (try Reading(db: db).range(query, current: state), state)
+    }
   }
 
   /// Runs a transaction that only reads; nil if it would write.
   package func evaluate(
-    _ transaction: Transaction
+    _ transaction: Transaction, for caller: Caller = .cluster
   ) throws -> (result: TransactionResult, state: StorePosition)? {
     guard transaction.isReadOnly else { return nil }
     try transaction.validate()
     return try read { db, state in
+      try transaction.check(auth(in: db, state).rights(of: caller), leases: nil)
       var writing = Writing(db: db, before: state)
       guard case .transaction(let result) = try writing.run(.transaction(transaction)) else {
         throw StateDatabaseError("a transaction gave another result")
@@ -120,6 +130,15 @@ package final class KeyValueStore: Sendable {
         in: range, from: start, withPrevious: withPrevious, maximumBytes: maximumBytes,
         current: state)
     }
+  }
+
+  /// The permissions as of what was applied last.
+  package var auth: AuthState { authState.withLock { $0 } }
+
+  /// The permissions of the very state that is being read.
+  private func auth(in db: Database, _ state: StorePosition) throws -> AuthState {
+    let newest = auth
+    return newest.version == state.auth ? newest : try AuthTable(db: db).read()
   }
 
   /// The alarms, ascending by member and kind.
@@ -292,10 +311,12 @@ package final class KeyValueStore: Sendable {
     let state = try opened.write(StorePosition.read)
     try opened.writeWithoutTransaction(Schema.verify)
     let isCompacting = try opened.read { try Compaction(db: $0).isUnderWay() }
+    let auth = try opened.read { try AuthTable(db: $0).read() }
     compacting.withLock { $0 = isCompacting }
     // Readers of the former state finish on it; its file is removed at the next start.
     pool.withLock { $0 = opened }
     position.withLock { $0 = state }
+    authState.withLock { $0 = auth }
     durableIndex.withLock { $0 = state.appliedIndex }
   }
 

@@ -41,6 +41,15 @@ public enum KeyRange: Hashable, Sendable {
     }
   }
 
+  /// As a request has it: the end empty for one key, a zero byte for none.
+  public var wire: (start: [UInt8], end: [UInt8]) {
+    switch self {
+    case .single(let key): (key.bytes, [])
+    case .between(let start, let end): (start.bytes, end.bytes)
+    case .from(let start): (start.bytes, [0])
+    }
+  }
+
   public static func prefix(_ prefix: Key) -> KeyRange {
     var end = prefix.bytes
     while let last = end.popLast() {

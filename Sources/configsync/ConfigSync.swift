@@ -29,7 +29,9 @@ struct ConfigSync: AsyncParsableCommand {
         ]),
       CommandGroup(
         name: "Operation:",
-        subcommands: [MemberCommand.self, MoveLeaderCommand.self, SnapshotCommand.self]),
+        subcommands: [
+          MemberCommand.self, MoveLeaderCommand.self, SnapshotCommand.self, AuthCommand.self,
+        ]),
     ])
 
   /// Ends with the exit codes of the contract: 0 fine, 1 the answer is no, 2 it is not known.

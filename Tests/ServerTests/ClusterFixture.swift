@@ -24,6 +24,8 @@ struct ClusterFixture: Sendable {
       options.heartbeatMilliseconds = 50
       options.electionMilliseconds = 500
       options.clientThreads = 1
+      // The least that bcrypt knows: the tests are not about how slow it is.
+      options.bcryptCost = 4
       return options
     }
   }

@@ -19,19 +19,30 @@ struct HTTPAndClientsTests {
     return isReady ? home.appendingPathComponent("bin/python").path : nil
   }
 
-  private func run(_ python: String, _ script: String, separatingPort: Bool) async throws {
+  private func run(
+    _ python: String, _ script: String, first: [String] = [], separatingPort: Bool
+  ) async throws {
     try await ClusterFixture(count: 1).run { cluster in
       let address = cluster.fixture.endpoints[0].replacingOccurrences(of: "http://", with: "")
       let arguments =
         separatingPort ? address.split(separator: ":").map(String.init) : [address]
       let (status, output) = try execute(
-        python, [HTTPAndClientsTests.script(script)] + arguments)
+        python, [HTTPAndClientsTests.script(script)] + first + arguments)
       #expect(status == 0, "\(output)")
     }
   }
 
   @Test func theGatewayAnswersAsEtcdDoes() async throws {
     try await run("python3", "gateway", separatingPort: false)
+  }
+
+  @Test(arguments: ["etcd3", "aetcd"])
+  func clientsOfPythonLogIn(client: String) async throws {
+    guard let python = HTTPAndClientsTests.python(with: client) else {
+      print("\(client) is not installed: skipped")
+      return
+    }
+    try await run(python, "auth", first: [client], separatingPort: true)
   }
 
   @Test(arguments: ["etcd3", "etcd3gw", "aetcd"])

@@ -35,9 +35,10 @@ final class AppliedStore {
   }
 
   @discardableResult
-  func apply(_ action: Command.Action) throws -> Outcome {
+  func apply(_ action: Command.Action, for caller: Caller = .cluster) throws -> Outcome {
     index += 1
-    let command = Command(request: RequestID(member: 1, number: index), action: action)
+    let command = Command(
+      request: RequestID(member: 1, number: index), caller: caller, action: action)
     let applied = try store.apply([
       LogCommand(index: index, term: 1, payload: command.encoded())
     ])

@@ -9,11 +9,13 @@ extension ClusterMember {
   /// - Parameter ttl: seconds; raised to what an election may take.
   /// - Returns: the id, and the seconds that it lives without a renewal.
   /// - Throws: `ClusterError`; `StoreError.leaseExists` or `.leaseTooLong`.
-  package func grantLease(_ id: Int64, ttl: Int64) async throws -> (id: Int64, ttl: Int64) {
+  package func grantLease(
+    _ id: Int64, ttl: Int64, for caller: Caller = .cluster
+  ) async throws -> (id: Int64, ttl: Int64) {
     let ttl = max(ttl, configuration.shortestLease)
     while true {
       let chosen = id != 0 ? id : freshLeaseID()
-      let outcome = try await propose(.lease(.grant(id: chosen, ttl: ttl)))
+      let outcome = try await propose(.lease(.grant(id: chosen, ttl: ttl)), for: caller)
       // An id that was drawn and is taken all the same is drawn again.
       if id == 0, case .failure(.leaseExists) = outcome.result { continue }
       _ = try outcome.result.get()
@@ -22,8 +24,10 @@ extension ClusterMember {
   }
 
   /// Ends a lease, and deletes its keys at one revision, which is returned.
-  package func revokeLease(_ id: Int64) async throws -> Revision {
-    let outcome = try await propose(.lease(.revoke(id: id)))
+  package func revokeLease(
+    _ id: Int64, for caller: Caller = .cluster
+  ) async throws -> Revision {
+    let outcome = try await propose(.lease(.revoke(id: id)), for: caller)
     _ = try outcome.result.get()
     return outcome.revision
   }

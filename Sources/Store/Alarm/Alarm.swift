@@ -55,7 +55,8 @@ extension Command.Action {
   /// Why it is refused while these alarms are on.
   func refusal(under alarms: Set<Alarm.Kind>) -> StoreError? {
     switch self {
-    case .memberAttributes, .memberChange, .alarm: nil
+    // Whoever is to clear an alarm has to prove who they are first.
+    case .memberAttributes, .memberChange, .alarm, .auth: nil
     case .lease(.expire), .lease(.checkpoint): nil
     case _ where alarms.contains(.corrupt): .corrupt
     case .put, .lease(.grant): alarms.contains(.noSpace) ? .noSpace : nil

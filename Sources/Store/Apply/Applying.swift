@@ -10,9 +10,12 @@ struct Applying {
   var state: StorePosition
   /// The kinds of alarm that are on.
   private var alarms: Set<Alarm.Kind>
+  private(set) var auth: AuthState
 
-  init(db: Database) throws {
+  /// - Parameter auth: the permissions as of the state in the database.
+  init(db: Database, auth: AuthState) throws {
     self.db = db
+    self.auth = auth
     alarms = Set(try AlarmTable(db: db).all().map(\.kind))
     state = try StorePosition.read(db)
   }
@@ -35,7 +38,7 @@ struct Applying {
   private mutating func apply(
     _ command: Command, payload: [UInt8], entry: LogCommand
   ) throws -> AppliedCommand {
-    if let refusal = command.action.refusal(under: alarms) {
+    if let refusal = try refusal(of: command) {
       return try attempt(command) { _ in throw refusal }
     }
     switch command.action {
@@ -72,6 +75,7 @@ struct Applying {
       state.compactRevision = position.compactRevision
       cover(payload)
       return applied
+    case .auth(let change): return try apply(change, of: command, payload: payload, entry: entry)
     case .memberAttributes(let member):
       try member.write(db)
       return membersChanged(by: command, payload: payload)
@@ -79,6 +83,37 @@ struct Applying {
       try change.apply(to: db)
       return membersChanged(by: command, payload: payload)
     }
+  }
+
+  /// Why a command is refused before it is looked at closer.
+  private func refusal(of command: Command) throws -> StoreError? {
+    do {
+      try command.check(auth, leases: LeaseTable(db: db))
+    } catch let error as StoreError {
+      return error
+    }
+    return command.action.refusal(under: alarms)
+  }
+
+  private mutating func apply(
+    _ change: AuthChange, of command: Command, payload: [UInt8], entry: LogCommand
+  ) throws -> AppliedCommand {
+    var position = state
+    let table = AuthTable(db: db)
+    var applied = try attempt(command) { _ in
+      try table.apply(change, &position) ? .done : .unchanged
+    }
+    guard case .success(let result) = applied.outcome.result else { return applied }
+    cover(payload)
+    if case .admit(let user, let provenAt, let token) = change {
+      applied.admitted = AdmittedToken(
+        digest: token, user: user, provenAt: provenAt, index: entry.index)
+    } else if result == .done {
+      state.auth = position.auth
+      try state.write(db)
+      auth = try table.read()
+    }
+    return applied
   }
 
   /// Carries out all of `body`, or nothing of it and the error is the outcome.

@@ -25,4 +25,5 @@ package struct AppliedCommand: Sendable {
   package var changesMembers = false
   package var lease: LeaseEffect?
   package var changesAlarms = false
+  package var admitted: AdmittedToken?
 }

@@ -42,12 +42,17 @@ struct LeaseTable {
 
   /// Its keys, ascending.
   func keys(of lease: Int64) throws -> [Key] {
+    var keys: [Key] = []
+    try forEachKey(of: lease) { keys.append($0) }
+    return keys
+  }
+
+  /// Calls `body` with its keys, ascending, until that throws.
+  func forEachKey(of lease: Int64, _ body: (Key) throws -> Void) throws {
     let statement = try db.cachedStatement(
       sql: "SELECT key FROM leaseKeys WHERE lease = ? ORDER BY key")
     let rows = try Row.fetchCursor(statement, arguments: [lease])
-    var keys: [Key] = []
-    while let row = try rows.next() { keys.append(Key(try row.bytes(0))) }
-    return keys
+    while let row = try rows.next() { try body(Key(try row.bytes(0))) }
   }
 
   /// Moves a key from one lease to another; 0 is none.

@@ -11,7 +11,7 @@
 import GRDB
 
 enum Schema {
-  static let version = 4
+  static let version = 5
   static let positionBits: Int64 = 24
   static let maximumPosition: Int64 = 1 << positionBits - 1
 
@@ -37,6 +37,14 @@ enum Schema {
         CREATE TABLE alarms(
           member INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY(member, kind))
           WITHOUT ROWID;
+        CREATE TABLE users(
+          name BLOB PRIMARY KEY, password TEXT, since INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE roles(name BLOB PRIMARY KEY) WITHOUT ROWID;
+        CREATE TABLE userRoles(
+          user BLOB NOT NULL, role BLOB NOT NULL, PRIMARY KEY(user, role)) WITHOUT ROWID;
+        CREATE TABLE permissions(
+          role BLOB NOT NULL, start BLOB NOT NULL, rangeEnd BLOB NOT NULL, kind INTEGER NOT NULL,
+          PRIMARY KEY(role, start, rangeEnd)) WITHOUT ROWID;
         CREATE TABLE compaction(
           id INTEGER PRIMARY KEY CHECK(id = 1), target INTEGER NOT NULL, cursor INTEGER NOT NULL);
         CREATE TABLE members(
@@ -48,7 +56,8 @@ enum Schema {
         CREATE TABLE state(
           id INTEGER PRIMARY KEY CHECK(id = 1), cluster INTEGER NOT NULL,
           appliedIndex INTEGER NOT NULL, appliedTerm INTEGER NOT NULL,
-          revision INTEGER NOT NULL, compactRevision INTEGER NOT NULL, digest INTEGER NOT NULL);
+          revision INTEGER NOT NULL, compactRevision INTEGER NOT NULL, digest INTEGER NOT NULL,
+          authRevision INTEGER NOT NULL, authEnabledAt INTEGER);
         PRAGMA user_version = \(version);
         """)
   }

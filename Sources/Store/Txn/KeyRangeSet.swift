@@ -17,14 +17,15 @@ struct KeyRangeSet {
   var isEmpty: Bool { runs.isEmpty }
 
   mutating func insert(_ ranges: [KeyRange]) {
-    let spans = ranges.compactMap { range -> Span? in
-      switch range {
-      case .single(let key): Span(start: key, end: Key(key.bytes + [0]))
-      case .between(let start, let end): start < end ? Span(start: start, end: end) : nil
-      case .from(let start): Span(start: start, end: nil)
-      }
+    add(KeyRangeSet.disjoint(ranges.compactMap(KeyRangeSet.span)))
+  }
+
+  private static func span(_ range: KeyRange) -> Span? {
+    switch range {
+    case .single(let key): Span(start: key, end: Key(key.bytes + [0]))
+    case .between(let start, let end): start < end ? Span(start: start, end: end) : nil
+    case .from(let start): Span(start: start, end: nil)
     }
-    add(KeyRangeSet.disjoint(spans))
   }
 
   mutating func formUnion(_ other: KeyRangeSet) {
@@ -59,13 +60,29 @@ struct KeyRangeSet {
 
   func contains(_ key: Key) -> Bool {
     runs.contains { run in
-      // The last span that begins at or before the key.
-      var (low, high) = (0, run.count)
-      while low < high {
-        let middle = (low + high) / 2
-        if run[middle].start <= key { low = middle + 1 } else { high = middle }
-      }
-      return low > 0 && run[low - 1].end.map { key < $0 } ?? true
+      guard let span = KeyRangeSet.lastSpan(of: run, from: key) else { return false }
+      return span.end.map { key < $0 } ?? true
     }
+  }
+
+  /// True if the ranges that were inserted in one call cover this one together; of an empty range, if they
+  /// hold its start.
+  func covers(_ range: KeyRange) -> Bool {
+    guard let wanted = KeyRangeSet.span(range) else { return contains(range.start) }
+    return runs.contains { run in
+      guard let span = KeyRangeSet.lastSpan(of: run, from: wanted.start) else { return false }
+      guard let end = span.end else { return true }
+      return wanted.end.map { $0 <= end } ?? false
+    }
+  }
+
+  /// The last span of a run that begins at or before the key.
+  private static func lastSpan(of run: [Span], from key: Key) -> Span? {
+    var (low, high) = (0, run.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if run[middle].start <= key { low = middle + 1 } else { high = middle }
+    }
+    return low > 0 ? run[low - 1] : nil
   }
 }

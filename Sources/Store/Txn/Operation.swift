@@ -165,6 +165,30 @@ public enum StoreError: Error, Hashable, Sendable {
   case tooManyOperations(limit: Int)
   case duplicateKey
   case transactionTooDeep(limit: Int)
+  case auth(AuthError)
+}
+
+/// Why a request about permissions, or under them, is refused.
+public enum AuthError: UInt8, Hashable, Sendable {
+  /// Permissions are on, and the caller has shown no token.
+  case callerUnknown = 20
+  /// Who the caller was once is nobody now, or has another password.
+  case tokenInvalid
+  case permissionDenied
+  case authDisabled
+  case authenticationFailed
+  case rootMissing
+  case rootWithoutRole
+  /// Permissions are on, and without root nobody could change them.
+  case rootNeeded
+  case userNameEmpty
+  case userExists
+  case userNotFound
+  case roleNameEmpty
+  case roleExists
+  case roleNotFound
+  case roleNotGiven
+  case permissionNotGranted
 }
 
 extension StoreError {
@@ -185,6 +209,7 @@ extension StoreError {
     case .noSpace: 12
     case .corrupt: 13
     case .readsTooMuch: 14
+    case .auth(let error): error.rawValue
     }
   }
 }

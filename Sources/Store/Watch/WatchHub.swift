@@ -93,6 +93,9 @@ package final class WatchStream: Sendable {
     return added
   }
 
+  /// What a watch was asked to see; nil if there is none of that id.
+  package func range(of id: WatchID) -> KeyRange? { state.withLock { $0.table.range(of: id) } }
+
   package func cancel(_ id: WatchID) {
     state.withLock { $0.table.remove(id) }
     wake()

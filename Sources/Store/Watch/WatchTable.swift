@@ -90,6 +90,8 @@ struct WatchTable: Sendable {
     return id
   }
 
+  func range(of id: WatchID) -> KeyRange? { watches[id]?.request.range }
+
   /// `takeNext` would not be idle.
   var hasWork: Bool {
     wantsProgress || !pending.isEmpty || watches.values.contains { !$0.isInStep }

@@ -46,6 +46,15 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Bytes of the database above which writes are refused; 0 for etcd's default.")
   var quotaBackendBytes: Int64 = environment("QUOTA_BACKEND_BYTES", 0)
 
+  @Option(help: "'simple', or 'jwt,sign-method=ES256,priv-key=FILE,ttl=5m'.")
+  var authToken = environment("AUTH_TOKEN", "simple")
+
+  @Option(help: "Seconds that a simple token counts after its last use.")
+  var authTokenTtl = environment("AUTH_TOKEN_TTL", 300)
+
+  @Option(help: "How slow passwords are to check: the binary logarithm of bcrypt's rounds.")
+  var bcryptCost = environment("BCRYPT_COST", 10)
+
   @Option(help: "Milliseconds between heartbeats.")
   var heartbeatInterval = environment("HEARTBEAT_INTERVAL", 100)
 
@@ -70,6 +79,9 @@ struct ServerCommand: AsyncParsableCommand {
     options.initialClusterState = state
     options.snapshotCount = snapshotCount
     options.quotaBackendBytes = quotaBackendBytes
+    options.authToken = authToken
+    options.authTokenTTL = authTokenTtl
+    options.bcryptCost = bcryptCost
     options.heartbeatMilliseconds = heartbeatInterval
     options.electionMilliseconds = electionTimeout
     let logger = logging.makeLogger("configsync.\(name)")

@@ -11,28 +11,62 @@ struct ClusterOptions: ParsableArguments {
   @Option(help: "Client URLs of the cluster, comma-separated.")
   var endpoints = environment("ENDPOINTS", "http://127.0.0.1:2379")
 
+  @Option(help: "NAME or NAME:PASSWORD, where the cluster has permissions switched on.")
+  var user = environment("USER", "")
+
+  @Option(help: "The password; asked for on a terminal if --user has none.")
+  var password = environment("PASSWORD", "")
+
+  /// - Throws: `CommandFailure` if there is a name without a password, and nobody to ask.
+  private func credentials() throws -> ClientCredentials? {
+    guard !user.isEmpty else { return nil }
+    if let colon = user.firstIndex(of: ":") {
+      return ClientCredentials(
+        user: String(user[..<colon]), password: String(user[user.index(after: colon)...]))
+    }
+    if !password.isEmpty { return ClientCredentials(user: user, password: password) }
+    return ClientCredentials(user: user, password: try askPassword("Password of \(user): "))
+  }
+
   /// Runs `body` with a client; what goes wrong ends the command with exit code 2.
   func withClient<Result: Sendable>(
     _ body: @Sendable (ConfigClient) async throws -> Result
   ) async throws -> Result {
-    try await ClusterOptions.withClient(endpoints.commaSeparated, body)
+    try await ClusterOptions.withClient(
+      endpoints.commaSeparated, credentials: try credentials(), body)
   }
 
   static func withClient<Result: Sendable>(
-    _ endpoints: [String], _ body: @Sendable (ConfigClient) async throws -> Result
+    _ endpoints: [String], credentials: ClientCredentials? = nil,
+    _ body: @Sendable (ConfigClient) async throws -> Result
   ) async throws -> Result {
     do {
-      return try await withConfigClient(endpoints: endpoints, body)
+      return try await withConfigClient(endpoints: endpoints, credentials: credentials, body)
     } catch let failure as CommandFailure {
       throw failure
     } catch let error as ReconcileError {
       throw CommandFailure(error.isRefusal ? .no : .unknown, "\(error)")
     } catch let error as ClientError where error.kind == .refused {
-      throw CommandFailure(.no, "\(error)")
+      let asksWho = credentials == nil && "\(error)".hasSuffix("user name is empty")
+      throw CommandFailure(
+        .no,
+        asksWho ? "the cluster has permissions switched on: say who you are by --user" : "\(error)")
     } catch {
       throw CommandFailure(.unknown, "\(error)")
     }
   }
+}
+
+/// Asks on the terminal, without showing what is typed.
+///
+/// - Throws: `CommandFailure` if there is no terminal.
+func askPassword(
+  _ prompt: String, or ways: String = "--user NAME:PASSWORD, --password or CONFIGSYNC_PASSWORD"
+) throws -> String {
+  guard isatty(STDIN_FILENO) == 1, let typed = getpass(prompt) else {
+    throw CommandFailure(.unknown, "there is no terminal to ask for a password: give \(ways)")
+  }
+  return String(cString: typed)
 }
 
 /// Which repository, and which of its states.

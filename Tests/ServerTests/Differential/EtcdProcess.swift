@@ -28,6 +28,7 @@ final class EtcdProcess {
       "--advertise-client-urls", endpoint, "--listen-peer-urls", peer,
       "--initial-advertise-peer-urls", peer, "--initial-cluster", "reference=\(peer)",
       "--max-txn-ops", "\(operations)", "--log-level", "error", "--unsafe-no-fsync",
+      "--bcrypt-cost", "4",
     ]
     process.standardOutput = FileHandle.nullDevice
     let log = folder.path + "/log"

@@ -16,9 +16,15 @@ struct ServerUnderTest: Sendable {
   }
 
   /// The answer as text: a message in proto's text form, or an error.
-  func answer(_ request: AnyRequest) async -> (text: String, revision: Int64?) {
+  ///
+  /// - Parameter token: whose request it is; nil for a stranger's.
+  func answer(
+    _ request: AnyRequest, token: String? = nil
+  ) async -> (text: String, revision: Int64?) {
     do {
-      let (text, header) = try await send(request)
+      var metadata = Metadata()
+      if let token { metadata.addString(token, forKey: "token") }
+      let (text, header) = try await send(request, metadata)
       return (text, header.revision)
     } catch let error as RPCError {
       return ("error \(error.code): \(error.message)", nil)
@@ -28,38 +34,43 @@ struct ServerUnderTest: Sendable {
   }
 
   private func send(
-    _ request: AnyRequest
+    _ request: AnyRequest, _ metadata: Metadata
   ) async throws -> (String, Etcdserverpb_ResponseHeader) {
     let keys = Etcdserverpb_KV.Client(wrapping: client)
     let leases = Etcdserverpb_Lease.Client(wrapping: client)
     switch request {
     case .range(let request):
-      var response = try await keys.range(request)
+      var response = try await keys.range(request, metadata: metadata)
       // In the order that was asked for, and among equal ones by key.
       let places = response.kvs.map { request.place(of: $0) }
       let isSorted = zip(places, places.dropFirst()).allSatisfy { !request.precedes($1, $0) }
       response.kvs.sort { $0.key.lexicographicallyPrecedes($1.key) }
       let (text, header) = show(response, \.header)
       return ("sorted: \(isSorted)\n\(text)", header)
-    case .put(let request): return show(try await keys.put(request), \.header)
-    case .delete(let request): return show(try await keys.deleteRange(request), \.header)
-    case .transaction(let request): return show(try await keys.txn(request), \.header)
-    case .compact(let request): return show(try await keys.compact(request), \.header)
-    case .grant(let request): return show(try await leases.leaseGrant(request), \.header)
-    case .revoke(let request): return show(try await leases.leaseRevoke(request), \.header)
+    case .put(let request): return show(try await keys.put(request, metadata: metadata), \.header)
+    case .delete(let request):
+      return show(try await keys.deleteRange(request, metadata: metadata), \.header)
+    case .transaction(let request):
+      return show(try await keys.txn(request, metadata: metadata), \.header)
+    case .compact(let request):
+      return show(try await keys.compact(request, metadata: metadata), \.header)
+    case .grant(let request):
+      return show(try await leases.leaseGrant(request, metadata: metadata), \.header)
+    case .revoke(let request):
+      return show(try await leases.leaseRevoke(request, metadata: metadata), \.header)
     case .timeToLive(let request):
-      var response = try await leases.leaseTimeToLive(request)
+      var response = try await leases.leaseTimeToLive(request, metadata: metadata)
       if response.ttl > 0 { response.ttl = 1 }
       response.keys.sort { $0.lexicographicallyPrecedes($1) }
       return show(response, \.header)
     case .leases(let request):
-      var response = try await leases.leaseLeases(request)
+      var response = try await leases.leaseLeases(request, metadata: metadata)
       response.leases.sort { $0.id < $1.id }
       return show(response, \.header)
     }
   }
 
-  private func show<Response: Message>(
+  func show<Response: Message>(
     _ response: Response, _ header: WritableKeyPath<Response, Etcdserverpb_ResponseHeader>
   ) -> (String, Etcdserverpb_ResponseHeader) {
     var response = response
