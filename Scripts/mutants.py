@@ -17,7 +17,7 @@ TREE = os.path.join(ROOT, ".build-mutants", "tree")
 SCRATCH = os.path.join(ROOT, ".build-mutants", "build")
 REPORT = os.path.join(ROOT, "Documentation", "mutants.md")
 # A seed takes a fraction of a second: whoever needs longer hangs.
-SECONDS_PER_MUTANT = 400
+SECONDS_PER_MUTANT = 900
 
 
 def catalogue():
