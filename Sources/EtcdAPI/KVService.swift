@@ -57,6 +57,9 @@ struct KVService: Sendable {
     _ request: Etcdserverpb_TxnRequest, _ session: Session
   ) async throws -> Etcdserverpb_TxnResponse {
     let transaction = try Transaction(request)
+    guard transaction.fits(base.options.transactionOperations) else {
+      throw StoreError.tooManyOperations(limit: base.options.transactionOperations)
+    }
     try transaction.validate()
     try base.checkVoter()
     if transaction.isReadOnly {

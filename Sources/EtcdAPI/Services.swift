@@ -1,13 +1,18 @@
 package import Cluster
 import EtcdProtos
 package import GRPCServer
+import Store
 import SwiftProtobuf
 
-/// How callers prove who they are.
-package struct AuthOptions: Sendable {
+/// What the services can be told.
+package struct ServiceOptions: Sendable {
   /// The binary logarithm of bcrypt's rounds; etcd's.
   package var bcryptCost = 10
   package var tokens = TokenSetting.simple
+  /// After how long without an event a watch that asked for it is told that it misses nothing; etcd's.
+  package var progressInterval = Duration.seconds(600)
+  /// Operations of one level of a transaction (`--max-txn-ops`).
+  package var transactionOperations = TransactionLimits.operations
 
   package init() {}
 }
@@ -16,16 +21,17 @@ package struct AuthOptions: Sendable {
 ///
 /// - Throws: `TokenSettingError` for a key that can't be used.
 package func etcdServices(
-  for member: ClusterMember, auth: AuthOptions = AuthOptions()
+  for member: ClusterMember, options: ServiceOptions = ServiceOptions()
 ) async throws -> GRPCServices {
   var services = GRPCServices()
   let tokens: any TokenScheme =
-    switch auth.tokens {
+    switch options.tokens {
     case .simple: SimpleTokens(member: member)
     case .jwt(let setting): try await JWTTokens(setting)
     }
   let base = ServiceBase(
-    member: member, tokens: tokens, passwords: Passwords(cost: auth.bcryptCost))
+    member: member, options: options, tokens: tokens,
+    passwords: Passwords(cost: options.bcryptCost))
   KVService(base: base).register(in: &services)
   WatchService(base: base).register(in: &services)
   LeaseService(base: base).register(in: &services)
@@ -42,6 +48,7 @@ package func etcdServices(
 /// What every service needs: the member, response headers, and the way from bytes to messages.
 struct ServiceBase: Sendable {
   let member: ClusterMember
+  let options: ServiceOptions
   let tokens: any TokenScheme
   let passwords: Passwords
 
@@ -92,13 +99,37 @@ struct ServiceBase: Sendable {
     .streaming { call, requests, writer in
       do {
         try checkLeader(call)
-        try await body(requests, writer, Session(member: member, tokens: tokens, call: call))
+        let session = Session(member: member, tokens: tokens, call: call)
+        try await whileLed(call) { try await body(requests, writer, session) }
         return .ok
       } catch {
         return GRPCStatus(error)
       }
     }
   }
+
+  /// Ends a stream of a client that sent `hasleader` once there has been no leader for a while.
+  private func whileLed(
+    _ call: GRPCCall, _ body: @escaping @Sendable () async throws -> Void
+  ) async throws {
+    guard call.metadata["hasleader"] == "true" else { return try await body() }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await body() }
+      group.addTask {
+        var missed = 0
+        while missed < ServiceBase.electionsWithoutLeader {
+          try await Task.sleep(for: member.configuration.electionTimeout)
+          missed = member.status.leader == 0 ? missed + 1 : 0
+        }
+        throw GRPCStatus.noLeader
+      }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  /// Election timeouts after which a stream is not worth to be kept; etcd's.
+  private static let electionsWithoutLeader = 3
 
   static func decode<Request: Message>(_ bytes: [UInt8]) throws(GRPCStatus) -> Request {
     do {

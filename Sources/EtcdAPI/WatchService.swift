@@ -22,7 +22,7 @@ struct WatchService: Sendable {
     try base.checkVoter()
     let stream = base.member.hub.openStream()
     defer { stream.close() }
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
         var permits = WatchPermits(session: session)
         while let deliveries = try await stream.next() {
@@ -30,14 +30,26 @@ struct WatchService: Sendable {
             try await send(delivery, writer, &permits)
           }
         }
+        return true
       }
       group.addTask {
+        // A client that has asked for everything it wants may end its side, and is told on (as with etcd).
         for await bytes in requests { try await take(bytes, on: stream, writer, session) }
-        stream.close()
+        return false
+      }
+      group.addTask {
+        while !Task.isCancelled {
+          // A cancelled sleep ends the loop at its next turn.
+          try? await Task.sleep(for: base.options.progressInterval)
+          stream.tellProgress()
+        }
+        return false
       }
       // Whichever side fails first ends the other: no client waits on a stream that is dead.
       do {
-        while try await group.next() != nil {}
+        while let isOver = try await group.next() {
+          if isOver { group.cancelAll() }
+        }
       } catch {
         stream.close()
         group.cancelAll()
@@ -80,7 +92,7 @@ struct WatchService: Sendable {
     let start = request.startRevision == 0 ? nil : Revision(request.startRevision)
     let wanted = WatchRequest(
       range, from: start, wantsPrevious: request.prevKv, filters: filters,
-      delivery: request.fragment ? .fragments : .whole)
+      delivery: request.fragment ? .fragments : .whole, wantsProgress: request.progressNotify)
     let id = request.watchID == 0 ? nil : request.watchID
     guard stream.add(wanted, id: id) != nil else {
       return try await refuse("mvcc: duplicate watch ID provided on the WatchStream", writer)
@@ -122,6 +134,8 @@ struct WatchService: Sendable {
       response.canceled = true
       response.compactRevision = oldest.rawValue
       try await writer.send(response.serializedBytes())
+    case .upToDate(let id, let revision):
+      try await writer.send(response(id, revision: revision.rawValue).serializedBytes())
     case .progress(let revision):
       try await writer.send(response(-1, revision: revision.rawValue).serializedBytes())
     case .events(let id, let batch, let form):

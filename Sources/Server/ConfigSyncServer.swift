@@ -30,13 +30,13 @@ package struct ConfigSyncServer: Sendable {
   ///   `RemovedError` once the member belongs to its cluster no more.
   package func run() async throws {
     let configuration = try await options.clusterConfiguration()
-    let auth = try options.authOptions
+    let serviceOptions = try options.serviceOptions
     let clientAddresses = try options.clientAddresses
     let peerAddress = try options.peerAddress
     let (removal, signal) = AsyncStream.makeStream(of: Void.self)
     let member = try ClusterMember(
       configuration, logger: logger, failStop: failStop, removed: { signal.finish() })
-    let services = try await etcdServices(for: member, auth: auth)
+    let services = try await etcdServices(for: member, options: serviceOptions)
     if try member.isRemoved() { throw RemovedError(directory: configuration.dataDirectory) }
     let transport = try await listening(on: "\(peerAddress)") {
       try await TCPTransport(

@@ -3,6 +3,7 @@ import Crypto
 import EtcdAPI
 import PeerTransport
 import Raft
+import Store
 
 /// A member's settings, named as etcd names its flags.
 package struct ServerOptions: Sendable {
@@ -29,6 +30,12 @@ package struct ServerOptions: Sendable {
   package var authTokenTTL = 300
   /// The binary logarithm of bcrypt's rounds.
   package var bcryptCost = 10
+  /// Seconds without an event after which a watch that asked for it is told that it misses nothing.
+  package var watchProgressSeconds = 600
+  /// Operations of one level of a transaction.
+  package var maxTxnOps = 100_000
+  /// Bytes of one request.
+  package var maxRequestBytes = 64 << 20
 
   package init() {}
 }
@@ -69,18 +76,26 @@ extension ServerOptions {
     }
   }
 
-  var authOptions: AuthOptions {
+  var serviceOptions: ServiceOptions {
     get throws {
       guard (4...31).contains(bcryptCost) else {
         throw OptionsError("--bcrypt-cost is a number from 4 to 31")
       }
-      var options = AuthOptions()
+      var options = ServiceOptions()
       options.bcryptCost = bcryptCost
       do {
         options.tokens = try TokenSetting(parsing: authToken)
       } catch {
         throw OptionsError("\(error)")
       }
+      guard watchProgressSeconds > 0 else {
+        throw OptionsError("--watch-progress-notify-interval is a number of seconds")
+      }
+      options.progressInterval = .seconds(watchProgressSeconds)
+      guard (1...TransactionLimits.operations).contains(maxTxnOps) else {
+        throw OptionsError("--max-txn-ops is a number from 1 to \(TransactionLimits.operations)")
+      }
+      options.transactionOperations = maxTxnOps
       return options
     }
   }
@@ -131,6 +146,11 @@ extension ServerOptions {
     }
     guard authTokenTTL > 0 else { throw OptionsError("--auth-token-ttl is a number of seconds") }
     var configuration = configuration
+    let most = ClusterLimits().commandBytes
+    guard (1 << 10...most).contains(maxRequestBytes) else {
+      throw OptionsError("--max-request-bytes is a number from 1024 to \(most)")
+    }
+    configuration.limits.commandBytes = maxRequestBytes
     configuration.tokenLifetime = .seconds(authTokenTTL)
     configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     configuration.electionTimeout = .milliseconds(electionMilliseconds)

@@ -79,7 +79,7 @@ final class WatchWorkload: @unchecked Sendable {
       next = batch.revision.next
       told.append(batch)
       world.checks.count("watched revisions")
-    case .progress(let revision): next = max(next, revision.next)
+    case .progress(let revision), .upToDate(_, let revision): next = max(next, revision.next)
     case .compacted(_, let oldest):
       guard let from = next < first ?? next ? first : next, from < oldest else {
         return world.fail("a watch from \(next) was ended by a compaction at \(oldest)")

@@ -25,6 +25,15 @@ extension Transaction {
     _ = try Transaction.footprint(of: failure)
   }
 
+  /// Whether each level has as many compares and operations at most, less what the levels around it have.
+  package func fits(_ operations: Int) -> Bool {
+    let most = max(compares.count, success.count, failure.count)
+    guard most <= operations else { return false }
+    return (success + failure).allSatisfy { operation in
+      if case .transaction(let nested) = operation { nested.fits(operations - most) } else { true }
+    }
+  }
+
   fileprivate func checkForm(depth: Int, operations limit: Int) throws(StoreError) {
     guard depth < TransactionLimits.depth else {
       throw .transactionTooDeep(limit: TransactionLimits.depth)

@@ -61,9 +61,7 @@ package final class WatchHub: Sendable {
 /// The watches of one client connection, and what they are to be told.
 package final class WatchStream: Sendable {
   private struct State {
-    var table = WatchTable()
-    /// The last revision that was published to this stream.
-    var current: Revision
+    var table: WatchTable
     var waiter: CheckedContinuation<Void, Never>?
     var isClosed = false
   }
@@ -77,7 +75,7 @@ package final class WatchStream: Sendable {
     self.id = id
     self.hub = hub
     self.store = store
-    self.state = Mutex(State(current: published))
+    self.state = Mutex(State(table: WatchTable(published: published)))
   }
 
   /// Adds a watch; nil if its id is taken.
@@ -86,8 +84,8 @@ package final class WatchStream: Sendable {
     let added = state.withLock { state in
       // The next change is the one after all that the client could have read by now, published
       // to this stream or not.
-      let current = max(state.current, applied)
-      return state.table.add(request, id: id, current: current, published: state.current)
+      let current = max(state.table.published, applied)
+      return state.table.add(request, id: id, current: current)
     }
     wake()
     return added
@@ -106,19 +104,19 @@ package final class WatchStream: Sendable {
     wake()
   }
 
+  /// Tells the watches that asked for that, and had no event since the last call, that they miss nothing.
+  package func tellProgress() {
+    state.withLock { $0.table.tellProgress() }
+    wake()
+  }
+
   func publish(_ batch: EventBatch) {
-    state.withLock { state in
-      state.current = batch.revision
-      state.table.publish(batch)
-    }
+    state.withLock { $0.table.publish(batch) }
     wake()
   }
 
   func fallBehind(at current: Revision) {
-    state.withLock { state in
-      state.current = current
-      state.table.fallBehind()
-    }
+    state.withLock { $0.table.fallBehind(at: current) }
     wake()
   }
 
@@ -133,7 +131,7 @@ package final class WatchStream: Sendable {
   /// - Throws: SQLite's error if the store can't be read.
   package func next() async throws -> [WatchDelivery]? {
     while true {
-      let next = state.withLock { $0.isClosed ? nil : $0.table.takeNext(published: $0.current) }
+      let next = state.withLock { $0.isClosed ? nil : $0.table.takeNext() }
       switch next {
       case nil: return nil
       case .deliver(let deliveries): return deliveries
@@ -148,7 +146,7 @@ package final class WatchStream: Sendable {
       let history = try store.events(
         in: request.range, from: start, withPrevious: request.wantsPrevious,
         maximumBytes: WatchLimits.catchUpBytes)
-      state.withLock { $0.table.caughtUp(id, with: history, published: $0.current) }
+      state.withLock { $0.table.caughtUp(id, with: history) }
     } catch StoreError.compacted(let oldest) {
       state.withLock { $0.table.compacted(id, oldest: oldest) }
     }

@@ -12,28 +12,33 @@ package struct WatchRequest: Hashable, Sendable {
   package var wantsPrevious: Bool
   package var filters: Set<Filter>
   package var delivery: Delivery
+  /// It is told now and then that it has missed nothing.
+  package var wantsProgress: Bool
 
   package init(
     _ range: KeyRange, from start: Revision? = nil, wantsPrevious: Bool = false,
-    filters: Set<Filter> = [], delivery: Delivery = .whole
+    filters: Set<Filter> = [], delivery: Delivery = .whole, wantsProgress: Bool = false
   ) {
     self.range = range
     self.start = start
     self.wantsPrevious = wantsPrevious
     self.filters = filters
     self.delivery = delivery
+    self.wantsProgress = wantsProgress
   }
 
   /// The events of a batch that this watcher wants.
   func select(_ events: [KeyEvent]) -> [KeyEvent] {
-    events.compactMap { event in
-      guard range.contains(event.key) else { return nil }
-      switch event.change {
-      case .put: if filters.contains(.noPut) { return nil }
-      case .delete: if filters.contains(.noDelete) { return nil }
-      }
-      return wantsPrevious ? event : KeyEvent(event.change, previous: nil)
+    events.compactMap { range.contains($0.key) ? filter($0) : nil }
+  }
+
+  /// An event of its range as this watcher wants it; nil if it does not.
+  func filter(_ event: KeyEvent) -> KeyEvent? {
+    switch event.change {
+    case .put: if filters.contains(.noPut) { return nil }
+    case .delete: if filters.contains(.noDelete) { return nil }
     }
+    return wantsPrevious ? event : KeyEvent(event.change, previous: nil)
   }
 }
 
@@ -49,6 +54,8 @@ package enum WatchDelivery: Sendable {
   case compacted(WatchID, oldest: Revision)
   /// Every watch of the stream has been sent everything up to this revision.
   case progress(Revision)
+  /// This one has.
+  case upToDate(WatchID, Revision)
 }
 
 package enum WatchLimits {
@@ -61,31 +68,49 @@ package enum WatchLimits {
 /// The watches of one stream, as a value: what was delivered, and what is still owed.
 ///
 /// A watch is either in step, and then gets each revision as it is published, or behind, and then
-/// reads what it lacks from the store; nothing is ever skipped. `next` is the first revision that
-/// it has not been given, so that no revision comes twice.
+/// reads what it lacks from the store; nothing is ever skipped.
+///
+/// - Complexity: publishing takes O(log *n* + *m*) an event for *m* watches that want it, and nothing for
+///   those that don't.
 struct WatchTable: Sendable {
-  struct Watch: Sendable {
+  private struct Watch: Sendable {
     var request: WatchRequest
+    /// The first revision that it may be given: of one that is behind, the first that it was not. So no
+    /// revision comes twice.
     var next: Revision
     var isInStep: Bool
+    /// It was told something since progress was last looked at.
+    var wasTold = false
   }
 
+  /// The last revision that was published to this stream.
+  private(set) var published: Revision
   private var watches: [WatchID: Watch] = [:]
+  /// Of the watches that are in step.
+  private var index = WatchIndex()
+  /// The others, ascending.
+  private var behind: [WatchID] = []
   private var pending: [WatchDelivery] = []
   private var pendingBytes = 0
   private var wantsProgress = false
   private var nextID: WatchID = 0
 
+  init(published: Revision) { self.published = published }
+
   /// Adds a watch; nil if the id is taken. An id of nil draws the next free one from 0.
+  ///
+  /// - Parameter current: the newest revision that the client could have read by now.
   mutating func add(
-    _ request: WatchRequest, id wanted: WatchID?, current: Revision, published: Revision
+    _ request: WatchRequest, id wanted: WatchID?, current: Revision
   ) -> WatchID? {
     let start = request.start ?? current.next
     if let wanted, watches[wanted] != nil { return nil }
     while wanted == nil, watches[nextID] != nil { nextID += 1 }
     let id = wanted ?? nextID
     if wanted == nil { nextID += 1 }
-    watches[id] = Watch(request: request, next: start, isInStep: start > published)
+    watches[id] = Watch(request: request, next: start, isInStep: false)
+    behind.insert(id, at: behind.partitioningIndex { $0 >= id })
+    if start > published { bringInStep(id) }
     pending.append(.created(id, at: current))
     return id
   }
@@ -93,36 +118,79 @@ struct WatchTable: Sendable {
   func range(of id: WatchID) -> KeyRange? { watches[id]?.request.range }
 
   /// `takeNext` would not be idle.
-  var hasWork: Bool {
-    wantsProgress || !pending.isEmpty || watches.values.contains { !$0.isInStep }
-  }
+  var hasWork: Bool { wantsProgress || !pending.isEmpty || !behind.isEmpty }
 
   /// Ends a watch; one that is unknown is ignored.
   mutating func remove(_ id: WatchID) {
-    if watches.removeValue(forKey: id) != nil { pending.append(.cancelled(id)) }
+    if forget(id) { pending.append(.cancelled(id)) }
+  }
+
+  private mutating func forget(_ id: WatchID) -> Bool {
+    guard let watch = watches.removeValue(forKey: id) else { return false }
+    if watch.isInStep { index.remove(watch.request.range, id) } else { removeFromBehind(id) }
+    return true
+  }
+
+  private mutating func removeFromBehind(_ id: WatchID) {
+    let place = behind.partitioningIndex { $0 >= id }
+    if place < behind.count, behind[place] == id { behind.remove(at: place) }
+  }
+
+  private mutating func bringInStep(_ id: WatchID) {
+    guard let request = watches[id]?.request else { return }
+    removeFromBehind(id)
+    watches[id]?.isInStep = true
+    index.insert(request.range, id)
   }
 
   mutating func publish(_ batch: EventBatch) {
-    for (id, watch) in watches.sorted(by: { $0.key < $1.key })
-    where watch.isInStep && batch.revision >= watch.next {
-      let events = watch.request.select(batch.events)
-      if events.isEmpty {
-        watches[id]?.next = batch.revision.next
-      } else if pendingBytes > WatchLimits.pendingBytes {
-        watches[id]?.isInStep = false
+    published = batch.revision
+    var wanted: [WatchID: [KeyEvent]] = [:]
+    for event in batch.events {
+      index.forEach(wanting: event.key) { id in
+        if let event = watches[id]?.request.filter(event) { wanted[id, default: []].append(event) }
+      }
+    }
+    for (id, events) in wanted.sorted(by: { $0.key < $1.key }) {
+      guard let watch = watches[id], batch.revision >= watch.next else { continue }
+      if pendingBytes > WatchLimits.pendingBytes {
+        index.remove(watch.request.range, id)
+        leaveBehind(id, from: batch.revision)
       } else {
-        watches[id]?.next = batch.revision.next
         push(id, watch.request, EventBatch(revision: batch.revision, events: events))
       }
     }
   }
 
-  /// The store was replaced by a snapshot: every watch reads on from where it is.
-  mutating func fallBehind() {
-    for id in watches.keys { watches[id]?.isInStep = false }
+  /// A watch that was in step until `revision` reads that, and what follows, from the store.
+  private mutating func leaveBehind(_ id: WatchID, from revision: Revision) {
+    guard let watch = watches[id] else { return }
+    watches[id]?.isInStep = false
+    watches[id]?.next = max(watch.next, revision)
+    behind.insert(id, at: behind.partitioningIndex { $0 >= id })
+  }
+
+  /// The store was replaced by a snapshot as of `revision`: every watch reads on from where it is.
+  mutating func fallBehind(at revision: Revision) {
+    let next = published.next
+    for id in watches.keys.sorted() where watches[id]?.isInStep == true {
+      leaveBehind(id, from: next)
+    }
+    index.removeAll()
+    published = revision
   }
 
   mutating func requestProgress() { wantsProgress = true }
+
+  /// Tells the watches that want it, and were told nothing since the last time, that they are up to date.
+  mutating func tellProgress() {
+    for id in watches.keys.sorted() where watches[id]?.request.wantsProgress == true {
+      guard let watch = watches[id], watch.isInStep else { continue }
+      // One that begins later has been told nothing because there was nothing.
+      if !watch.wasTold { pending.append(.upToDate(id, published)) }
+      watches[id]?.wasTold = false
+    }
+  }
 
   /// Deliveries that are due, or the watch that must read from the store first.
   enum Next {
@@ -131,12 +199,11 @@ struct WatchTable: Sendable {
     case idle
   }
 
-  mutating func takeNext(published: Revision) -> Next {
-    let behind = watches.filter { !$0.value.isInStep }.min { $0.key < $1.key }
-    if pending.isEmpty, let behind {
-      return .read(behind.key, behind.value.request, from: behind.value.next)
+  mutating func takeNext() -> Next {
+    if pending.isEmpty, let id = behind.first, let watch = watches[id] {
+      return .read(id, watch.request, from: watch.next)
     }
-    if wantsProgress, behind == nil {
+    if wantsProgress, behind.isEmpty {
       wantsProgress = false
       pending.append(.progress(published))
     }
@@ -149,7 +216,7 @@ struct WatchTable: Sendable {
   }
 
   /// Takes in what the store held for a watch that is behind.
-  mutating func caughtUp(_ id: WatchID, with history: EventHistory, published: Revision) {
+  mutating func caughtUp(_ id: WatchID, with history: EventHistory) {
     guard let watch = watches[id], !watch.isInStep else { return }
     for batch in history.batches where batch.revision >= watch.next {
       let events = watch.request.select(batch.events)
@@ -159,15 +226,15 @@ struct WatchTable: Sendable {
     }
     let next = max(watch.next, history.next)
     watches[id]?.next = next
-    watches[id]?.isInStep = next > published
+    if next > published { bringInStep(id) }
   }
 
   mutating func compacted(_ id: WatchID, oldest: Revision) {
-    guard watches.removeValue(forKey: id) != nil else { return }
-    pending.append(.compacted(id, oldest: oldest))
+    if forget(id) { pending.append(.compacted(id, oldest: oldest)) }
   }
 
   private mutating func push(_ id: WatchID, _ request: WatchRequest, _ batch: EventBatch) {
+    watches[id]?.wasTold = true
     pending.append(.events(id, batch, request.delivery))
     pendingBytes += batch.events.reduce(0) { $0 + $1.byteCount }
   }

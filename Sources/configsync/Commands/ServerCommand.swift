@@ -55,6 +55,15 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "How slow passwords are to check: the binary logarithm of bcrypt's rounds.")
   var bcryptCost = environment("BCRYPT_COST", 10)
 
+  @Option(help: "Seconds after which a watch is told that it misses nothing, if it asked for that.")
+  var watchProgressNotifyInterval = environment("WATCH_PROGRESS_NOTIFY_INTERVAL", 600)
+
+  @Option(help: "Operations of one level of a transaction.")
+  var maxTxnOps = environment("MAX_TXN_OPS", 100_000)
+
+  @Option(help: "Bytes of one request.")
+  var maxRequestBytes = environment("MAX_REQUEST_BYTES", 64 << 20)
+
   @Option(help: "Milliseconds between heartbeats.")
   var heartbeatInterval = environment("HEARTBEAT_INTERVAL", 100)
 
@@ -79,6 +88,9 @@ struct ServerCommand: AsyncParsableCommand {
     options.initialClusterState = state
     options.snapshotCount = snapshotCount
     options.quotaBackendBytes = quotaBackendBytes
+    options.watchProgressSeconds = watchProgressNotifyInterval
+    options.maxTxnOps = maxTxnOps
+    options.maxRequestBytes = maxRequestBytes
     options.authToken = authToken
     options.authTokenTTL = authTokenTtl
     options.bcryptCost = bcryptCost

@@ -37,8 +37,11 @@ struct EtcdDifferentialTests {
             await other.untilItLeads()
             await own.untilItLeads()
           }
-          let isEqual = await EtcdDifferentialTests.compare(
+          var isEqual = await EtcdDifferentialTests.compare(
             own, with: other, sent + 1...last, &requests)
+          if isEqual {
+            isEqual = await EtcdDifferentialTests.compareWatches(own, other, &requests)
+          }
           for server in [own, other] { server.client.beginGracefulShutdown() }
           try await group.waitForAll()
           return isEqual
@@ -51,31 +54,87 @@ struct EtcdDifferentialTests {
 
   /// etcd resets the stream of each call that fails, and after 200 of those the client takes it for
   /// an attack and closes the connection.
-  private static let requestsOfAConnection = 150
+  private static let requestsOfAConnection = 100
 
   private static func compare(
     _ own: ServerUnderTest, with reference: ServerUnderTest, _ numbers: ClosedRange<Int>,
     _ requests: inout RandomRequests
   ) async -> Bool {
     for number in numbers {
-      let request = requests.next()
-      async let ours = own.answer(request)
-      async let theirs = reference.answer(request)
-      let (found, expected) = await (ours, theirs)
-      guard found.text == expected.text else {
-        Issue.record(
-          """
-          request \(number): \(request)
-          --- this server
-          \(found.text)
-          --- etcd
-          \(expected.text)
-          """)
+      let isEqual = await compareAnswers(own, reference, requests.next(), &requests)
+      guard isEqual else {
+        Issue.record("that was request \(number)")
         return false
       }
-      if let revision = expected.revision, revision > 0 { requests.revision = revision }
     }
     return true
+  }
+}
+
+extension EtcdDifferentialTests {
+  /// Watches on both, some changes, and what each watch was told of them.
+  private static func compareWatches(
+    _ own: ServerUnderTest, _ other: ServerUnderTest, _ requests: inout RandomRequests
+  ) async -> Bool {
+    // The oldest revision that can be read, as the compaction of the one after it has it.
+    let compacted = requests.revision
+    _ = await own.answer(.compact(.with { $0.revision = compacted }))
+    _ = await other.answer(.compact(.with { $0.revision = compacted }))
+    for _ in 0..<15 {
+      let isEqual = await compareAnswers(own, other, requests.nextChange(), &requests)
+      guard isEqual else { return false }
+    }
+    let (ours, theirs) = (WatchedStream(), WatchedStream())
+    return await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await ours.run(on: own) }
+      group.addTask { try await theirs.run(on: other) }
+      defer { group.cancelAll() }
+      for number in 1...6 {
+        let request = requests.watch(compacted: compacted, isLast: number == 6)
+        guard await isSame("\(request)", ours.ask(request), theirs.ask(request)) else {
+          return false
+        }
+      }
+      let changes = (0..<25).map { _ in requests.nextChange() } + RandomRequests.everyKey
+      for change in changes {
+        let isEqual = await compareAnswers(own, other, change, &requests)
+        guard isEqual else { return false }
+      }
+      await ours.settle()
+      await theirs.settle(like: ours.told)
+      for id in Set(ours.told.keys).union(theirs.told.keys).sorted() {
+        let (found, expected) = (ours.told[id] ?? [], theirs.told[id] ?? [])
+        guard
+          isSame(
+            "watch \(id)", found.joined(separator: "\n"), expected.joined(separator: "\n"))
+        else { return false }
+      }
+      return true
+    }
+  }
+
+  private static func isSame(_ what: String, _ found: String, _ expected: String) -> Bool {
+    guard found != expected else { return true }
+    Issue.record(
+      """
+      \(what)
+      --- this server
+      \(found)
+      --- etcd
+      \(expected)
+      """)
+    return false
+  }
+
+  private static func compareAnswers(
+    _ own: ServerUnderTest, _ reference: ServerUnderTest, _ request: AnyRequest,
+    _ requests: inout RandomRequests
+  ) async -> Bool {
+    async let ours = own.answer(request)
+    async let theirs = reference.answer(request)
+    let (found, expected) = await (ours, theirs)
+    if let revision = expected.revision, revision > 0 { requests.revision = revision }
+    return isSame("\(request)", found.text, expected.text)
   }
 }
 
