@@ -31,6 +31,8 @@ package struct ClusterConfiguration: Sendable {
   package var leaseCheckpointInterval: Duration = .seconds(300)
   /// How long a token counts after its last use; etcd's.
   package var tokenLifetime: Duration = .seconds(300)
+  /// nil compacts when somebody asks for it only.
+  package var autoCompaction: AutoCompaction?
   package var limits = ClusterLimits()
 
   /// Of a member that founds a cluster with `founders`, itself among them.

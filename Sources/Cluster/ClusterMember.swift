@@ -260,6 +260,9 @@ package final class ClusterMember: Sendable, TransportDelegate {
     await withTaskGroup(of: Void.self) { group in
       group.addTask(executorPreference: executor) { await self.tick() }
       group.addTask(executorPreference: executor) { await self.publishAttributes() }
+      if let mode = configuration.autoCompaction {
+        group.addTask(executorPreference: executor) { await self.compactByItself(mode) }
+      }
       await withTaskCancellationHandler {
         await withTaskExecutorPreference(executor) { await loop.run() }
       } onCancel: {

@@ -37,6 +37,11 @@ package struct ServerOptions: Sendable {
   /// Bytes of one request.
   package var maxRequestBytes = 64 << 20
 
+  /// `periodic` or `revision`.
+  package var autoCompactionMode = "periodic"
+  /// A time like `30m`, or a number: of hours, or of revisions; 0 compacts nothing.
+  package var autoCompactionRetention = "0"
+
   package init() {}
 }
 
@@ -100,6 +105,27 @@ extension ServerOptions {
     }
   }
 
+  private var autoCompaction: AutoCompaction? {
+    get throws {
+      let number = Int64(autoCompactionRetention)
+      if number == 0 || autoCompactionRetention.isEmpty { return nil }
+      switch autoCompactionMode {
+      case "revision":
+        guard let number, number > 0 else {
+          throw OptionsError("--auto-compaction-retention is a number of revisions")
+        }
+        return .revisions(number)
+      case "periodic":
+        let time = number.map { .seconds($0 * 3600) } ?? Duration(goText: autoCompactionRetention)
+        guard let time, time >= .seconds(1) else {
+          throw OptionsError("--auto-compaction-retention is a time like 1h30m, or a number of hours")
+        }
+        return .periodic(time)
+      default: throw OptionsError("--auto-compaction-mode is 'periodic' or 'revision'")
+      }
+    }
+  }
+
   private var advertised: [String] {
     initialAdvertisePeerURLs.isEmpty ? listenPeerURLs : initialAdvertisePeerURLs
   }
@@ -151,6 +177,7 @@ extension ServerOptions {
       throw OptionsError("--max-request-bytes is a number from 1024 to \(most)")
     }
     configuration.limits.commandBytes = maxRequestBytes
+    configuration.autoCompaction = try autoCompaction
     configuration.tokenLifetime = .seconds(authTokenTTL)
     configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     configuration.electionTimeout = .milliseconds(electionMilliseconds)

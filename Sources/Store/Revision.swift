@@ -109,7 +109,8 @@ public struct KeyEvent: Hashable, Sendable {
   }
 
   public var change: Change
-  /// The key before the change, if it was there.
+  /// The key before the revision of the change, if it was there: of two changes of a key in one transaction
+  /// both have the same.
   public var previous: KeyValue?
 
   public init(_ change: Change, previous: KeyValue?) {

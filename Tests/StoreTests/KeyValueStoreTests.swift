@@ -293,4 +293,22 @@ extension KeyValueStoreTests {
     #expect(try store.apply(.transaction(transaction)).result == .failure(.keyNotFound))
     #expect(try store.value("a") == "1")
   }
+
+  /// As etcd has it: a watcher sees revisions, not the steps inside one.
+  @Test func previousIsWhatWasBeforeTheRevision() throws {
+    let store = try AppliedStore()
+    try store.put("a", "old")
+    let put = Store.Operation.put(PutRequest("a", .set([1])))
+    let transaction = Transaction(success: [put, .delete(DeleteRequest(.from("a")))])
+    let applied = try store.apply(.transaction(transaction))
+    let stored = try store.store.events(
+      in: .from("a"), from: applied.revision, withPrevious: true, maximumBytes: 1000)
+    let previous = stored.batches.flatMap(\.events).map(\.previous?.value)
+    #expect(previous == [Array("old".utf8), Array("old".utf8)])
+    // Nothing is told of what has been compacted, removed yet or not.
+    try store.apply(.compact(applied.revision))
+    let later = try store.store.events(
+      in: .from("a"), from: applied.revision, withPrevious: true, maximumBytes: 1000)
+    #expect(later.batches.flatMap(\.events).map(\.previous) == [nil, nil])
+  }
 }

@@ -58,10 +58,10 @@ package struct JWTSetting: Sendable {
       throw TokenSettingError("'jwt' needs priv-key=FILE, or pub-key=FILE to check others' tokens")
     }
     if let text = given["ttl"] {
-      guard let seconds = JWTSetting.seconds(text), seconds > 0 else {
+      guard let time = Duration(goText: text), time > .zero else {
         throw TokenSettingError("ttl=\(text) is no time like 5m or 1h30m")
       }
-      lifetime = seconds
+      lifetime = time / .seconds(1)
     }
   }
 
@@ -73,21 +73,25 @@ package struct JWTSetting: Sendable {
     }
   }
 
-  /// Hours, minutes and seconds, as Go writes them.
-  private static func seconds(_ text: String) -> TimeInterval? {
-    let units: [Character: TimeInterval] = ["h": 3600, "m": 60, "s": 1]
-    var total: TimeInterval = 0
+}
+
+extension Duration {
+  /// Hours, minutes and seconds as Go writes them: `1h30m`, `1.5h`, `90s`; at most a hundred years.
+  package init?(goText text: String) {
+    let units: [Character: Double] = ["h": 3600, "m": 60, "s": 1]
+    var total = 0.0
     var number = ""
     for character in text {
       if let unit = units[character] {
-        guard let value = TimeInterval(number) else { return nil }
+        guard let value = Double(number), value >= 0 else { return nil }
         total += value * unit
         number = ""
       } else {
         number.append(character)
       }
     }
-    return number.isEmpty ? total : nil
+    guard number.isEmpty, !text.isEmpty, total < 100 * 366 * 86400 else { return nil }
+    self = .seconds(total)
   }
 }
 

@@ -44,7 +44,10 @@ extension Reading {
       }
       let item = try Reading.item(row)
       guard range.contains(item.key) else { continue }
-      let previous = withPrevious ? try self.item(item.key, beforeRow: row[0]) : nil
+      // What was before the oldest revision that can be read is gone, or is about to go.
+      let hasPrevious = withPrevious && revision > current.compactRevision
+      let previous =
+        hasPrevious ? try self.item(item.key, beforeRow: Schema.rowID(revision)) : nil
       let change: KeyEvent.Change =
         item.version == 0 ? .delete(item.key, at: revision) : .put(item)
       let event = KeyEvent(change, previous: previous)

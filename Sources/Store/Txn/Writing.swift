@@ -11,6 +11,8 @@ struct Writing {
   let before: StorePosition
   /// What the command has changed so far, in order.
   private(set) var events: [KeyEvent] = []
+  /// Where the first event of each key is.
+  private var firstEvents: [Key: Int] = [:]
   private var readBytesLeft = TransactionLimits.readBytes
 
   init(db: Database, before: StorePosition) {
@@ -76,7 +78,7 @@ struct Writing {
         INSERT INTO current(key, id) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET id = excluded.id
         """
     ).execute(arguments: [put.key.data, id])
-    events.append(KeyEvent(.put(item), previous: previous))
+    note(.put(item), of: put.key, previous: previous)
     return put.returnsPrevious ? previous : nil
   }
 
@@ -90,9 +92,20 @@ struct Writing {
       _ = try insert(tombstone)
       try leases.move(item.key, from: item.lease, to: 0)
       try remove.execute(arguments: [item.key.data])
-      events.append(KeyEvent(.delete(item.key, at: revision), previous: item))
+      note(.delete(item.key, at: revision), of: item.key, previous: item)
     }
     return .delete(count: doomed.count, previous: delete.returnsPrevious ? doomed : [])
+  }
+
+  private mutating func note(
+    _ change: KeyEvent.Change, of key: Key, previous: KeyValue?
+  ) {
+    if let first = firstEvents[key] {
+      events.append(KeyEvent(change, previous: events[first].previous))
+    } else {
+      firstEvents[key] = events.count
+      events.append(KeyEvent(change, previous: previous))
+    }
   }
 
   // MARK: - Transactions

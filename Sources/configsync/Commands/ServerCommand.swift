@@ -58,6 +58,12 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Seconds after which a watch is told that it misses nothing, if it asked for that.")
   var watchProgressNotifyInterval = environment("WATCH_PROGRESS_NOTIFY_INTERVAL", 600)
 
+  @Option(help: "What --auto-compaction-retention counts: 'periodic' or 'revision'.")
+  var autoCompactionMode = environment("AUTO_COMPACTION_MODE", "periodic")
+
+  @Option(help: "History that is kept: a time like 1h30m or a number of hours; or of revisions. 0: all.")
+  var autoCompactionRetention = environment("AUTO_COMPACTION_RETENTION", "0")
+
   @Option(help: "Operations of one level of a transaction.")
   var maxTxnOps = environment("MAX_TXN_OPS", 100_000)
 
@@ -91,6 +97,8 @@ struct ServerCommand: AsyncParsableCommand {
     options.watchProgressSeconds = watchProgressNotifyInterval
     options.maxTxnOps = maxTxnOps
     options.maxRequestBytes = maxRequestBytes
+    options.autoCompactionMode = autoCompactionMode
+    options.autoCompactionRetention = autoCompactionRetention
     options.authToken = authToken
     options.authTokenTTL = authTokenTtl
     options.bcryptCost = bcryptCost
