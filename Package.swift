@@ -53,6 +53,7 @@ let grpcTransport = Target.Dependency.product(
 
 var targets: [Target] = [
   systemLibrary("CNGHTTP2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
+  systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
   systemLibrary("CLibGit2", pkgConfig: "libgit2", apt: "libgit2-dev"),
   systemLibrary("CCrypt", pkgConfig: "libxcrypt", apt: "libcrypt-dev"),
   systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
@@ -79,7 +80,7 @@ targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", heap, 
 targets += module("Reconciler", ["Compiler", "ConfigModel", ordered])
 
 // Layer 3: edge.
-targets += module("GRPCServer", ["CNGHTTP2", nioCore, nioHTTP1, nioPosix])
+targets += module("GRPCServer", ["CNGHTTP2", "CZlib", nioCore, nioHTTP1, nioPosix])
 targets += module(
   "EtcdAPI", ["CCrypt", "Cluster", "Store", "EtcdProtos", "GRPCServer", crypto, jwt, protobuf])
 targets += module("Gateway", ["EtcdAPI", "EtcdProtos", "GRPCServer", nioHTTP1, protobuf])

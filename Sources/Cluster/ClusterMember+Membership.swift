@@ -86,6 +86,21 @@ extension ClusterMember {
     throw ClusterError.timedOut(leaderKnown: status.leadership.leader != nil)
   }
 
+  /// Lets another voter lead, if this member does and one takes over soon: a cluster whose leader stops is
+  /// not left without one for an election timeout.
+  package func handOverLeadership() async {
+    let own = configuration.id
+    for target in status.membership.voters.sorted() where target != own {
+      guard status.leadership.leader == own else { return }
+      inbox.post(.raft(.transferRequested(to: target)))
+      for _ in 0..<configuration.electionTicks where status.leadership.leader == own {
+        do { try await environment.clock.sleep(for: configuration.heartbeatInterval) } catch {
+          return
+        }
+      }
+    }
+  }
+
   private func checkKnown(_ id: UInt64) async throws {
     try await readBarrier()
     guard try members().contains(where: { $0.id == id }) else {

@@ -17,10 +17,15 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   private var isFlushScheduled = false
   /// Of all streams together.
   private var requestBytes = 0
+  private var pings: PingPolicy
+  private var keepAlive: RepeatedTask?
+  private var heardAt = NIODeadline.now()
+  private var isGoingAway = false
 
   init(services: GRPCServices, limits: GRPCLimits) {
     self.services = services
     self.limits = limits
+    pings = PingPolicy(limits: limits)
   }
 
   // MARK: - Channel
@@ -32,10 +37,42 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     } catch {
       context.close(promise: nil)
     }
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    let interval = TimeAmount.seconds(limits.keepAliveSeconds)
+    keepAlive = context.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) {
+      _ in bound.value.checkLife()
+    }
+  }
+
+  /// Asks a client of which nothing was heard whether it is still there.
+  private func checkLife() {
+    guard let context, NIODeadline.now() - heardAt >= .seconds(limits.keepAliveSeconds) else {
+      return
+    }
+    session?.ping()
+    flush()
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    let askedAt = NIODeadline.now()
+    context.eventLoop.scheduleTask(in: .seconds(limits.keepAliveTimeoutSeconds)) {
+      if bound.value.heardAt < askedAt { bound.value.context?.close(promise: nil) }
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard event is DrainEvent else { return context.fireUserInboundEventTriggered(event) }
+    isGoingAway = true
+    session?.goAway(NGHTTP2_NO_ERROR, "the server stops")
+    // Those that would go on for ever; the others are about to be answered.
+    for call in streams.values {
+      guard case .streaming = call.method else { continue }
+      finish(call, GRPCStatus(.unavailable, "etcdserver: server stopped"))
+    }
+    flush()
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let buffer = unwrapInboundIn(data)
+    heardAt = .now()
     do {
       try buffer.withUnsafeReadableBytes { try session?.receive($0) }
     } catch {
@@ -53,6 +90,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     let open = streams.values
     streams = [:]
     for stream in open { stream.end(GRPCStatus(.cancelled, "the connection is closed")) }
+    keepAlive?.cancel()
     self.context = nil
     session = nil
     context.fireChannelInactive()
@@ -120,6 +158,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     case .failure(let status): finish(call, status)
     case .success(let method):
       call.method = method
+      call.reader.encoding = call.metadata["grpc-encoding"] ?? "identity"
       setDeadline(of: call)
       if case .streaming(let body) = method { start(call, body) }
     }
@@ -135,7 +174,8 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
         GRPCStatus(.resourceExhausted, "too many bytes of requests wait on the connection"))
     }
     do {
-      while let message = try call.reader.take(limit: limits.messageBytes) {
+      while let (message, wireBytes) = try call.reader.take(limit: limits.messageBytes) {
+        count(message.count - wireBytes, of: call)
         try take(message, call)
       }
     } catch {
@@ -150,7 +190,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
   private func take(_ message: [UInt8], _ call: GRPCStream) throws(GRPCStatus) {
     if let requests = call.requests {
-      count(-message.count - GRPCMessageReader.prefixBytes, of: call)
+      count(-message.count, of: call)
       if !requests.offer(message) {
         throw GRPCStatus(.resourceExhausted, "too many requests wait on the stream")
       }
@@ -162,13 +202,21 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   }
 
   func ended(stream: Int32) {
+    streams[stream]?.hasEnded = true
     guard let call = streams[stream], call.status == nil else { return }
     call.requests?.finish()
+    call.patience?.cancel()
     guard case .unary(let body) = call.method else { return }
     guard let request = call.unaryRequest, call.reader.isEmpty else {
       return finish(call, GRPCStatus(.internalError, "the request ends before its message does"))
     }
     start(call, request, body)
+  }
+
+  /// A call is over once it is answered, whatever the client might still send (RFC 9113, section 8.1).
+  func sentEnd(stream: Int32) {
+    guard let call = streams[stream], !call.hasEnded else { return }
+    session?.reset(stream: stream, error: NGHTTP2_NO_ERROR)
   }
 
   func closed(stream: Int32) {
@@ -196,11 +244,19 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   // MARK: - Calls
 
   private func setDeadline(of call: GRPCStream) {
-    guard let context, let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else {
-      return
-    }
+    guard let context else { return }
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     let id = call.id
+    if case .unary = call.method {
+      let seconds = limits.unaryRequestSeconds
+      call.patience = context.eventLoop.scheduleTask(in: .seconds(seconds)) {
+        guard let call = bound.value.streams[id] else { return }
+        let late = "the request was not whole after \(seconds) s"
+        bound.value.finish(call, GRPCStatus(.deadlineExceeded, late))
+        bound.value.flush()
+      }
+    }
+    guard let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else { return }
     let (seconds, attoseconds) = timeout.components
     let amount = TimeAmount.nanoseconds(
       min(seconds, 1 << 32) * 1_000_000_000 + attoseconds / 1_000_000_000)
@@ -273,7 +329,16 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     for writer in waiting { writer.resume() }
   }
 
+  func pinged() {
+    guard !isGoingAway, pings.isTooMany(at: .now(), hasCalls: !streams.isEmpty) else { return }
+    isGoingAway = true
+    session?.goAway(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings")
+    flush()
+    context?.close(promise: nil)
+  }
+
   private func send(_ bytes: [UInt8], on call: GRPCStream) {
+    pings.answered()
     call.append(bytes)
     if !call.hasSentHeaders {
       call.hasSentHeaders = true
@@ -285,6 +350,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
   private func finish(_ call: GRPCStream, _ status: GRPCStatus) {
     guard call.status == nil else { return }
+    pings.answered()
     call.status = status
     call.end(status)
     if call.hasSentHeaders {
@@ -309,6 +375,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
   private static let responseHeaders = [
     (":status", "200"), ("content-type", "application/grpc"),
+    ("grpc-accept-encoding", "identity,gzip"),
   ]
 
   private static func trailers(_ status: GRPCStatus) -> [(String, String)] {

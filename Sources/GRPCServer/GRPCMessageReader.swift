@@ -2,6 +2,8 @@
 struct GRPCMessageReader {
   /// The flag and the length.
   static let prefixBytes = 5
+  /// How compressed messages are, as `grpc-encoding` says.
+  var encoding = "identity"
   private var buffer: [UInt8] = []
   private var start = 0
 
@@ -17,11 +19,11 @@ struct GRPCMessageReader {
 
   var isEmpty: Bool { start == buffer.count }
 
-  /// The next whole message, or nil if more data is needed.
+  /// The next whole message and how many bytes it was on the wire, or nil if more data is needed.
   ///
-  /// - Throws: a message above `limit`, known by its length before its bytes are gathered, or a
-  ///   compressed one.
-  mutating func take(limit: Int) throws(GRPCStatus) -> [UInt8]? {
+  /// - Throws: a message above `limit`, known by its length before its bytes are gathered, or one that
+  ///   is compressed in another way than gzip's.
+  mutating func take(limit: Int) throws(GRPCStatus) -> (message: [UInt8], wireBytes: Int)? {
     let prefix = GRPCMessageReader.prefixBytes
     guard buffer.count - start >= prefix else { return nil }
     let length = buffer[start + 1..<start + prefix].reduce(0) { $0 << 8 | Int($1) }
@@ -29,12 +31,15 @@ struct GRPCMessageReader {
       throw GRPCStatus(
         .resourceExhausted, "grpc: received message larger than max (\(length) vs. \(limit))")
     }
-    guard buffer[start] == 0 else {
-      throw GRPCStatus(.unimplemented, "grpc: compressed messages are not supported")
+    let isCompressed = buffer[start] != 0
+    if isCompressed, encoding != "gzip" || buffer[start] != 1 {
+      throw GRPCStatus(
+        .unimplemented, "grpc: Decompressor is not installed for grpc-encoding \"\(encoding)\"")
     }
     guard buffer.count - start >= prefix + length else { return nil }
     defer { start += prefix + length }
-    return Array(buffer[start + prefix..<start + prefix + length])
+    let bytes = buffer[start + prefix..<start + prefix + length]
+    return (isCompressed ? try gunzip(bytes, limit: limit) : Array(bytes), prefix + length)
   }
 
   static func frame(_ message: [UInt8]) -> [UInt8] {

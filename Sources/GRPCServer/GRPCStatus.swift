@@ -54,6 +54,16 @@ package struct GRPCLimits: Hashable, Sendable {
   package var connectionWindowBytes: Int32 = 16 << 20
   /// A new connection, and a request that has begun, must be whole after this.
   package var requestSeconds: Int64 = 30
+  /// Clients may ping this often while calls are open, and while none is; etcd's.
+  package var pingSeconds: Int64 = 5
+  package var idlePingSeconds: Int64 = 7200
+  /// A client of which nothing was heard for so long is pinged, and is gone if it does not answer; etcd's.
+  package var keepAliveSeconds: Int64 = 7200
+  package var keepAliveTimeoutSeconds: Int64 = 20
+  /// The request of a unary call must be whole after this, unless it brings its own deadline.
+  package var unaryRequestSeconds: Int64 = 300
+  /// Calls that are under way when the listener shuts down may take this long.
+  package var drainSeconds: Int64 = 5
   /// An HTTP/1.1 connection without a request is closed after this.
   package var idleSeconds: Int64 = 120
 

@@ -15,12 +15,16 @@ final class GRPCStream {
   var method: GRPCMethod?
   var task: Task<Void, Never>?
   var deadline: Scheduled<Void>?
+  /// Ends a unary call whose request does not become whole.
+  var patience: Scheduled<Void>?
   /// Response bytes that wait for the client's window.
   var output: [ArraySlice<UInt8>] = []
   var outputBytes = 0
   /// Set once the call has ended; sent after the output.
   var status: GRPCStatus?
   var hasSentHeaders = false
+  /// The client has sent all that it will.
+  var hasEnded = false
   /// The data source is asleep and must be resumed for new output.
   var isDeferred = false
   var writers: [CheckedContinuation<Void, any Error>] = []
@@ -53,6 +57,7 @@ final class GRPCStream {
 
   func end(_ error: any Error) {
     deadline?.cancel()
+    patience?.cancel()
     task?.cancel()
     requests?.finish()
     let waiting = writers

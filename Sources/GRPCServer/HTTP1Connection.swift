@@ -18,6 +18,7 @@ final class HTTP1Connection: ChannelInboundHandler {
   private var writers: [CheckedContinuation<Void, any Error>] = []
   /// Closes a connection on which no whole request arrives in time.
   private var patience: Scheduled<Void>?
+  private var isGoingAway = false
 
   init(handler: @escaping HTTPHandler, limits: GRPCLimits) {
     self.handler = handler
@@ -131,8 +132,14 @@ final class HTTP1Connection: ChannelInboundHandler {
 
   /// Also after what NIO's decoder takes for the end of HTTP on the connection.
   private func closes(after request: HTTPRequestHead) -> Bool {
-    !request.isKeepAlive || request.headers.contains(name: "upgrade")
+    isGoingAway || !request.isKeepAlive || request.headers.contains(name: "upgrade")
       || request.method == .CONNECT
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard event is DrainEvent else { return context.fireUserInboundEventTriggered(event) }
+    isGoingAway = true
+    if answering == nil { context.close(promise: nil) }
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {

@@ -7,6 +7,10 @@ protocol HTTP2SessionDelegate: AnyObject {
   func receivedHeaders(stream: Int32)
   func received(data: UnsafeBufferPointer<UInt8>, stream: Int32)
   func ended(stream: Int32)
+  /// The last frame of the server's side has left.
+  func sentEnd(stream: Int32)
+  /// The client asks whether the connection is alive.
+  func pinged()
   func closed(stream: Int32)
   /// Fills `target`; `.wait` puts the stream to sleep until `resume`.
   func provide(
@@ -118,6 +122,16 @@ final class HTTP2Session {
 
   func resume(stream: Int32) { nghttp2_session_resume_data(session, stream) }
 
+  func ping() { nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil) }
+
+  /// Takes no further streams; those that are open go on.
+  func goAway(_ error: nghttp2_error_code, _ text: String) {
+    let bytes = Array(text.utf8)
+    nghttp2_submit_goaway(
+      session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session),
+      error.rawValue, bytes, bytes.count)
+  }
+
   func reset(stream: Int32, error: nghttp2_error_code) {
     nghttp2_submit_rst_stream(
       session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, error.rawValue)
@@ -193,9 +207,22 @@ final class HTTP2Session {
       let delegate = Unmanaged<HTTP2Session>.fromOpaque(context).takeUnretainedValue().delegate
       let isHeaders = UInt32(header.type) == NGHTTP2_HEADERS.rawValue
       let isData = UInt32(header.type) == NGHTTP2_DATA.rawValue
+      let isAcknowledgement = UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue != 0
+      if UInt32(header.type) == NGHTTP2_PING.rawValue, !isAcknowledgement { delegate.pinged() }
       if isHeaders { delegate.receivedHeaders(stream: header.stream_id) }
       let endsStream = UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
       if endsStream, isHeaders || isData { delegate.ended(stream: header.stream_id) }
+      return 0
+    }
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, context in
+      guard let header = frame?.pointee.hd, let context else { return 0 }
+      let carriesEnd =
+        UInt32(header.type) == NGHTTP2_HEADERS.rawValue
+        || UInt32(header.type) == NGHTTP2_DATA.rawValue
+      if carriesEnd, UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
+        Unmanaged<HTTP2Session>.fromOpaque(context).takeUnretainedValue()
+          .delegate.sentEnd(stream: header.stream_id)
+      }
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, stream, _, context in

@@ -54,6 +54,12 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     context.pipeline.syncOperations.removeHandler(self, promise: nil)
   }
 
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    // Nothing was asked yet.
+    if event is DrainEvent { context.close(promise: nil) }
+    context.fireUserInboundEventTriggered(event)
+  }
+
   func channelInactive(context: ChannelHandlerContext) {
     patience?.cancel()
     context.fireChannelInactive()

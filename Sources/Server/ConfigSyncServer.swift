@@ -69,12 +69,35 @@ package struct ConfigSyncServer: Sendable {
       ])
     started(listener.ports)
     let pause = configuration.electionTimeout
-    let wasRemoved = await cancelWhenGracefulShutdown {
+    let wasRemoved = await ConfigSyncServer.runUntilStopped(member, behind: listener) {
       await ConfigSyncServer.run(member, over: transport, until: removal, andFor: pause)
     }
     try await listener.shutDown()
     try await transport.shutDown()
     if wasRemoved { throw RemovedError(directory: configuration.dataDirectory) }
+  }
+
+  /// Runs until `body` ends or the service is asked to stop: then what was asked is answered, and somebody
+  /// else leads, before the member goes.
+  private static func runUntilStopped(
+    _ member: ClusterMember, behind listener: GRPCListener,
+    _ body: @escaping @Sendable () async -> Bool
+  ) async -> Bool {
+    await withTaskGroup(of: Bool?.self) { group in
+      group.addTask { await body() }
+      group.addTask {
+        // Cancelled if that is not asked for.
+        do { try await gracefulShutdown() } catch { return nil }
+        await listener.drain()
+        await member.handOverLeadership()
+        return nil
+      }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      if let first { return first }
+      for await result in group { if let result { return result } }
+      return false
+    }
   }
 
   /// Runs until it is cancelled, or the member was removed: then a little longer, so that whoever asked

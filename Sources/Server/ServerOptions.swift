@@ -118,7 +118,8 @@ extension ServerOptions {
       case "periodic":
         let time = number.map { .seconds($0 * 3600) } ?? Duration(goText: autoCompactionRetention)
         guard let time, time >= .seconds(1) else {
-          throw OptionsError("--auto-compaction-retention is a time like 1h30m, or a number of hours")
+          throw OptionsError(
+            "--auto-compaction-retention is a time like 1h30m, or a number of hours")
         }
         return .periodic(time)
       default: throw OptionsError("--auto-compaction-mode is 'periodic' or 'revision'")

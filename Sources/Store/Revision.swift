@@ -106,16 +106,20 @@ public struct KeyEvent: Hashable, Sendable {
   public enum Change: Hashable, Sendable {
     case put(KeyValue)
     case delete(Key, at: Revision)
+
+    fileprivate var createsKey: Bool {
+      if case .put(let item) = self { item.createRevision == item.modRevision } else { false }
+    }
   }
 
   public var change: Change
-  /// The key before the revision of the change, if it was there: of two changes of a key in one transaction
-  /// both have the same.
+  /// The key before the revision of the change, if it was there: two changes of a key in one transaction
+  /// have the same. None for a put that begins a life of the key.
   public var previous: KeyValue?
 
   public init(_ change: Change, previous: KeyValue?) {
     self.change = change
-    self.previous = previous
+    self.previous = change.createsKey ? nil : previous
   }
 
   public var key: Key {

@@ -13,7 +13,7 @@ struct GRPCMessageTests {
         Array(bytes[start..<min(start + step, bytes.count)]).withUnsafeBufferPointer {
           reader.append($0)
         }
-        while let message = try reader.take(limit: 1000) { taken.append(message) }
+        while let (message, _) = try reader.take(limit: 1000) { taken.append(message) }
       }
       #expect(taken == messages)
       #expect(reader.isEmpty)

@@ -305,10 +305,17 @@ extension KeyValueStoreTests {
       in: .from("a"), from: applied.revision, withPrevious: true, maximumBytes: 1000)
     let previous = stored.batches.flatMap(\.events).map(\.previous?.value)
     #expect(previous == [Array("old".utf8), Array("old".utf8)])
+    try store.put("b", "old")
+    let renewal = Transaction(
+      success: [.delete(DeleteRequest(.from("b"))), .put(PutRequest("b", .set([1])))])
+    let renewed = try store.apply(.transaction(renewal))
+    let events = try store.store.events(
+      in: .from("b"), from: renewed.revision, withPrevious: true, maximumBytes: 1000)
+    #expect(events.batches.flatMap(\.events).map(\.previous?.value) == [Array("old".utf8), nil])
     // Nothing is told of what has been compacted, removed yet or not.
     try store.apply(.compact(applied.revision))
     let later = try store.store.events(
       in: .from("a"), from: applied.revision, withPrevious: true, maximumBytes: 1000)
-    #expect(later.batches.flatMap(\.events).map(\.previous) == [nil, nil])
+    #expect(later.batches.first?.events.map(\.previous) == [nil, nil])
   }
 }

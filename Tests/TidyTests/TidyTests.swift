@@ -17,7 +17,7 @@ struct TidyTests {
     "PeerTransport": [
       "BinaryCoding", "Cluster", "Dispatch", "Foundation", "Logging", "NIOCore", "NIOPosix", "Raft",
     ],
-    "GRPCServer": ["CNGHTTP2", "NIOCore", "NIOHTTP1", "NIOPosix"],
+    "GRPCServer": ["CNGHTTP2", "CZlib", "NIOCore", "NIOHTTP1", "NIOPosix"],
     "Gateway": ["EtcdAPI", "EtcdProtos", "Foundation", "GRPCServer", "NIOHTTP1", "SwiftProtobuf"],
     "EtcdAPI": [
       "CCrypt", "Cluster", "Crypto", "Dispatch", "EtcdProtos", "Foundation", "GRPCServer",

@@ -11,8 +11,8 @@ struct Writing {
   let before: StorePosition
   /// What the command has changed so far, in order.
   private(set) var events: [KeyEvent] = []
-  /// Where the first event of each key is.
-  private var firstEvents: [Key: Int] = [:]
+  /// What each key that has changed was before the command.
+  private var former: [Key: KeyValue?] = [:]
   private var readBytesLeft = TransactionLimits.readBytes
 
   init(db: Database, before: StorePosition) {
@@ -100,12 +100,8 @@ struct Writing {
   private mutating func note(
     _ change: KeyEvent.Change, of key: Key, previous: KeyValue?
   ) {
-    if let first = firstEvents[key] {
-      events.append(KeyEvent(change, previous: events[first].previous))
-    } else {
-      firstEvents[key] = events.count
-      events.append(KeyEvent(change, previous: previous))
-    }
+    if former[key] == nil { former[key] = .some(previous) }
+    events.append(KeyEvent(change, previous: former[key] ?? nil))
   }
 
   // MARK: - Transactions

@@ -61,7 +61,8 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "What --auto-compaction-retention counts: 'periodic' or 'revision'.")
   var autoCompactionMode = environment("AUTO_COMPACTION_MODE", "periodic")
 
-  @Option(help: "History that is kept: a time like 1h30m or a number of hours; or of revisions. 0: all.")
+  @Option(
+    help: "History that is kept: a time like 1h30m or a number of hours; or of revisions. 0: all.")
   var autoCompactionRetention = environment("AUTO_COMPACTION_RETENTION", "0")
 
   @Option(help: "Operations of one level of a transaction.")

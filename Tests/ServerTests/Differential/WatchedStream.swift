@@ -13,7 +13,8 @@ final class WatchedStream: Sendable {
     var answers: [String] = []
     var progress = 0
     var isOver = false
-    var waiters: [(condition: @Sendable (State) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+    var waiters:
+      [(condition: @Sendable (State) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
   }
 
   private let state = Mutex(State())

@@ -1,0 +1,128 @@
+import Foundation
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import GRPCServer
+
+/// A listener as a client meets it, frame by frame.
+@Suite(.serialized)
+struct GRPCListenerTests {
+  /// `/s/Echo` answers what it was sent, `/s/Slow` once `gate` is open, `/s/Endless` never ends.
+  private static func services(gate: AsyncStream<Void>) -> GRPCServices {
+    var services = GRPCServices()
+    services.add("/s/Echo", .unary { _, request in .success(request) })
+    services.add(
+      "/s/Slow",
+      .unary { _, request in
+        for await _ in gate {}
+        return .success(request)
+      })
+    services.add(
+      "/s/Endless",
+      .streaming { _, requests, _ in
+        for await _ in requests {}
+        try? await Task.sleep(for: .seconds(3600))
+        return .ok
+      })
+    return services
+  }
+
+  private static func listener(
+    limits: GRPCLimits = GRPCLimits(), gate: AsyncStream<Void> = AsyncStream { $0.finish() }
+  ) async throws -> GRPCListener {
+    try await GRPCListener(
+      services: services(gate: gate), addresses: [("127.0.0.1", 0)], threads: 1, limits: limits)
+  }
+
+  /// The message that a unary call was answered with.
+  private static func answer(_ frames: [RawHTTP2.Frame], stream: UInt32) -> [UInt8] {
+    frames.filter { $0.type == RawHTTP2.Kind.data && $0.stream == stream }
+      .flatMap(\.payload).dropFirst(5).map { $0 }
+  }
+
+  @Test func callsUnderWayAreAnsweredBeforeTheServerStops() async throws {
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    let listener = try await GRPCListenerTests.listener(gate: gate)
+    let client = try RawHTTP2(port: listener.ports[0])
+    client.call("/s/Endless", stream: 1)
+    client.call("/s/Slow", stream: 3)
+    client.message([7, 7], stream: 3)
+    client.send(RawHTTP2.Kind.ping, Array(repeating: 0, count: 8))
+    _ = await client.frames { $0.type == RawHTTP2.Kind.ping }
+    async let end: Void = listener.shutDown()
+    let untilGoingAway = await client.frames { $0.type == RawHTTP2.Kind.goAway }
+    #expect(untilGoingAway.last?.type == RawHTTP2.Kind.goAway)
+    // A call that comes now is not begun: the client repeats it elsewhere.
+    client.call("/s/Echo", stream: 5)
+    client.message([1], stream: 5)
+    open.finish()
+    let rest = await client.frames { _ in false }
+    try await end
+    #expect(GRPCListenerTests.answer(rest, stream: 3) == [7, 7])
+    #expect(rest.contains { $0.stream == 1 && $0.endsStream }, "what would never end is ended")
+    #expect(!rest.contains { $0.stream == 5 })
+  }
+
+  @Test func aClientThatPingsTooOftenIsSentAway() async throws {
+    let listener = try await GRPCListenerTests.listener()
+    let client = try RawHTTP2(port: listener.ports[0])
+    for _ in 0..<4 { client.send(RawHTTP2.Kind.ping, Array(repeating: 0, count: 8)) }
+    let frames = await client.frames { _ in false }
+    let last = try #require(frames.last { $0.type == RawHTTP2.Kind.goAway })
+    #expect(String(decoding: last.payload.dropFirst(8), as: UTF8.self) == "too_many_pings")
+    #expect(last.payload[4..<8] == [0, 0, 0, 11], "ENHANCE_YOUR_CALM")
+    try await listener.shutDown()
+  }
+
+  @Test func pingsAreForgivenWhileAnswersFlow() {
+    var limits = GRPCLimits()
+    limits.pingSeconds = 5
+    var policy = PingPolicy(limits: limits)
+    let start = NIODeadline.now()
+    for second in 0..<20 {
+      policy.answered()
+      let isTooMany = policy.isTooMany(at: start + .seconds(Int64(second)), hasCalls: true)
+      #expect(!isTooMany)
+    }
+    var patient = PingPolicy(limits: limits)
+    for second in 0..<20 {
+      let isTooMany = patient.isTooMany(at: start + .seconds(Int64(second) * 6), hasCalls: true)
+      #expect(!isTooMany)
+    }
+    let idle = (0..<4).map { second in
+      patient.isTooMany(at: start + .seconds(200 + Int64(second) * 6), hasCalls: false)
+    }
+    #expect(idle == [false, false, true, true], "without a call there is nothing to keep alive")
+  }
+
+  @Test func compressedMessagesAreUnpackedWithinTheLimit() async throws {
+    var limits = GRPCLimits()
+    limits.messageBytes = 1000
+    let listener = try await GRPCListenerTests.listener(limits: limits)
+    let client = try RawHTTP2(port: listener.ports[0])
+    func echo(
+      _ packed: [UInt8], stream: UInt32, encoding: String = "gzip"
+    ) async -> [UInt8] {
+      client.call("/s/Echo", stream: stream, headers: ["grpc-encoding": encoding])
+      client.message(packed, compressed: 1, stream: stream)
+      return GRPCListenerTests.answer(
+        await client.frames { $0.stream == stream && $0.endsStream }, stream: stream)
+    }
+    // "hello" by gzip(1).
+    let hello: [UInt8] = [
+      0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 7, 0, 0x86, 0xa6, 0x10,
+      0x36,
+      5, 0, 0, 0,
+    ]
+    let unpacked = await echo(hello, stream: 1)
+    #expect(unpacked == Array("hello".utf8))
+    let cut = await echo(Array(hello.dropLast(3)), stream: 3)
+    #expect(cut.isEmpty)
+    let unknown = await echo(hello, stream: 5, encoding: "snappy")
+    #expect(unknown.isEmpty)
+    #expect(throws: GRPCStatus.self) { try gunzip(hello[...], limit: 4) }
+    #expect(throws: GRPCStatus.self) { try gunzip([1, 2, 3], limit: 100) }
+    try await listener.shutDown()
+  }
+}
