@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 package import Raft
 package import RaftLog
 package import Store
@@ -17,6 +18,8 @@ package struct ClusterEnvironment: Sendable {
   /// What a log that is made now has for a salt. Names are drawn from the seed and told to clients, so
   /// that this must not follow from it.
   package var logSalt: UInt64
+  /// Seconds since 1970. Nothing that members have to agree on follows from it.
+  package var wallClock: @Sendable () -> Int64 = { Int64(time(nil)) }
   /// Is shown the core after each turn of the loop.
   package var observe: (@Sendable (RaftNode) -> Void)?
   /// Is shown entries and what they did, once they are applied.

@@ -106,17 +106,18 @@ struct ElectionService: Sendable {
       request = try ServiceBase.decode(bytes)
       break
     }
+    let session = await session.pinned()
     let line = line(request.name, session)
     while true {
       let (item, revision) = try await line.first()
       guard let item else {
-        try await line.follow(line.everyone(after: revision)) { event in
+        try await session.follow(line.everyone(after: revision)) { event in
           if case .put = event.change { true } else { false }
         }
         continue
       }
       try await writer.send(response(item, revision: revision).serializedBytes())
-      try await line.follow(WatchRequest(.single(item.key), from: revision.next)) { event in
+      try await session.follow(WatchRequest(.single(item.key), from: revision.next)) { event in
         guard case .put(let changed) = event.change else { return true }
         try await writer.send(
           response(changed, revision: changed.modRevision).serializedBytes())

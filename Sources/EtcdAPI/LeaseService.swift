@@ -48,6 +48,7 @@ struct LeaseService: Sendable {
     _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
     try base.checkVoter()
+    let session = await session.pinned()
     // Each begins as it comes: a client has hundreds due at once, and each waits for a majority.
     let (answers, queue) = AsyncStream.makeStream(
       of: Task<[UInt8], any Error>.self,
@@ -56,15 +57,20 @@ struct LeaseService: Sendable {
       group.addTask {
         for await answer in answers { try await writer.send(answer.value) }
       }
-      for await bytes in requests {
-        let request: Etcdserverpb_LeaseKeepAliveRequest = try ServiceBase.decode(bytes)
-        if case .dropped(let renewal) = queue.yield(Task { try await renew(request.id, session) }) {
-          renewal.cancel()
-          throw GRPCStatus(.resourceExhausted, "too many renewals wait on the stream")
+      group.addTask {
+        defer { queue.finish() }
+        for await bytes in requests {
+          let request: Etcdserverpb_LeaseKeepAliveRequest = try ServiceBase.decode(bytes)
+          if case .dropped(let renewal) = queue.yield(Task { try await renew(request.id, session) })
+          {
+            renewal.cancel()
+            throw GRPCStatus(.resourceExhausted, "too many renewals wait on the stream")
+          }
         }
       }
-      queue.finish()
-      try await group.waitForAll()
+      // The first error ends the stream: its client must not think that it renews.
+      defer { group.cancelAll() }
+      while try await group.next() != nil {}
     }
   }
 

@@ -9,6 +9,8 @@ struct Session: Sendable {
   let member: ClusterMember
   private let tokens: any TokenScheme
   private let token: String?
+  /// Who calls, once that is known for the whole call.
+  private var known: Caller?
 
   init(member: ClusterMember, tokens: any TokenScheme, call: GRPCCall) {
     self.member = member
@@ -16,10 +18,19 @@ struct Session: Sendable {
     token = call.metadata["token"] ?? call.metadata["authorization"]
   }
 
+  /// The same for as long as a stream lasts: its token may lapse meanwhile, but not who began it. What they
+  /// may do is asked anew each time, so that a deleted user or another password ends it.
+  func pinned() async -> Session {
+    var session = self
+    if let caller = try? await caller(), caller != .nobody { session.known = caller }
+    return session
+  }
+
   /// Who calls.
   ///
   /// - Throws: `AuthError.tokenInvalid`.
   func caller() async throws(StoreError) -> Caller {
+    if let known { return known }
     guard member.store.auth.isEnabled, let token, !token.isEmpty else { return .nobody }
     guard let caller = await tokens.caller(with: token) else { throw .auth(.tokenInvalid) }
     return caller
@@ -35,8 +46,36 @@ struct Session: Sendable {
 
   // MARK: - The store
 
+  /// What is refused to everybody who is nobody is not written to the log first.
   func propose(_ action: Command.Action) async throws -> Outcome {
-    try await member.propose(action, for: caller())
+    let caller = try await caller()
+    _ = try member.store.auth.rights(of: caller)
+    return try await member.propose(action, for: caller)
+  }
+
+  /// Hands what a watch sees to `body` until that has enough, or some of it is compacted before it is read.
+  ///
+  /// - Throws: `AuthError` before the first event that the caller may not see; `GRPCStatus`.
+  func follow(
+    _ request: WatchRequest, _ body: (KeyEvent) async throws -> Bool
+  ) async throws {
+    try await rights().checkRead(request.range)
+    var version = member.store.auth.version
+    let stream = member.hub.openStream()
+    defer { stream.close() }
+    _ = stream.add(request, id: nil)
+    while let deliveries = try await stream.next() {
+      for delivery in deliveries {
+        if case .compacted = delivery { return }
+        guard case .events(_, let batch, _) = delivery else { continue }
+        if member.store.auth.version != version {
+          version = member.store.auth.version
+          try await rights().checkRead(request.range)
+        }
+        for event in batch.events where try await body(event) { return }
+      }
+    }
+    throw GRPCStatus(.cancelled, "context canceled")
   }
 
   /// Reads what this member has; after a barrier, what the cluster has.

@@ -19,7 +19,7 @@ struct WaitingLine: Sendable {
   /// Seconds of the lease of whoever brings none.
   private static let defaultTTL: Int64 = 60
 
-  private let session: Session
+  let session: Session
   let prefix: Key
 
   init(session: Session, name: [UInt8]) {
@@ -33,6 +33,10 @@ struct WaitingLine: Sendable {
   ///
   /// - Throws: `StoreError.leaseNotFound`.
   func enter(lease: Int64, value: [UInt8]) async throws -> Place {
+    // Before a lease is granted that nobody would use.
+    let rights = try await session.rights()
+    try rights.checkWrite(range)
+    try rights.checkRead(range)
     let lease =
       lease == 0
       ? try await session.member.grantLease(
@@ -121,7 +125,7 @@ struct WaitingLine: Sendable {
 
   private func waitForDeletion(of key: Key, after revision: Revision) async throws {
     let request = WatchRequest(.single(key), from: revision.next, filters: [.noPut])
-    try await follow(request) { _ in true }
+    try await session.follow(request) { _ in true }
   }
 
   /// Whoever was first, and as of which revision.
@@ -130,24 +134,6 @@ struct WaitingLine: Sendable {
     let query = RangeQuery(range, limit: 1, sort: RangeQuery.Sort(.create, .ascending))
     let (result, state) = try await session.range(query)
     return (result.items.first, state.revision)
-  }
-
-  /// Hands changes to `body` until it has enough, or some of them are compacted before they are read.
-  func follow(
-    _ request: WatchRequest, _ body: (KeyEvent) async throws -> Bool
-  ) async throws {
-    try await session.rights().checkRead(request.range)
-    let stream = session.member.hub.openStream()
-    defer { stream.close() }
-    _ = stream.add(request, id: nil)
-    while let deliveries = try await stream.next() {
-      for delivery in deliveries {
-        if case .compacted = delivery { return }
-        guard case .events(_, let batch, _) = delivery else { continue }
-        for event in batch.events where try await body(event) { return }
-      }
-    }
-    throw GRPCStatus(.cancelled, "context canceled")
   }
 
   /// A watch of everyone in the line.

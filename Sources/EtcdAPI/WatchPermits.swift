@@ -6,8 +6,8 @@ import Store
 /// changed, so that whoever loses them sees nothing that happens afterwards.
 struct WatchPermits {
   private let session: Session
-  /// Under which permissions each was allowed last; no more than the stream has watches.
-  private var allowed: [WatchID: AuthVersion] = [:]
+  /// Which watch was allowed last, and under which permissions; no more than the stream has watches.
+  private var allowed: [WatchID: (number: UInt64, version: AuthVersion)] = [:]
   private var reasons: [WatchID: String] = [:]
 
   init(session: Session) { self.session = session }
@@ -19,19 +19,19 @@ struct WatchPermits {
     case .compacted(let id, _):
       allowed[id] = nil
       return true
-    case .events(let id, _, _):
+    case .events(let id, _, let origin):
       let version = session.member.store.auth.version
-      if !version.isEnabled || allowed[id] == version { return true }
-      // One that its client has ended meanwhile has nothing to say any more.
-      guard let range = stream.range(of: id) else { return false }
+      if !version.isEnabled { return true }
+      if let last = allowed[id], last == (origin.number, version) { return true }
       do {
-        try await session.rights().checkRead(range)
-        allowed[id] = version
+        // What it was asked to see, not what another of its id is asked by now.
+        try await session.rights().checkRead(origin.request.range)
+        allowed[id] = (origin.number, version)
         return true
       } catch {
         allowed[id] = nil
         reasons[id] = GRPCStatus(error).goText
-        stream.cancel(id)
+        stream.cancel(id, number: origin.number)
         return false
       }
     }

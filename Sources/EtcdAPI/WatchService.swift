@@ -20,6 +20,7 @@ struct WatchService: Sendable {
     _ requests: AsyncStream<[UInt8]>, _ writer: GRPCResponseWriter, _ session: Session
   ) async throws {
     try base.checkVoter()
+    let session = await session.pinned()
     let stream = base.member.hub.openStream()
     defer { stream.close() }
     try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -34,7 +35,12 @@ struct WatchService: Sendable {
       }
       group.addTask {
         // A client that has asked for everything it wants may end its side, and is told on (as with etcd).
-        for await bytes in requests { try await take(bytes, on: stream, writer, session) }
+        for await bytes in requests {
+          guard stream.waiting < WatchLimits.pendingDeliveries else {
+            throw GRPCStatus(.resourceExhausted, "too many answers wait on the stream")
+          }
+          try await take(bytes, on: stream, writer, session)
+        }
         return false
       }
       group.addTask {
@@ -138,9 +144,10 @@ struct WatchService: Sendable {
       try await writer.send(response(id, revision: revision.rawValue).serializedBytes())
     case .progress(let revision):
       try await writer.send(response(-1, revision: revision.rawValue).serializedBytes())
-    case .events(let id, let batch, let form):
+    case .events(let id, let batch, let origin):
       let events = batch.events.map(Mvccpb_Event.init)
-      let parts = form == .fragments ? WatchService.fragments(of: events) : [events[...]]
+      let parts =
+        origin.request.delivery == .fragments ? WatchService.fragments(of: events) : [events[...]]
       for (number, part) in parts.enumerated() {
         var response = response(id, revision: batch.revision.rawValue)
         response.events = Array(part)

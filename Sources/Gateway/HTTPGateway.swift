@@ -26,6 +26,12 @@ package struct HTTPGateway: Sendable {
     }
   }
 
+  /// Answers what watches over a member ask for, and nothing of the store.
+  package func answerProbes(_ request: HTTPRequest, _ writer: HTTPResponseWriter) async {
+    // The connection is gone: nothing more can be said.
+    try? await answerPlain(request, writer)
+  }
+
   private static func gatewayPath(_ path: String) -> String? {
     for prefix in ["/v3/", "/v3beta/"] where path.hasPrefix(prefix) {
       return "/" + path.dropFirst(prefix.count)

@@ -32,6 +32,7 @@ package struct ConfigSyncServer: Sendable {
     let configuration = try await options.clusterConfiguration()
     let serviceOptions = try options.serviceOptions
     let clientAddresses = try options.clientAddresses
+    let metricsAddresses = try options.metricsAddresses
     let peerAddress = try options.peerAddress
     let (removal, signal) = AsyncStream.makeStream(of: Void.self)
     let member = try ClusterMember(
@@ -42,19 +43,15 @@ package struct ConfigSyncServer: Sendable {
       try await TCPTransport(
         configuration, listeningOn: peerAddress, delegate: member, logger: logger)
     }
+    let gateway = HTTPGateway(services: services, probe: MemberProbe(member))
     let listener: GRPCListener
+    var watched: GRPCListener?
     do {
-      listener = try await listening(
-        on: clientAddresses.map(\.description).joined(separator: ", ")
-      ) {
-        let gateway = HTTPGateway(services: services, probe: MemberProbe(member))
-        var limits = GRPCLimits()
-        let descriptors = DescriptorLimit.raise() - DescriptorLimit.reserved
-        limits.connections = max(1, min(limits.connections, descriptors))
-        return try await GRPCListener(
-          services: services, http: gateway.answer,
-          addresses: clientAddresses.map { ($0.host, $0.port) }, threads: options.clientThreads,
-          limits: limits)
+      listener = try await listen(
+        at: clientAddresses, services, gateway.answer, threads: options.clientThreads)
+      if !metricsAddresses.isEmpty {
+        watched = try await listen(
+          at: metricsAddresses, GRPCServices(), gateway.answerProbes, threads: 1)
       }
     } catch {
       try await transport.shutDown()
@@ -73,6 +70,7 @@ package struct ConfigSyncServer: Sendable {
       await ConfigSyncServer.run(member, over: transport, until: removal, andFor: pause)
     }
     try await listener.shutDown()
+    try await watched?.shutDown()
     try await transport.shutDown()
     if wasRemoved { throw RemovedError(directory: configuration.dataDirectory) }
   }
@@ -121,6 +119,20 @@ package struct ConfigSyncServer: Sendable {
       let wasRemoved = await group.next() ?? false
       group.cancelAll()
       return wasRemoved
+    }
+  }
+
+  private func listen(
+    at addresses: [PeerAddress], _ services: GRPCServices, _ http: @escaping HTTPHandler,
+    threads: Int
+  ) async throws -> GRPCListener {
+    try await listening(on: addresses.map(\.description).joined(separator: ", ")) {
+      var limits = GRPCLimits()
+      let descriptors = DescriptorLimit.raise() - DescriptorLimit.reserved
+      limits.connections = max(1, min(limits.connections, descriptors))
+      return try await GRPCListener(
+        services: services, http: http, addresses: addresses.map { ($0.host, $0.port) },
+        threads: threads, limits: limits)
     }
   }
 

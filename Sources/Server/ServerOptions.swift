@@ -11,6 +11,8 @@ package struct ServerOptions: Sendable {
   package var dataDirectory = ""
   package var listenClientURLs: [String] = ["http://localhost:2379"]
   package var advertiseClientURLs: [String] = []
+  /// Where health and metrics are answered besides.
+  package var listenMetricsURLs: [String] = []
   package var listenPeerURLs: [String] = ["http://localhost:2380"]
   package var initialAdvertisePeerURLs: [String] = []
   /// `name=url,name=url`: every member of the cluster.
@@ -59,6 +61,13 @@ package struct OptionsError: Error, CustomStringConvertible {
 extension ServerOptions {
   var clientAddresses: [PeerAddress] {
     get throws { try addresses(listenClientURLs, flag: "--listen-client-urls") }
+  }
+
+  var metricsAddresses: [PeerAddress] {
+    get throws {
+      listenMetricsURLs.isEmpty
+        ? [] : try addresses(listenMetricsURLs, flag: "--listen-metrics-urls")
+    }
   }
 
   var peerAddress: PeerAddress {

@@ -110,7 +110,9 @@ package final class KeyValueStore: Sendable {
     guard transaction.isReadOnly else { return nil }
     try transaction.validate()
     return try read { db, state in
-      try transaction.check(auth(in: db, state).rights(of: caller), leases: nil)
+      let rights = try auth(in: db, state).rights(of: caller)
+      var check = AuthorizationCheck(rights: rights, leases: nil)
+      try check.check(transaction)
       var writing = Writing(db: db, before: state)
       guard case .transaction(let result) = try writing.run(.transaction(transaction)) else {
         throw StateDatabaseError("a transaction gave another result")
@@ -126,6 +128,7 @@ package final class KeyValueStore: Sendable {
       if start < state.compactRevision {
         throw StoreError.compacted(oldest: state.compactRevision)
       }
+      if start > state.revision { return EventHistory(batches: [], next: start) }
       return try Reading(db: db).events(
         in: range, from: start, withPrevious: withPrevious, maximumBytes: maximumBytes,
         current: state)

@@ -31,6 +31,8 @@ struct ConfigSync: AsyncParsableCommand {
         name: "Operation:",
         subcommands: [
           MemberCommand.self, MoveLeaderCommand.self, SnapshotCommand.self, AuthCommand.self,
+          CheckCommand.self, EndpointCommand.self, CompactCommand.self, DefragCommand.self,
+          LeaseCommand.self, LockCommand.self,
         ]),
     ])
 

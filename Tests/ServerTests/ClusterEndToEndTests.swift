@@ -154,7 +154,10 @@ struct ClusterEndToEndTests {
         _ = try await Self.untilReady { try await client.put(Array("/ready".utf8), [1]) }
       }
       let all = cluster.fixture.endpoints.joined(separator: ",")
-      for program in programs { try Self.exercise(program, endpoints: all) }
+      // The members of this process need the threads of the pool to answer.
+      for program in programs {
+        try await onThread { Result { try Self.exercise(program, endpoints: all) } }.get()
+      }
     }
   }
 

@@ -26,8 +26,10 @@ struct HTTPAndClientsTests {
       let address = cluster.fixture.endpoints[0].replacingOccurrences(of: "http://", with: "")
       let arguments =
         separatingPort ? address.split(separator: ":").map(String.init) : [address]
-      let (status, output) = try execute(
-        python, [HTTPAndClientsTests.script(script)] + first + arguments)
+      // The members of this process need the threads of the pool to answer.
+      let (status, output) = try await onThread {
+        Result { try execute(python, [HTTPAndClientsTests.script(script)] + first + arguments) }
+      }.get()
       #expect(status == 0, "\(output)")
     }
   }

@@ -147,7 +147,7 @@ struct AuthTests {
       .auth(.disable), .auth(.addUser("eve", passwordHash: "h")), .auth(.deleteUser("bob")),
       .auth(.giveRole(.root, to: "ann")), .auth(.addRole("r")), .auth(.deleteRole("team")),
       .auth(.grant(Permission(.read, .from("a")), to: "team")),
-      .auth(.admit("ann", provenAt: 99, token: TokenDigest([1]))),
+      .auth(.admit("ann", provenAt: 99, token: TokenDigest([1]), issuedAt: 1)),
       .lease(.expire(id: 1, grantedAt: 1, term: 1)), .lease(.checkpoint([], term: 1)),
       .memberAttributes(member), .memberChange(.remove(id: 2)),
     ]
@@ -171,7 +171,7 @@ struct AuthTests {
       }
       // Root can still prove who they are, and clear it.
       let proof = AuthChange.admit(
-        .root, provenAt: store.store.auth.version.revision, token: TokenDigest([7]))
+        .root, provenAt: store.store.auth.version.revision, token: TokenDigest([7]), issuedAt: 1)
       #expect(try store.apply(.auth(proof)).result == .success(.done))
       let clear = AlarmChange.clear(Alarm(member: 1, kind: kind))
       let root = AuthTests.caller(.root, in: store)
@@ -199,7 +199,7 @@ struct AuthTests {
       _ = try store.apply(.auth(change)).result.get()
     }
     #expect(try write(later) == .failure(.auth(.tokenInvalid)))
-    let stale = AuthChange.admit("ann", provenAt: 9, token: TokenDigest([1]))
+    let stale = AuthChange.admit("ann", provenAt: 9, token: TokenDigest([1]), issuedAt: 1)
     #expect(
       try store.apply(.auth(stale)).result == .failure(.auth(.authenticationFailed)),
       "the password was checked before she was deleted")
@@ -254,7 +254,8 @@ struct AuthTests {
     let version = store.store.auth.version
     #expect(try refusal(.giveRole(.root, to: .root)) == nil, "again is no change")
     #expect(store.store.auth.version == version)
-    #expect(try refusal(.admit(.root, provenAt: 9, token: TokenDigest([]))) == .authDisabled)
+    #expect(
+      try refusal(.admit(.root, provenAt: 9, token: TokenDigest([]), issuedAt: 1)) == .authDisabled)
     #expect(try refusal(.enable) == nil)
     #expect(store.store.auth.version == AuthVersion(revision: 3, enabledAt: 3))
     for change in [AuthChange.deleteUser(.root), .takeRole(.root, from: .root), .deleteRole(.root)]
@@ -282,6 +283,30 @@ struct AuthTests {
     }
   }
 
+  /// As many puts as the lease has keys: the keys are not looked at for each.
+  @Test func aLeaseIsLookedAtOnceACommand() throws {
+    let store = try AuthTests.secured()
+    let ann = AuthTests.caller("ann", in: store)
+    _ = try store.apply(.lease(.grant(id: 1, ttl: 9)), for: ann)
+    let keys = (0..<3000).map { Key("b\($0)") }
+    let puts = keys.map { AuthTests.put($0, lease: 1) }
+    for _ in 0..<2 {
+      let result = try store.apply(.transaction(Transaction(success: puts)), for: ann).result
+      #expect(throws: Never.self) { try result.get() }
+    }
+  }
+
+  @Test func gapsAreWhatRangesLeaveOut() {
+    var set = KeyRangeSet()
+    #expect(set.gaps.count == 1 && set.gaps[0] == (Key([]), nil))
+    set.insert([.between("b", "d"), .single("x"), .between("c", "e")])
+    let gaps = set.gaps.map { "\($0.start)-\($0.end?.description ?? "")" }
+    #expect(gaps == ["-b", "e-x", "x\u{0}-"])
+    var open = KeyRangeSet()
+    open.insert([.from("m")])
+    #expect(open.gaps.map { $0.end } == ["m"])
+  }
+
   /// Two spellings of one letter are two names.
   @Test func namesAreBytes() throws {
     let store = try AuthTests.secured()
@@ -301,7 +326,7 @@ struct AuthTests {
       .deleteUser("u"), .changePassword("u", passwordHash: "h"), .giveRole("r", to: "u"),
       .takeRole("r", from: "u"), .addRole("r"), .deleteRole("r"),
       .grant(Permission(.write, .between("a", "b")), to: "r"), .revoke(.from("a"), from: "r"),
-      .admit("u", provenAt: 5, token: TokenDigest([1, 2])),
+      .admit("u", provenAt: 5, token: TokenDigest([1, 2]), issuedAt: 1),
     ]
     for caller in [Caller.cluster, .nobody, .user("u", provenAt: 7)] {
       for change in changes {
@@ -318,7 +343,7 @@ struct AuthTests {
   }
 
   @Test func rangesCoverWhatTheirKeysSay() {
-    var random = SystemRandomNumberGenerator()
+    var random = SeededRandomNumbers(seed: 7)
     let keys: [Key] = ["a", "aa", "b", "ba", "c", "cc", "d"]
     func range() -> KeyRange {
       let start = keys.randomElement(using: &random) ?? "a"

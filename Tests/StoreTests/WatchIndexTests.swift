@@ -1,10 +1,11 @@
+import TestSupport
 import Testing
 
 @testable import Store
 
 struct WatchIndexTests {
   @Test func itFindsWhatASearchThroughAllFinds() {
-    var random = SystemRandomNumberGenerator()
+    var random = SeededRandomNumbers(seed: 7)
     let keys: [Key] = ["a", "aa", "ab", "b", "ba", "c", "cc", "d"]
     for _ in 0..<200 {
       var index = WatchIndex()
@@ -84,8 +85,38 @@ struct WatchIndexTests {
       return told
     }
     try store.put("busy", "1")
-    #expect(try await upToDate() == ["1@2"], "the other has just been told more")
+    #expect(try await upToDate().isEmpty, "while something waits, that is as good")
+    // That was when the busy one had just been told more.
     #expect(try await upToDate() == ["1@2", "2@2"])
     stream.close()
+  }
+
+  /// Another watch with the id of one that was catching up has its own past.
+  @Test func aWatchThatTakesOverAnIdIsToldEverything() async throws {
+    let store = try AppliedStore()
+    for _ in 0..<3 { try store.put("k", "1") }
+    let first = WatchRequest(.single("k"), from: Revision(4))
+    let second = WatchRequest(.single("k"), from: Revision(2))
+    var table = WatchTable(published: store.store.current.revision)
+    _ = table.add(first, id: 1, current: store.store.current.revision)
+    _ = table.takeNext()
+    guard case .read(1, let origin, _) = table.takeNext() else {
+      Issue.record("nothing is read")
+      return
+    }
+    // While that is read, the client ends the watch and begins another of its id.
+    table.remove(1)
+    _ = table.add(second, id: 1, current: store.store.current.revision)
+    let late = try store.store.events(
+      in: .single("k"), from: Revision(4), withPrevious: false, maximumBytes: 1000)
+    table.caughtUp(1, number: origin.number, with: late)
+    table.compacted(1, number: origin.number, oldest: Revision(9))
+    table.remove(1, number: origin.number)
+    _ = table.takeNext()
+    guard case .read(1, let later, let start) = table.takeNext() else {
+      Issue.record("the other is not read")
+      return
+    }
+    #expect(later.number != origin.number && start == Revision(2))
   }
 }

@@ -13,7 +13,7 @@ struct TidyTests {
     "Raft": ["DequeModule"],
     "RaftLog": ["BinaryCoding", "Glibc", "Raft"],
     "Store": ["BinaryCoding", "Foundation", "GRDB"],
-    "Cluster": ["Dispatch", "HeapModule", "Logging", "Raft", "RaftLog", "Store"],
+    "Cluster": ["Dispatch", "Glibc", "HeapModule", "Logging", "Raft", "RaftLog", "Store"],
     "PeerTransport": [
       "BinaryCoding", "Cluster", "Dispatch", "Foundation", "Logging", "NIOCore", "NIOPosix", "Raft",
     ],

@@ -11,8 +11,13 @@ extension ClusterMember {
 
   func admit(_ admitted: [AdmittedToken]) {
     let now = waiters.withLock { $0.tick }
+    let time = environment.wallClock()
+    let lifetime = Int64(configuration.tokenLifetime / .seconds(1))
     tokens.withLock { tokens in
-      for token in admitted { tokens.admit(token, at: now) }
+      // One that was admitted while this member was away may be long over.
+      for token in admitted where abs(time - token.issuedAt) <= lifetime {
+        tokens.admit(token, at: now)
+      }
     }
   }
 }

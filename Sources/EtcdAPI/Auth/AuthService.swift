@@ -46,6 +46,14 @@ struct AuthService: Sendable {
   private func enable(
     _ request: Etcdserverpb_AuthEnableRequest, _ session: Session
   ) async throws -> Etcdserverpb_AuthEnableResponse {
+    try await base.member.readBarrier()
+    // Otherwise nobody could ever change anything again.
+    if base.tokens.needsPassword, let root = base.member.store.auth.users[.root],
+      root.passwordHash == nil
+    {
+      throw GRPCStatus(
+        .failedPrecondition, "etcdserver: root user has no password, and could not log in")
+    }
     try await change(.enable, session)
     return .with { $0.header = header }
   }
@@ -79,7 +87,8 @@ struct AuthService: Sendable {
     guard state.isEnabled else { throw StoreError.auth(.authDisabled) }
     let name = AuthName(request.name)
     let isProven = try await base.passwords.matches(
-      request.password, state.users[name]?.passwordHash)
+      request.password, state.users[name]?.passwordHash,
+      decoy: state.users[.root]?.passwordHash)
     guard isProven else { throw StoreError.auth(.authenticationFailed) }
     let token = try await base.tokens.issue(to: name, provenAt: state.version.revision)
     return .with {

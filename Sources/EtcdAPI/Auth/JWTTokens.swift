@@ -1,4 +1,5 @@
 import Foundation
+import GRPCServer
 import JWTKit
 import Store
 
@@ -110,6 +111,8 @@ struct JWTTokens: TokenScheme {
   private let keys: JWTKeyCollection
   private let lifetime: TimeInterval
   private let maySign: Bool
+  /// Tokens that others issue need none.
+  var needsPassword: Bool { maySign }
 
   /// - Throws: `TokenSettingError` for a key that is none of the method.
   init(_ setting: JWTSetting) async throws {
@@ -176,7 +179,11 @@ struct JWTTokens: TokenScheme {
   }
 
   func issue(to user: AuthName, provenAt revision: UInt64) async throws -> String {
-    guard maySign else { throw StoreError.auth(.authenticationFailed) }
+    guard maySign else {
+      throw GRPCStatus(
+        .failedPrecondition,
+        "etcdserver: this cluster takes tokens that others issue, and issues none")
+    }
     let end = Date().addingTimeInterval(lifetime)
     return try await keys.sign(
       Claims(

@@ -14,10 +14,15 @@ final class Passwords: Sendable {
   static let longest = 72
 
   private let cost: Int
-  private let queues = [
-    DispatchQueue(label: "configsync.passwords.0"), DispatchQueue(label: "configsync.passwords.1"),
-  ]
-  private let asked = Mutex((total: 0, waiting: 0))
+  /// Whoever is known already does not wait for strangers who try to log in.
+  private let logins = Lane(queue: DispatchQueue(label: "configsync.logins"))
+  private let changes = Lane(queue: DispatchQueue(label: "configsync.passwords"))
+
+  private final class Lane: Sendable {
+    let queue: DispatchQueue
+    let waiting = Mutex(0)
+    init(queue: DispatchQueue) { self.queue = queue }
+  }
 
   /// - Parameter cost: the binary logarithm of the rounds, 4 to 31 (`--bcrypt-cost`).
   init(cost: Int) { self.cost = cost }
@@ -31,7 +36,9 @@ final class Passwords: Sendable {
         "etcdserver: a password is at most \(Passwords.longest) bytes and holds no zero byte")
     }
     let cost = cost
-    let hash = try await onThread { Passwords.crypt(password, salt: Passwords.salt(cost: cost)) }
+    let hash = try await onThread(of: changes) {
+      Passwords.crypt(password, salt: Passwords.salt(cost: cost))
+    }
     guard let hash else { throw GRPCStatus(.internalError, "etcdserver: bcrypt has failed") }
     return hash
   }
@@ -39,11 +46,12 @@ final class Passwords: Sendable {
   /// Whether it is the password of the hash. That takes as long without a hash, so that nobody finds out by
   /// the time which users there are.
   ///
+  /// - Parameter decoy: a hash that is checked in vain if there is none.
   /// - Throws: `ClusterError.overloaded`.
-  func matches(_ password: String, _ hash: String?) async throws -> Bool {
+  func matches(_ password: String, _ hash: String?, decoy: String?) async throws -> Bool {
     let cost = cost
-    return try await onThread {
-      guard let salt = hash ?? Passwords.salt(cost: cost),
+    return try await onThread(of: logins) {
+      guard let salt = hash ?? decoy ?? Passwords.salt(cost: cost),
         let found = Passwords.crypt(password, salt: salt), let hash
       else { return false }
       guard password.utf8.count <= Passwords.longest, !password.utf8.contains(0) else {
@@ -54,18 +62,17 @@ final class Passwords: Sendable {
   }
 
   private func onThread<Value: Sendable>(
-    _ body: @escaping @Sendable () -> Value
+    of lane: Lane, _ body: @escaping @Sendable () -> Value
   ) async throws -> Value {
-    let queue = asked.withLock { asked -> DispatchQueue? in
-      guard asked.waiting < Passwords.waiting else { return nil }
-      asked.total += 1
-      asked.waiting += 1
-      return queues[asked.total % queues.count]
+    let mayWait = lane.waiting.withLock { waiting in
+      guard waiting < Passwords.waiting else { return false }
+      waiting += 1
+      return true
     }
-    guard let queue else { throw ClusterError.overloaded }
-    defer { asked.withLock { $0.waiting -= 1 } }
+    guard mayWait else { throw ClusterError.overloaded }
+    defer { lane.waiting.withLock { $0 -= 1 } }
     return await withCheckedContinuation { continuation in
-      queue.async { continuation.resume(returning: body()) }
+      lane.queue.async { continuation.resume(returning: body()) }
     }
   }
 

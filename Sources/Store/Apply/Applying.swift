@@ -105,9 +105,9 @@ struct Applying {
     }
     guard case .success(let result) = applied.outcome.result else { return applied }
     cover(payload)
-    if case .admit(let user, let provenAt, let token) = change {
+    if case .admit(let user, let provenAt, let token, let issuedAt) = change {
       applied.admitted = AdmittedToken(
-        digest: token, user: user, provenAt: provenAt, index: entry.index)
+        digest: token, user: user, provenAt: provenAt, issuedAt: issuedAt, index: entry.index)
     } else if result == .done {
       state.auth = position.auth
       try state.write(db)

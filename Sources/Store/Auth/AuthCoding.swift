@@ -41,10 +41,11 @@ extension ByteWriter {
     case .revoke(let range, let role):
       write(10, role)
       write(range)
-    case .admit(let user, let provenAt, let token):
+    case .admit(let user, let provenAt, let token, let issuedAt):
       write(11, user)
       write(provenAt)
       write(token.bytes)
+      write(issuedAt)
     }
   }
 
@@ -88,7 +89,8 @@ extension ByteReader {
       return .revoke(try readRange(), from: role)
     case 11:
       return .admit(
-        try readName(), provenAt: try read(UInt64.self), token: TokenDigest(try readBytes()))
+        try readName(), provenAt: try read(UInt64.self), token: TokenDigest(try readBytes()),
+        issuedAt: try read(Int64.self))
     default: throw DecodingFailure("an unknown change of permissions")
     }
   }

@@ -13,7 +13,8 @@ package struct AuthState: Sendable {
   package internal(set) var users: [AuthName: User] = [:]
   /// The permissions of each role, ascending by range.
   package internal(set) var roles: [AuthName: [Permission]] = [:]
-  private var grants: [AuthName: Grants] = [:]
+  /// By the roles that a user has.
+  private var grants: [[AuthName]: Grants] = [:]
 
   init(version: AuthVersion) { self.version = version }
 
@@ -28,23 +29,26 @@ package struct AuthState: Sendable {
     case .cluster: return .everything
     case .nobody: throw .auth(.callerUnknown)
     case .user(let name, let provenAt):
-      guard let user = users[name], provenAt >= max(user.since, version.enabledAt ?? 0) else {
+      guard let user = users[name], provenAt <= version.revision,
+        provenAt >= max(user.since, version.enabledAt ?? 0)
+      else {
         throw .auth(.tokenInvalid)
       }
-      return user.roles.contains(.root) ? .everything : .some(grants[name] ?? Grants())
+      return user.roles.contains(.root) ? .everything : .some(grants[user.roles] ?? Grants())
     }
   }
 
-  /// Computes for each user what their roles grant them together.
+  /// Computes what each set of roles that somebody has grants them together.
   ///
-  /// - Complexity: O(*p* log *p*) in the permissions of all users.
+  /// - Complexity: O(*p* log *p*) in the permissions of each such set.
   mutating func collectGrants() {
-    grants = users.mapValues { user in
-      let permissions = user.roles.flatMap { roles[$0] ?? [] }
-      var grants = Grants()
-      grants.readable.insert(permissions.filter(\.kind.reads).map(\.range))
-      grants.writable.insert(permissions.filter(\.kind.writes).map(\.range))
-      return grants
+    grants = [:]
+    for list in Set(users.values.map(\.roles)) {
+      let permissions = list.flatMap { roles[$0] ?? [] }
+      var granted = Grants()
+      granted.readable.insert(permissions.filter(\.kind.reads).map(\.range))
+      granted.writable.insert(permissions.filter(\.kind.writes).map(\.range))
+      grants[list] = granted
     }
   }
 }

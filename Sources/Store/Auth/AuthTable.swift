@@ -55,7 +55,7 @@ struct AuthTable {
     case .disable:
       guard position.auth.isEnabled else { return false }
       next.enabledAt = nil
-    case .admit(let user, let provenAt, _):
+    case .admit(let user, let provenAt, _, _):
       guard position.auth.isEnabled else { throw StoreError.auth(.authDisabled) }
       guard let since = try since(of: user),
         provenAt >= max(since, position.auth.enabledAt ?? 0)

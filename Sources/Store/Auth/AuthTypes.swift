@@ -59,7 +59,9 @@ public enum AuthChange: Hashable, Sendable {
   case grant(Permission, to: AuthName)
   case revoke(KeyRange, from: AuthName)
   /// Every member knows the user by this token from now on. The token itself is nowhere in the log.
-  case admit(AuthName, provenAt: UInt64, token: TokenDigest)
+  ///
+  /// - Parameter issuedAt: seconds since 1970, so that a member that hears of it much later lets it be.
+  case admit(AuthName, provenAt: UInt64, token: TokenDigest, issuedAt: Int64)
 }
 
 /// The SHA-256 of a token.
@@ -73,13 +75,9 @@ package struct AdmittedToken: Hashable, Sendable {
   package var digest: TokenDigest
   package var user: AuthName
   package var provenAt: UInt64
+  /// Seconds since 1970.
+  package var issuedAt: Int64
   /// The entry that says so.
   package var index: UInt64
 
-  package init(digest: TokenDigest, user: AuthName, provenAt: UInt64, index: UInt64) {
-    self.digest = digest
-    self.user = user
-    self.provenAt = provenAt
-    self.index = index
-  }
 }

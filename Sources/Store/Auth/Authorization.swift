@@ -8,60 +8,70 @@ extension Command {
   func check(_ state: AuthState, leases: LeaseTable) throws {
     // The common case, without a look at the request.
     guard state.isEnabled, caller != .cluster else { return }
-    let rights = try state.rights(of: caller)
+    var check = AuthorizationCheck(rights: try state.rights(of: caller), leases: leases)
     switch action {
-    case .put(let put): try put.check(rights, leases: leases)
-    case .delete(let delete): try delete.check(rights)
-    case .transaction(let transaction): try transaction.check(rights, leases: leases)
+    case .put(let put): try check.check(put)
+    case .delete(let delete): try check.check(delete)
+    case .transaction(let transaction): try check.check(transaction)
     case .lease(.grant): break
-    case .lease(.revoke(let id)): try rights.checkWrite(keysOf: id, leases)
-    case .lease(.expire), .lease(.checkpoint), .memberAttributes, .memberChange:
-      try rights.checkRoot()
-    case .compact, .alarm, .auth: try rights.checkRoot()
+    case .lease(.revoke(let id)): try check.checkWrite(keysOf: id)
+    case .lease(.expire), .lease(.checkpoint), .memberAttributes, .memberChange, .compact, .alarm,
+      .auth:
+      try check.rights.checkRoot()
     }
   }
 }
 
-extension Transaction {
+/// Holds what a request wants against the rights of its caller.
+///
+/// - Complexity: O(log *n*) in the ranges of the rights an operation; each lease is looked at once, which takes
+///   O(*r* log *k*) for *r* ranges and *k* keys of it.
+struct AuthorizationCheck {
+  let rights: Rights
+  /// nil where nothing is written.
+  let leases: LeaseTable?
+  private var checkedLeases: Set<Int64> = []
+
+  init(rights: Rights, leases: LeaseTable?) {
+    self.rights = rights
+    self.leases = leases
+  }
+
   /// Both branches count, whichever will run: otherwise a caller could find out which.
-  func check(_ rights: Rights, leases: LeaseTable?) throws {
-    for compare in compares { try rights.checkRead(compare.range) }
-    for operation in success { try operation.check(rights, leases: leases) }
-    for operation in failure { try operation.check(rights, leases: leases) }
+  mutating func check(_ transaction: Transaction) throws {
+    for compare in transaction.compares { try rights.checkRead(compare.range) }
+    for operation in transaction.success { try check(operation) }
+    for operation in transaction.failure { try check(operation) }
   }
-}
 
-extension Operation {
-  fileprivate func check(_ rights: Rights, leases: LeaseTable?) throws {
-    switch self {
+  private mutating func check(_ operation: Operation) throws {
+    switch operation {
     case .range(let query): try rights.checkRead(query.range)
-    case .put(let put): try put.check(rights, leases: leases)
-    case .delete(let delete): try delete.check(rights)
-    case .transaction(let nested): try nested.check(rights, leases: leases)
+    case .put(let put): try check(put)
+    case .delete(let delete): try check(delete)
+    case .transaction(let nested): try check(nested)
     }
   }
-}
 
-extension PutRequest {
-  fileprivate func check(_ rights: Rights, leases: LeaseTable?) throws {
-    try rights.checkWrite(.single(key))
-    if returnsPrevious { try rights.checkRead(.single(key)) }
+  mutating func check(_ put: PutRequest) throws {
+    try rights.checkWrite(.single(put.key))
+    if put.returnsPrevious { try rights.checkRead(.single(put.key)) }
     // Whoever hangs a key on a lease has a say in how long its other keys live.
-    if case .set(let id) = lease, id != 0, let leases { try rights.checkWrite(keysOf: id, leases) }
+    if case .set(let id) = put.lease, id != 0 { try checkWrite(keysOf: id) }
   }
-}
 
-extension DeleteRequest {
-  fileprivate func check(_ rights: Rights) throws {
-    try rights.checkWrite(range)
-    if returnsPrevious { try rights.checkRead(range) }
+  func check(_ delete: DeleteRequest) throws {
+    try rights.checkWrite(delete.range)
+    if delete.returnsPrevious { try rights.checkRead(delete.range) }
   }
-}
 
-extension Rights {
-  /// - Complexity: O(*k* log *n*) in the keys of the lease, unless the rights are unlimited.
-  fileprivate func checkWrite(keysOf lease: Int64, _ leases: LeaseTable) throws {
-    guard case .some = self else { return }
-    try leases.forEachKey(of: lease) { try checkWrite(.single($0)) }
+  mutating func checkWrite(keysOf lease: Int64) throws {
+    guard case .some(let grants) = rights, let leases, checkedLeases.insert(lease).inserted else {
+      return
+    }
+    for gap in grants.writable.gaps where try leases.hasKey(of: lease, from: gap.start, to: gap.end)
+    {
+      throw StoreError.auth(.permissionDenied)
+    }
   }
 }

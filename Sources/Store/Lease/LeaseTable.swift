@@ -42,17 +42,21 @@ struct LeaseTable {
 
   /// Its keys, ascending.
   func keys(of lease: Int64) throws -> [Key] {
-    var keys: [Key] = []
-    try forEachKey(of: lease) { keys.append($0) }
-    return keys
-  }
-
-  /// Calls `body` with its keys, ascending, until that throws.
-  func forEachKey(of lease: Int64, _ body: (Key) throws -> Void) throws {
     let statement = try db.cachedStatement(
       sql: "SELECT key FROM leaseKeys WHERE lease = ? ORDER BY key")
     let rows = try Row.fetchCursor(statement, arguments: [lease])
-    while let row = try rows.next() { try body(Key(try row.bytes(0))) }
+    var keys: [Key] = []
+    while let row = try rows.next() { keys.append(Key(try row.bytes(0))) }
+    return keys
+  }
+
+  /// Whether it has a key from `start` on and before `end`; nil is no bound.
+  func hasKey(of lease: Int64, from start: Key, to end: Key?) throws -> Bool {
+    let bound = end == nil ? "" : "AND key < ?"
+    let statement = try db.cachedStatement(
+      sql: "SELECT 1 FROM leaseKeys WHERE lease = ? AND key >= ? \(bound) LIMIT 1")
+    let arguments: StatementArguments = [lease, start.data] + (end.map { [$0.data] } ?? [])
+    return try Row.fetchOne(statement, arguments: arguments) != nil
   }
 
   /// Moves a key from one lease to another; 0 is none.

@@ -76,6 +76,20 @@ struct KeyRangeSet {
     }
   }
 
+  /// What lies between the ranges that were inserted in one call: from a key on, and before another or for
+  /// ever.
+  var gaps: [(start: Key, end: Key?)] {
+    guard let run = runs.first else { return [(Key([]), nil)] }
+    var gaps: [(start: Key, end: Key?)] = []
+    var start: Key? = Key([])
+    for span in run {
+      if let start, start < span.start { gaps.append((start, span.start)) }
+      start = span.end
+    }
+    if let start { gaps.append((start, nil)) }
+    return gaps
+  }
+
   /// The last span of a run that begins at or before the key.
   private static func lastSpan(of run: [Span], from key: Key) -> Span? {
     var (low, high) = (0, run.count)

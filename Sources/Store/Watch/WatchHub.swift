@@ -91,8 +91,14 @@ package final class WatchStream: Sendable {
     return added
   }
 
-  /// What a watch was asked to see; nil if there is none of that id.
-  package func range(of id: WatchID) -> KeyRange? { state.withLock { $0.table.range(of: id) } }
+  /// Deliveries that wait to be taken.
+  package var waiting: Int { state.withLock { $0.table.waiting } }
+
+  /// Ends a watch, unless another has its id by now.
+  package func cancel(_ id: WatchID, number: UInt64) {
+    state.withLock { $0.table.remove(id, number: number) }
+    wake()
+  }
 
   package func cancel(_ id: WatchID) {
     state.withLock { $0.table.remove(id) }
@@ -135,20 +141,21 @@ package final class WatchStream: Sendable {
       switch next {
       case nil: return nil
       case .deliver(let deliveries): return deliveries
-      case .read(let id, let request, let start): try catchUp(id, request, from: start)
+      case .read(let id, let origin, let start): try catchUp(id, origin, from: start)
       case .idle: await wait()
       }
     }
   }
 
-  private func catchUp(_ id: WatchID, _ request: WatchRequest, from start: Revision) throws {
+  private func catchUp(_ id: WatchID, _ origin: WatchOrigin, from start: Revision) throws {
+    let (request, number) = (origin.request, origin.number)
     do {
       let history = try store.events(
         in: request.range, from: start, withPrevious: request.wantsPrevious,
         maximumBytes: WatchLimits.catchUpBytes)
-      state.withLock { $0.table.caughtUp(id, with: history) }
+      state.withLock { $0.table.caughtUp(id, number: number, with: history) }
     } catch StoreError.compacted(let oldest) {
-      state.withLock { $0.table.compacted(id, oldest: oldest) }
+      state.withLock { $0.table.compacted(id, number: number, oldest: oldest) }
     }
   }
 

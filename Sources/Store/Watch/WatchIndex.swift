@@ -1,8 +1,8 @@
 /// Which watches want a key.
 ///
-/// - Complexity: a look-up takes O(log *n* + *m*) for *m* watches found, as long as few ranges that begin
-///   before a key reach over many that end before it: prefixes do not. A change takes O(*n*), all of it in
-///   moves of memory.
+/// - Complexity: a look-up takes O(log *n* + *m*) for *m* watches found where ranges do not lie in each other;
+///   one that holds the key makes it look at all that begin after it, and before the key. A change takes
+///   O(*n*), all of it in moves of memory.
 struct WatchIndex: Sendable {
   private struct Span: Sendable {
     var start: Key

@@ -49,7 +49,7 @@ package enum WatchDelivery: Sendable {
   /// The watch has ended, as the client asked.
   case cancelled(WatchID)
   /// All events that one revision has for the watch.
-  case events(WatchID, EventBatch, WatchRequest.Delivery)
+  case events(WatchID, EventBatch, WatchOrigin)
   /// The watch ended: what it still had to see has been compacted.
   case compacted(WatchID, oldest: Revision)
   /// Every watch of the stream has been sent everything up to this revision.
@@ -58,7 +58,16 @@ package enum WatchDelivery: Sendable {
   case upToDate(WatchID, Revision)
 }
 
+/// Which watch an event is of: another may have its id by now.
+package struct WatchOrigin: Hashable, Sendable {
+  package var request: WatchRequest
+  /// Of all watches that the stream has had.
+  package var number: UInt64
+}
+
 package enum WatchLimits {
+  /// Deliveries of one stream that wait; whoever lets more come about is not listening.
+  package static let pendingDeliveries = 100_000
   /// Undelivered events of one stream, roughly; beyond it, watches read from the store instead.
   package static let pendingBytes = 8 << 20
   /// Events read from the store at a time.
@@ -75,6 +84,7 @@ package enum WatchLimits {
 struct WatchTable: Sendable {
   private struct Watch: Sendable {
     var request: WatchRequest
+    var number: UInt64
     /// The first revision that it may be given: of one that is behind, the first that it was not. So no
     /// revision comes twice.
     var next: Revision
@@ -94,6 +104,9 @@ struct WatchTable: Sendable {
   private var pendingBytes = 0
   private var wantsProgress = false
   private var nextID: WatchID = 0
+  private var added: UInt64 = 0
+  /// The watch that has read from the store last: the next in line is the one after it.
+  private var lastRead: WatchID = 0
 
   init(published: Revision) { self.published = published }
 
@@ -108,14 +121,15 @@ struct WatchTable: Sendable {
     while wanted == nil, watches[nextID] != nil { nextID += 1 }
     let id = wanted ?? nextID
     if wanted == nil { nextID += 1 }
-    watches[id] = Watch(request: request, next: start, isInStep: false)
+    added += 1
+    watches[id] = Watch(request: request, number: added, next: start, isInStep: false)
     behind.insert(id, at: behind.partitioningIndex { $0 >= id })
     if start > published { bringInStep(id) }
     pending.append(.created(id, at: current))
     return id
   }
 
-  func range(of id: WatchID) -> KeyRange? { watches[id]?.request.range }
+  var waiting: Int { pending.count }
 
   /// `takeNext` would not be idle.
   var hasWork: Bool { wantsProgress || !pending.isEmpty || !behind.isEmpty }
@@ -123,6 +137,11 @@ struct WatchTable: Sendable {
   /// Ends a watch; one that is unknown is ignored.
   mutating func remove(_ id: WatchID) {
     if forget(id) { pending.append(.cancelled(id)) }
+  }
+
+  /// The same, unless another has its id.
+  mutating func remove(_ id: WatchID, number: UInt64) {
+    if watches[id]?.number == number { remove(id) }
   }
 
   private mutating func forget(_ id: WatchID) -> Bool {
@@ -148,16 +167,19 @@ struct WatchTable: Sendable {
     var wanted: [WatchID: [KeyEvent]] = [:]
     for event in batch.events {
       index.forEach(wanting: event.key) { id in
-        if let event = watches[id]?.request.filter(event) { wanted[id, default: []].append(event) }
+        guard let watch = watches[id], batch.revision >= watch.next,
+          let event = watch.request.filter(event)
+        else { return }
+        wanted[id, default: []].append(event)
       }
     }
     for (id, events) in wanted.sorted(by: { $0.key < $1.key }) {
-      guard let watch = watches[id], batch.revision >= watch.next else { continue }
+      guard let watch = watches[id] else { continue }
       if pendingBytes > WatchLimits.pendingBytes {
         index.remove(watch.request.range, id)
         leaveBehind(id, from: batch.revision)
       } else {
-        push(id, watch.request, EventBatch(revision: batch.revision, events: events))
+        push(id, watch, EventBatch(revision: batch.revision, events: events))
       }
     }
   }
@@ -184,10 +206,11 @@ struct WatchTable: Sendable {
 
   /// Tells the watches that want it, and were told nothing since the last time, that they are up to date.
   mutating func tellProgress() {
+    // What waits to be sent says more, or is as good.
+    let isIdle = pending.isEmpty
     for id in watches.keys.sorted() where watches[id]?.request.wantsProgress == true {
       guard let watch = watches[id], watch.isInStep else { continue }
-      // One that begins later has been told nothing because there was nothing.
-      if !watch.wasTold { pending.append(.upToDate(id, published)) }
+      if !watch.wasTold, isIdle { pending.append(.upToDate(id, published)) }
       watches[id]?.wasTold = false
     }
   }
@@ -195,13 +218,18 @@ struct WatchTable: Sendable {
   /// Deliveries that are due, or the watch that must read from the store first.
   enum Next {
     case deliver([WatchDelivery])
-    case read(WatchID, WatchRequest, from: Revision)
+    case read(WatchID, WatchOrigin, from: Revision)
     case idle
   }
 
   mutating func takeNext() -> Next {
-    if pending.isEmpty, let id = behind.first, let watch = watches[id] {
-      return .read(id, watch.request, from: watch.next)
+    if pending.isEmpty, !behind.isEmpty {
+      let place = behind.partitioningIndex { $0 > lastRead }
+      lastRead = behind[place < behind.count ? place : 0]
+      if let watch = watches[lastRead] {
+        let origin = WatchOrigin(request: watch.request, number: watch.number)
+        return .read(lastRead, origin, from: watch.next)
+      }
     }
     if wantsProgress, behind.isEmpty {
       wantsProgress = false
@@ -215,13 +243,13 @@ struct WatchTable: Sendable {
     return .deliver(pending)
   }
 
-  /// Takes in what the store held for a watch that is behind.
-  mutating func caughtUp(_ id: WatchID, with history: EventHistory) {
-    guard let watch = watches[id], !watch.isInStep else { return }
+  /// Takes in what the store held for a watch that is behind; another may have its id by now.
+  mutating func caughtUp(_ id: WatchID, number: UInt64, with history: EventHistory) {
+    guard let watch = watches[id], watch.number == number, !watch.isInStep else { return }
     for batch in history.batches where batch.revision >= watch.next {
       let events = watch.request.select(batch.events)
       if !events.isEmpty {
-        push(id, watch.request, EventBatch(revision: batch.revision, events: events))
+        push(id, watch, EventBatch(revision: batch.revision, events: events))
       }
     }
     let next = max(watch.next, history.next)
@@ -229,13 +257,14 @@ struct WatchTable: Sendable {
     if next > published { bringInStep(id) }
   }
 
-  mutating func compacted(_ id: WatchID, oldest: Revision) {
-    if forget(id) { pending.append(.compacted(id, oldest: oldest)) }
+  mutating func compacted(_ id: WatchID, number: UInt64, oldest: Revision) {
+    if watches[id]?.number == number, forget(id) { pending.append(.compacted(id, oldest: oldest)) }
   }
 
-  private mutating func push(_ id: WatchID, _ request: WatchRequest, _ batch: EventBatch) {
+  private mutating func push(_ id: WatchID, _ watch: Watch, _ batch: EventBatch) {
     watches[id]?.wasTold = true
-    pending.append(.events(id, batch, request.delivery))
+    let origin = WatchOrigin(request: watch.request, number: watch.number)
+    pending.append(.events(id, batch, origin))
     pendingBytes += batch.events.reduce(0) { $0 + $1.byteCount }
   }
 }

@@ -25,6 +25,9 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "URLs that clients reach this member at. Default: those it listens on.")
   var advertiseClientUrls = environment("ADVERTISE_CLIENT_URLS", "")
 
+  @Option(help: "URLs to answer health and metrics on besides the clients'.")
+  var listenMetricsUrls = environment("LISTEN_METRICS_URLS", "")
+
   @Option(help: "The URL to listen on for other members.")
   var listenPeerUrls = environment("LISTEN_PEER_URLS", "http://localhost:2380")
 
@@ -84,6 +87,7 @@ struct ServerCommand: AsyncParsableCommand {
     options.name = name
     options.dataDirectory = dataDir.isEmpty ? "\(name).configsync" : dataDir
     options.listenClientURLs = listenClientUrls.commaSeparated
+    options.listenMetricsURLs = listenMetricsUrls.commaSeparated
     options.advertiseClientURLs = advertiseClientUrls.commaSeparated
     options.listenPeerURLs = listenPeerUrls.commaSeparated
     options.initialAdvertisePeerURLs = initialAdvertisePeerUrls.commaSeparated

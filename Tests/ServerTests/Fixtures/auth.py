@@ -5,6 +5,7 @@ usage: auth.py CLIENT HOST PORT, where CLIENT is etcd3 or aetcd
 import asyncio
 import json
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -72,6 +73,22 @@ def with_etcd3():
     lease.refresh()
     with client.lock("lock", ttl=30):
         pass
+    from etcd3.etcdrpc import rpc_pb2
+
+    def renew_as_nobody():
+        # The stream stays open: it has to end by itself, not with its requests.
+        def requests():
+            yield rpc_pb2.LeaseKeepAliveRequest(ID=lease.id)
+            threading.Event().wait(5)
+
+        next(iter(client.leasestub.LeaseKeepAlive(requests(), timeout=10)))
+
+    try:
+        renew_as_nobody()
+    except Exception as error:
+        assert "user name is empty" in str(error), error
+    else:
+        raise AssertionError("a stranger has renewed a lease")
     for denied in [lambda: client.put("other", "v"), lambda: client.get("other"),
                    lambda: client.delete_prefix("t")]:
         try:
