@@ -6,7 +6,7 @@ ifneq ($(ONLY),)
 export ONLY
 endif
 
-.PHONY: setup build test check demo bench simulate search mutants coverage format protos
+.PHONY: setup build test check demo bench simulate search mutants fuzz coverage format protos
 .DEFAULT_GOAL := build
 
 setup:
@@ -49,6 +49,10 @@ coverage: setup
 	@Scripts/coverage.py
 
 # Plants known bugs one at a time: the simulator must find each.
+# Each decoder of bytes from outside for ten minutes, two at a time: `make fuzz SECONDS_EACH=60`.
+fuzz: setup
+	@SECONDS_EACH=$(or $(SECONDS_EACH),600) Scripts/fuzz.sh
+
 mutants: setup
 	@Scripts/mutants.py
 

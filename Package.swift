@@ -121,6 +121,19 @@ targets += [
   .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: strict),
 ]
 
+// `make fuzz` alone: libFuzzer has a main of its own.
+if Context.environment["FUZZ"] != nil {
+  targets.append(
+    .executableTarget(
+      name: "fuzz",
+      dependencies: [
+        "BinaryCoding", "CNGHTTP2", "EtcdAPI", "EtcdProtos", "GRPCServer", "Gateway",
+        "PeerTransport", "Raft", "RaftLog", "Store", protobuf, nioCore,
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
+      path: "Fuzzing", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
+
 // A fast inner loop: `ONLY=Raft swift test` builds that module, its tests, and what they need.
 if let only = Context.environment["ONLY"] {
   var wanted: Set<String> = [only, only + "Tests"]
