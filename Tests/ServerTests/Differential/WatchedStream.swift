@@ -24,7 +24,7 @@ final class WatchedStream: Sendable {
   init() { (requests, feed) = AsyncStream.makeStream(of: Etcdserverpb_WatchRequest.self) }
 
   /// A server that says nothing for so long has nothing to say.
-  private static let patience = Duration.seconds(20)
+  private static let patience = Duration.seconds(60)
 
   /// Runs until it is cancelled: as with etcd, a client that has nothing more to ask is told on.
   func run(on server: ServerUnderTest) async throws {
