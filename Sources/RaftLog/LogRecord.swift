@@ -47,6 +47,9 @@ enum LogFormat {
   static let unfinishedSuffix = ".new"
   /// Above every limit of a proposal: a larger length is damage, not a record.
   static let maximumPayloadBytes = 256 << 20
+  /// Above every term, index and number of a write that a log comes to: a larger one is damage with a right
+  /// checksum, and counting on from it would end the process.
+  static let largestNumber: UInt64 = 1 << 62
 
   static func recordBytes(payload: Int) -> Int { (recordHeaderBytes + payload + 7) & ~7 }
 }
@@ -158,7 +161,9 @@ struct StoredRecord {
       let index = try? reader.read(UInt64.self), let chain = try? reader.read(UInt64.self)
     else { return nil }
     let payload = file[headerEnd..<headerEnd + Int(length)]
-    guard crc == LogRecord.checksum(header: header, payload: payload) else { return nil }
+    guard crc == LogRecord.checksum(header: header, payload: payload),
+      max(batch, term, index) <= LogFormat.largestNumber
+    else { return nil }
     let mark = SnapshotMark(index: LogIndex(index), term: Term(term))
     switch kind {
     case 1:

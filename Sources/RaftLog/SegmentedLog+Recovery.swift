@@ -219,7 +219,7 @@ private struct LogReading {
     guard found == log.identity else {
       throw .foreign(path: log.directory, found: found, expected: log.identity)
     }
-    guard stored == sequence else { return nil }
+    guard stored == sequence, (1...LogFormat.largestNumber).contains(batch) else { return nil }
     return Header(beginsAnew: anew == 1, chain: chain, batch: batch, salt: salt)
   }
 

@@ -69,7 +69,8 @@ struct TailMarker: Hashable {
       let chain = try? reader.read(UInt64.self), let term = try? reader.read(UInt64.self),
       let vote = try? reader.read(UInt64.self), let index = try? reader.read(UInt64.self),
       let lastTerm = try? reader.read(UInt64.self), let salt = try? reader.read(UInt64.self),
-      (try? reader.read(UInt32.self)) == crc32c(file[offset..<end - 4])
+      (try? reader.read(UInt32.self)) == crc32c(file[offset..<end - 4]),
+      max(generation, batch, term, index, lastTerm) <= LogFormat.largestNumber
     else { return nil }
     self.generation = generation
     self.batch = batch

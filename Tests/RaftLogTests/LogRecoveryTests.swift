@@ -315,6 +315,29 @@ struct LogRecoveryTests {
     }
   }
 
+  /// A right checksum does not make a number one that a log comes to (found by a fuzzer).
+  @Test func numbersThatNoLogComesToAreDamage() {
+    func stored(_ record: LogRecord, batch: UInt64) -> StoredRecord? {
+      var writer = ByteWriter()
+      _ = record.encode(to: &writer, batch: batch, endsBatch: true, chain: 0)
+      return StoredRecord(in: writer.bytes, at: 0)
+    }
+    let most = LogFormat.largestNumber
+    #expect(stored(.whole, batch: most) != nil)
+    #expect(stored(.whole, batch: most + 1) == nil)
+    for (index, term) in [(most + 1, 1), (1, most + 1), (.max, .max)] as [(UInt64, UInt64)] {
+      let mark = SnapshotMark(index: LogIndex(index), term: Term(term))
+      #expect(stored(.compacted(mark), batch: 1) == nil)
+    }
+    func marker(batch: UInt64) -> TailMarker? {
+      let mark = SnapshotMark(index: LogIndex(1), term: Term(1))
+      let marker = TailMarker(
+        generation: 1, batch: batch, chain: 0, hardState: HardState(), last: mark, salt: 1)
+      return TailMarker(in: marker.encoded(), at: 0)
+    }
+    #expect(marker(batch: most) != nil && marker(batch: most + 1) == nil)
+  }
+
   // MARK: - The file system
 
   @Test func whatTheFileSystemRefusesIsSaidWithItsPath() throws {
