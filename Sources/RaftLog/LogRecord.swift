@@ -162,7 +162,7 @@ struct StoredRecord {
     else { return nil }
     let payload = file[headerEnd..<headerEnd + Int(length)]
     guard crc == LogRecord.checksum(header: header, payload: payload),
-      max(batch, term, index) <= LogFormat.largestNumber
+      batch >= 1, max(batch, term, index) <= LogFormat.largestNumber
     else { return nil }
     let mark = SnapshotMark(index: LogIndex(index), term: Term(term))
     switch kind {

@@ -325,6 +325,8 @@ struct LogRecoveryTests {
     let most = LogFormat.largestNumber
     #expect(stored(.whole, batch: most) != nil)
     #expect(stored(.whole, batch: most + 1) == nil)
+    // A last write 0 would pass for a log that was never written to.
+    #expect(stored(.whole, batch: 0) == nil)
     for (index, term) in [(most + 1, 1), (1, most + 1), (.max, .max)] as [(UInt64, UInt64)] {
       let mark = SnapshotMark(index: LogIndex(index), term: Term(term))
       #expect(stored(.compacted(mark), batch: 1) == nil)
