@@ -17,7 +17,7 @@ public func withConfigClient<Result: Sendable>(
   endpoints: [String], credentials: ClientCredentials? = nil, timeout: Duration = .seconds(10),
   _ body: @Sendable (ConfigClient) async throws -> Result
 ) async throws -> Result {
-  let login = Login(credentials)
+  let login = Login(credentials, timeout: timeout)
   let connections = try endpoints.map { try Connection($0, login: login) }
   guard !connections.isEmpty else { throw ClientError(.unreachable, "no endpoint is given") }
   return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -24,9 +24,14 @@ final class Login: Sendable {
   }
 
   private let credentials: ClientCredentials?
+  /// How long a login may take.
+  private let timeout: Duration
   private let state = Mutex(State.unknown)
 
-  init(_ credentials: ClientCredentials?) { self.credentials = credentials }
+  init(_ credentials: ClientCredentials?, timeout: Duration) {
+    self.credentials = credentials
+    self.timeout = timeout
+  }
 
   var token: String? {
     state.withLock { if case .token(let token) = $0 { token } else { nil } }
@@ -43,8 +48,11 @@ final class Login: Sendable {
     request.name = credentials.user
     request.password = credentials.password
     let client = Etcdserverpb_Auth.Client(wrapping: connection.client)
+    // An endpoint that takes a connection and never answers must not hold up the others.
+    var options = CallOptions.defaults
+    options.timeout = timeout
     do {
-      let token = try await client.authenticate(request).token
+      let token = try await client.authenticate(request, options: options).token
       state.withLock { $0 = .token(token) }
     } catch let error as RPCError where error.message.hasSuffix("authentication is not enabled") {
       state.withLock { $0 = .needless }
