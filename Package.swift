@@ -96,7 +96,7 @@ targets += module(
     "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer", "Gateway",
     "GitSource", "PeerTransport", "Raft", "RaftLog", "Reconciler", "Store",
     crypto, lifecycle, logging, ordered,
-  ], testing: ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
+  ], testing: ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport, grdb])
 
 targets += module(
   "Simulator",

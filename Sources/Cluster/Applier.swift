@@ -27,6 +27,8 @@ final class Applier: Sendable {
     var installed: @Sendable (LogIndex) -> Void
     var durable: @Sendable (LogIndex) -> Void
     var leases: @Sendable (Term, [Lease]) -> Void
+    /// The hash of the state right after the check at an index.
+    var hashed: @Sendable (LogIndex, UInt64) -> Void
     var removedCompacted: @Sendable () -> Void
     /// Bytes of the database that hold data, told every now and then.
     var sized: @Sendable (Int64) -> Void
@@ -36,9 +38,13 @@ final class Applier: Sendable {
 
   private let worker: SerialWorker<ApplyJob>
 
-  init(store: KeyValueStore, hub: WatchHub, queue: any WorkQueue, reports: Reports) {
+  /// - Parameter hashing: a thread for the hashes of the whole state, which nobody waits for.
+  init(
+    store: KeyValueStore, hub: WatchHub, queue: any WorkQueue, hashing: any WorkQueue,
+    reports: Reports
+  ) {
     let hasFailed = Atomic(false)
-    let applying = Applying(store: store, hub: hub, reports: reports)
+    let applying = Applying(store: store, hub: hub, hashing: hashing, reports: reports)
     worker = SerialWorker(queue: queue) { jobs, _ in
       guard !hasFailed.load(ordering: .relaxed) else { return }
       do {
@@ -67,11 +73,16 @@ final class Applier: Sendable {
     let store: KeyValueStore
     let hub: WatchHub
     let reports: Reports
+    private let hashing: any WorkQueue
+    private let isHashing = Atomic(false)
     private let growth = Mutex(Growth())
 
-    init(store: KeyValueStore, hub: WatchHub, reports: Reports) {
+    init(
+      store: KeyValueStore, hub: WatchHub, hashing: any WorkQueue, reports: Reports
+    ) {
       self.store = store
       self.hub = hub
+      self.hashing = hashing
       self.reports = reports
     }
 
@@ -105,9 +116,35 @@ final class Applier: Sendable {
       try apply(&entries)
     }
 
+    /// A check ends a transaction of the database, so that the state can be taken as it is right after it.
     private func apply(_ entries: inout [Entry]) throws {
-      guard let last = entries.last else { return }
       defer { entries = [] }
+      var rest = entries[...]
+      while !rest.isEmpty {
+        let check = rest.firstIndex(where: \.isIntegrityCheck)
+        let end = check.map { $0 + 1 } ?? rest.endIndex
+        try apply(Array(rest[..<end]))
+        if let check { try hash(at: rest[check].index) }
+        rest = rest[end...]
+      }
+    }
+
+    /// One hash at a time: a check that comes too soon is not answered.
+    private func hash(at index: LogIndex) throws {
+      guard !isHashing.exchange(true, ordering: .acquiringAndReleasing) else { return }
+      let snapshot = try store.stateSnapshot()
+      hashing.async { [self] in
+        do {
+          reports.hashed(index, try snapshot.hash())
+        } catch {
+          reports.failed(error)
+        }
+        isHashing.store(false, ordering: .releasing)
+      }
+    }
+
+    private func apply(_ entries: [Entry]) throws {
+      guard let last = entries.last else { return }
       let applied = try store.apply(entries.map(LogCommand.init))
       reports.observe?(entries, applied)
       hub.publish(applied)
@@ -139,6 +176,12 @@ final class Applier: Sendable {
         completion(nil)
       }
     }
+  }
+}
+
+extension Entry {
+  fileprivate var isIntegrityCheck: Bool {
+    kind == .command && Command.isIntegrityCheck(payload)
   }
 }
 

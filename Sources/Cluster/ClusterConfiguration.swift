@@ -33,6 +33,8 @@ package struct ClusterConfiguration: Sendable {
   package var tokenLifetime: Duration = .seconds(300)
   /// nil compacts when somebody asks for it only.
   package var autoCompaction: AutoCompaction?
+  /// How often a leader has the members' states compared; nil for never.
+  package var integrityInterval: Duration? = .seconds(3600)
   package var limits = ClusterLimits()
 
   /// Of a member that founds a cluster with `founders`, itself among them.
@@ -77,6 +79,7 @@ package struct ClusterConfiguration: Sendable {
     let milliseconds = Int64(electionTimeout / .milliseconds(1)) * 3 / 2
     return (milliseconds + 999) / 1000
   }
+  var integrityTicks: Int? { integrityInterval.map { max(1, Int($0 / heartbeatInterval)) } }
   var tokenTicks: Int { max(1, Int(tokenLifetime / heartbeatInterval)) }
   /// 5 seconds and twice the election timeout, as etcd waits.
   var requestTicks: Int { Int(.seconds(5) / heartbeatInterval) + 2 * electionTicks }

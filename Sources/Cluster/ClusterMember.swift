@@ -14,6 +14,8 @@ package struct MemberStatus: Hashable, Sendable {
   package var membership = Membership.unknown
   /// Everyone of whom this member has read that they belong to the cluster.
   package var roster: [Peer] = []
+  /// Its state differs from that of the others: it serves nobody and leads nobody.
+  package var isFenced = false
 }
 
 /// One member of the cluster: the loop that drives `RaftNode`, and what clients ask of it.
@@ -93,6 +95,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     status.appliedIndex = recovered.applied
     status.lastIndex = lastIndexAtStart
     status.leadership.term = recovered.hardState.term
+    status.isFenced = try store.isFenced(configuration.id.rawValue)
     published = Mutex(status)
     report(opened.recovered)
   }
@@ -284,6 +287,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
   private func makeApplier() -> Applier {
     Applier(
       store: store, hub: hub, queue: environment.makeQueue("configsync.apply"),
+      hashing: environment.makeQueue("configsync.integrity"),
       reports: Applier.Reports(
         observe: environment.observeApplied, observeInstalled: environment.observeInstalled,
         applied: { [self] index, commands in
@@ -291,12 +295,14 @@ package final class ClusterMember: Sendable, TransportDelegate {
         },
         installed: { [self] index in
           applied(index, [], changesMembers: true)
+          refreshFence()
           inbox.post(.raft(.snapshotInstalled(index)))
         },
         durable: { [inbox] index in inbox.post(.durable(index)) },
         leases: { [self] term, leases in
           leaseClock.withLock { $0.begin(in: term, with: leases) }
         },
+        hashed: { [inbox] index, hash in inbox.post(.hashed(index, hash)) },
         removedCompacted: { [inbox] in inbox.post(.removedCompacted) },
         sized: { [inbox] bytes in inbox.post(.sized(bytes)) },
         refusedSnapshot: { [logger] error in
@@ -329,6 +335,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     }
     let admitted = commands.compactMap(\.admitted).filter { $0.index > lastIndexAtStart.rawValue }
     if !admitted.isEmpty { admit(admitted) }
+    if changesMembers || commands.contains(where: \.changesAlarms) { refreshFence() }
     published.withLock { $0.appliedIndex = index }
     let own = configuration.id.rawValue
     let (proposals, reads) = waiters.withLock { waiters in

@@ -12,6 +12,10 @@ enum LoopEvent: Sendable {
   case removedCompacted
   /// Bytes of the database that hold data.
   case sized(Int64)
+  /// This member's state right after the check at this index of the log has this hash.
+  case hashed(LogIndex, UInt64)
+  /// Whether this member may lead.
+  case mayLead(Bool)
   /// Reads are waiting to be asked.
   case readsWaiting
   case stop

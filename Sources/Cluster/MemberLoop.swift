@@ -19,6 +19,8 @@ struct MemberLoop {
   private var isRemovingCompacted = false
   /// It leads, and has not asked for the leases yet.
   private var wantsLeases = false
+  /// Since somebody last checked whether the members' states are the same.
+  private var ticksSinceCheck = 0
   /// Proposals that wait for a leader that can be reached, oldest first.
   private var held: [Proposal] = []
   /// Members to which the connection broke, until they are heard from again.
@@ -42,6 +44,7 @@ struct MemberLoop {
         timeoutSeed: member.nextRandom(), limits: configuration.limits.raft,
         founding: configuration.founding),
       recovering: recovered)
+    node.step(.mayLead(!member.status.isFenced))
   }
 
   mutating func run() async {
@@ -73,6 +76,7 @@ struct MemberLoop {
       askReads()
       measureLeases()
       removeCompacted()
+      considerCheck()
     case .raft(let event): node.step(event)
     case .applied(let index, let changesMembers):
       applied = max(applied, index)
@@ -85,6 +89,8 @@ struct MemberLoop {
       isRemovingCompacted = false
       removeCompacted()
     case .sized(let bytes): considerQuota(bytes)
+    case .hashed(let index, let hash): report(hash, at: index)
+    case .mayLead(let mayLead): node.step(.mayLead(mayLead))
     case .readsWaiting: askReads()
     case .stop: break
     }
@@ -261,6 +267,26 @@ struct MemberLoop {
       "the database has passed its quota", metadata: ["bytes": "\(bytes)", "quota": "\(quota)"])
     let alarm = Alarm(member: member.configuration.id.rawValue, kind: .noSpace)
     node.step(.proposed([proposal(.alarm(.raise(alarm)))]))
+  }
+
+  // MARK: - Integrity
+
+  /// Asks all members for their states every now and then.
+  private mutating func considerCheck() {
+    ticksSinceCheck += 1
+    guard let ticks = member.configuration.integrityTicks, ticksSinceCheck >= ticks, node.isLeader
+    else { return }
+    ticksSinceCheck = 0
+    node.step(.proposed([proposal(.integrity(.check))]))
+  }
+
+  /// A report that finds no leader is lost, and given on the next check.
+  private mutating func report(_ hash: UInt64, at index: LogIndex) {
+    ticksSinceCheck = 0
+    guard canPropose else { return }
+    let own = member.configuration.id.rawValue
+    let report = IntegrityReport(member: own, index: index.rawValue, hash: hash)
+    node.step(.proposed([proposal(.integrity(.report(report)))]))
   }
 
   // MARK: - Compaction

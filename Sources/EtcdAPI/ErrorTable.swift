@@ -99,6 +99,10 @@ extension GRPCStatus {
   static let notSupportedForLearner = GRPCStatus(
     .unavailable, "etcdserver: rpc not supported for learner")
 
+  /// Not etcd's, which stops the whole cluster. Unavailable, so that clients try another member.
+  static let fenced = GRPCStatus(
+    .unavailable, "etcdserver: this member's data differs from the others', ask another member")
+
   /// What is thrown below the API: its own errors by the tables above, anything else as internal.
   package init(_ error: any Error) {
     switch error {

@@ -17,11 +17,11 @@ struct MaintenanceService: Sendable {
   let base: ServiceBase
 
   func register(in services: inout GRPCServices) {
-    services.add("/etcdserverpb.Maintenance/Status", base.unary(status))
-    services.add("/etcdserverpb.Maintenance/Alarm", base.unary(alarms))
+    services.add("/etcdserverpb.Maintenance/Status", base.unary(tellsOfItself: true, status))
+    services.add("/etcdserverpb.Maintenance/Alarm", base.unary(tellsOfItself: true, alarms))
     services.add("/etcdserverpb.Maintenance/MoveLeader", base.unary(moveLeader))
-    services.add("/etcdserverpb.Maintenance/Hash", base.unary(hash))
-    services.add("/etcdserverpb.Maintenance/HashKV", base.unary(hashKV))
+    services.add("/etcdserverpb.Maintenance/Hash", base.unary(tellsOfItself: true, hash))
+    services.add("/etcdserverpb.Maintenance/HashKV", base.unary(tellsOfItself: true, hashKV))
     services.add("/etcdserverpb.Maintenance/Defragment", base.unary(defragment))
     services.add("/etcdserverpb.Maintenance/Snapshot", base.streaming(snapshot))
     services.add("/etcdserverpb.Maintenance/Downgrade", base.unary(downgrade))

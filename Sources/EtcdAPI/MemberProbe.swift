@@ -10,12 +10,12 @@ package struct MemberProbe: Sendable {
   package var hasLeader: Bool { member.status.leader != 0 }
   package var isLearner: Bool { member.status.isLearner(member.id) }
 
-  /// The gravest alarm that is on, as etcd names it.
+  /// The gravest alarm that concerns this member, as etcd names it: that another one is fenced does not.
   ///
   /// - Throws: SQLite's error.
   package func alarm() throws -> String? {
-    let kinds = try member.store.alarms().map(\.kind)
-    if kinds.contains(.corrupt) { return "CORRUPT" }
+    let kinds = try member.store.refusingAlarms()
+    if member.status.isFenced || kinds.contains(.corrupt) { return "CORRUPT" }
     return kinds.contains(.noSpace) ? "NOSPACE" : nil
   }
 
@@ -34,6 +34,7 @@ package struct MemberProbe: Sendable {
     package var hasLeader: Bool
     package var isLeader: Bool
     package var isLearner: Bool
+    package var isFenced: Bool
     package var committed: UInt64
     package var applied: UInt64
     package var term: UInt64
@@ -50,7 +51,8 @@ package struct MemberProbe: Sendable {
     let position = member.store.current
     return Figures(
       hasLeader: status.leader != 0, isLeader: status.leader == member.id,
-      isLearner: status.isLearner(member.id), committed: status.committed,
+      isLearner: status.isLearner(member.id), isFenced: status.isFenced,
+      committed: status.committed,
       applied: status.applied, term: status.term, revision: position.revision.rawValue,
       compactRevision: position.compactRevision.rawValue, databaseBytes: sizes.total,
       databaseBytesInUse: sizes.used)

@@ -74,12 +74,21 @@ struct ServiceBase: Sendable {
     if member.status.isLearner(member.id) { throw .notSupportedForLearner }
   }
 
+  /// A member whose state is not that of the others sends its clients to them.
+  private func checkSound() throws(GRPCStatus) {
+    if member.status.isFenced { throw .fenced }
+  }
+
   /// A unary method from its typed body.
+  ///
+  /// - Parameter tellsOfItself: it is about the member, and answered even if that is fenced.
   func unary<Request: Message, Response: Message>(
+    tellsOfItself: Bool = false,
     _ body: @escaping @Sendable (Request, Session) async throws -> Response
   ) -> GRPCMethod {
     .unary { call, bytes in
       do {
+        if !tellsOfItself { try checkSound() }
         try checkLeader(call)
         let session = Session(member: member, tokens: tokens, call: call)
         let response = try await body(try ServiceBase.decode(bytes), session)
@@ -98,9 +107,12 @@ struct ServiceBase: Sendable {
   ) -> GRPCMethod {
     .streaming { call, requests, writer in
       do {
+        try checkSound()
         try checkLeader(call)
         let session = Session(member: member, tokens: tokens, call: call)
         try await whileLed(call) { try await body(requests, writer, session) }
+        // What it watched has ended for that reason.
+        try checkSound()
         return .ok
       } catch {
         return GRPCStatus(error)

@@ -54,6 +54,10 @@ enum Metrics {
         name: "etcd_debugging_mvcc_compact_revision", kind: .gauge,
         help: "The revision of the last compaction in store.", value: figures.compactRevision),
       Metric(
+        name: "configsync_member_fenced", kind: .gauge,
+        help: "1 if this member's state differs from that of the others, so that it serves nobody.",
+        value: figures.isFenced ? 1 : 0),
+      Metric(
         name: "configsync_raft_term", kind: .gauge, help: "The term of this member.",
         value: Int64(clamping: figures.term)),
     ]

@@ -38,10 +38,11 @@ extension RaftNode {
     if !isHeld { becomeFollower(term: term, leader: nil) }
   }
 
-  /// A learner, a removed member, and one whose log has lost its end can't lead. One whose removal is
+  /// A learner, a removed member, one whose log has lost its end, and one whose owner forbids it can't lead. One whose removal is
   /// not committed may have to: nobody else may have the entry that removes it (thesis §4.2.2).
   var mayCampaign: Bool {
-    lost == nil && installing == nil && memberships.known.contains { $0.membership.isVoter(id) }
+    mayLead && lost == nil && installing == nil
+      && memberships.known.contains { $0.membership.isVoter(id) }
   }
 
   private mutating func preCampaign() {

@@ -60,6 +60,8 @@ package struct RaftNode: Sendable {
   var writeEpoch: UInt64 = 0
   /// Where the log once ended, while it is older than that: see `RaftRecovery.lost`.
   package internal(set) var lost: SnapshotMark?
+  /// The owner's word: its state machine may be unfit.
+  private(set) var mayLead = true
   var electionElapsed = 0
   var heartbeatElapsed = 0
   var electionTimeout: Int
@@ -133,6 +135,9 @@ package struct RaftNode: Sendable {
     case .received(let message): receive(message)
     case .proposed(let proposals): propose(proposals)
     case .transferRequested(let target): beginTransfer(to: target)
+    case .mayLead(let mayLead):
+      self.mayLead = mayLead
+      if !mayLead, leader == id { becomeFollower(term: term, leader: nil) }
     case .readRequested(let id): requestRead(id, from: self.id)
     case .persisted(let term, let index, let epoch):
       if epoch == writeEpoch { persisted(term: term, index: index) }

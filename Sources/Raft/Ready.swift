@@ -19,6 +19,8 @@ package enum Event: Sendable {
   case compacted(through: LogIndex)
   /// The stream of a snapshot to `member` has ended; `mark` is nil if it failed.
   case snapshotSent(to: MemberID, mark: SnapshotMark?)
+  /// Whether this member may lead: a leader that may no more steps down. True at first.
+  case mayLead(Bool)
   /// Messages to `member` may have been lost.
   case unreachable(MemberID)
 }

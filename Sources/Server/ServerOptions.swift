@@ -39,6 +39,9 @@ package struct ServerOptions: Sendable {
   /// Bytes of one request.
   package var maxRequestBytes = 64 << 20
 
+  /// How often the members' states are compared: a time like `1h`; `0` for never.
+  package var corruptCheckTime = "1h"
+
   /// `periodic` or `revision`.
   package var autoCompactionMode = "periodic"
   /// A time like `30m`, or a number: of hours, or of revisions; 0 compacts nothing.
@@ -136,6 +139,16 @@ extension ServerOptions {
     }
   }
 
+  private var integrityInterval: Duration? {
+    get throws {
+      if corruptCheckTime == "0" { return nil }
+      guard let time = Duration(goText: corruptCheckTime), time >= .zero else {
+        throw OptionsError("--corrupt-check-time is a time like 1h or 30m, or 0 for never")
+      }
+      return time == .zero ? nil : time
+    }
+  }
+
   private var advertised: [String] {
     initialAdvertisePeerURLs.isEmpty ? listenPeerURLs : initialAdvertisePeerURLs
   }
@@ -188,6 +201,7 @@ extension ServerOptions {
     }
     configuration.limits.commandBytes = maxRequestBytes
     configuration.autoCompaction = try autoCompaction
+    configuration.integrityInterval = try integrityInterval
     configuration.tokenLifetime = .seconds(authTokenTTL)
     configuration.heartbeatInterval = .milliseconds(heartbeatMilliseconds)
     configuration.electionTimeout = .milliseconds(electionMilliseconds)

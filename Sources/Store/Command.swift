@@ -68,6 +68,7 @@ public struct Command: Hashable, Sendable {
     case compact(Revision)
     case alarm(AlarmChange)
     case auth(AuthChange)
+    case integrity(IntegrityChange)
   }
 
   public var request: RequestID

@@ -37,6 +37,9 @@ extension Command {
     case .auth(let change):
       writer.write(UInt8(10))
       writer.write(change)
+    case .integrity(let change):
+      writer.write(UInt8(11))
+      writer.write(change)
     }
     return writer.bytes
   }
@@ -72,6 +75,7 @@ extension Command {
     case 8: action = .compact(Revision(try reader.read(Int64.self)))
     case 9: action = .alarm(try reader.readAlarmChange())
     case 10: action = .auth(try reader.readAuthChange())
+    case 11: action = .integrity(try reader.readIntegrityChange())
     default:
       switch try reader.readOperation(tag: tag, depth: 0) {
       case .put(let put): action = .put(put)

@@ -147,6 +147,26 @@ package final class KeyValueStore: Sendable {
   /// The alarms, ascending by member and kind.
   package func alarms() throws -> [Alarm] { try read { db, _ in try AlarmTable(db: db).all() } }
 
+  /// The kinds of alarm for which writes are refused.
+  package func refusingAlarms() throws -> Set<Alarm.Kind> {
+    try read { db, _ in try AlarmTable(db: db).kinds(among: try StoredMember.ids(db)) }
+  }
+
+  /// Whether this member's state was found to differ while the others agree: what it has is not to be shown
+  /// to anybody.
+  package func isFenced(_ member: UInt64) throws -> Bool {
+    try read { db, _ in
+      try AlarmTable(db: db).fenced(of: try StoredMember.ids(db)).contains(member)
+    }
+  }
+
+  /// The state as it is now, for a hash of it while more is applied.
+  ///
+  /// - Throws: SQLite's error.
+  package func stateSnapshot() throws -> StateSnapshot {
+    try StateSnapshot(of: pool.withLock { $0 })
+  }
+
   /// A hash of what can be read up to a revision, the newest if none is given; equal on members at the
   /// same revision and compaction.
   ///

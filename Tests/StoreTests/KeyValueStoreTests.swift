@@ -21,6 +21,8 @@ final class AppliedStore {
       membership: LogMembership(voters: [1, 2], members: [1, 2]))
   }
 
+  var databasePath: String { folder.path + "/state-0.db" }
+
   /// An entry that brings another membership.
   func change(_ change: MemberChange?, voters: [UInt8], members: [UInt64]) throws {
     index += 1

@@ -20,6 +20,8 @@ extension World {
     tuned.leaseCheckpointInterval = .milliseconds(options.checkpointMilliseconds)
     tuned.heartbeatInterval = .milliseconds(options.heartbeatMilliseconds)
     tuned.electionTimeout = tuned.heartbeatInterval * options.electionTicks
+    // Often enough that members are compared in every seed.
+    tuned.integrityInterval = tuned.electionTimeout * 10
     return tuned
   }
 

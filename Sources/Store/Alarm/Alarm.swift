@@ -33,6 +33,21 @@ struct AlarmTable {
     }.sorted { ($0.member, $0.kind.rawValue) < ($1.member, $1.kind.rawValue) }
   }
 
+  /// The members whose state differs from that of the others, who are enough to go on without them. Empty
+  /// where an alarm names nobody of `members`, or where those that it does not name are no majority.
+  func fenced(of members: [UInt64]) throws -> Set<UInt64> {
+    let named = Set(try all().filter { $0.kind == .corrupt }.map(\.member))
+    let isMinority = named.isSubset(of: members) && named.count * 2 < members.count
+    return isMinority ? named : []
+  }
+
+  /// The kinds of alarm for which every member refuses writes: a member that is fenced stops nobody else.
+  func kinds(among members: [UInt64]) throws -> Set<Alarm.Kind> {
+    var kinds = Set(try all().map(\.kind))
+    if try !fenced(of: members).isEmpty { kinds.remove(.corrupt) }
+    return kinds
+  }
+
   /// True if that changes something.
   func apply(_ change: AlarmChange) throws -> Bool {
     let sql: String
@@ -56,7 +71,7 @@ extension Command.Action {
   func refusal(under alarms: Set<Alarm.Kind>) -> StoreError? {
     switch self {
     // Whoever is to clear an alarm has to prove who they are first.
-    case .memberAttributes, .memberChange, .alarm, .auth: nil
+    case .memberAttributes, .memberChange, .alarm, .auth, .integrity: nil
     case .lease(.expire), .lease(.checkpoint): nil
     case _ where alarms.contains(.corrupt): .corrupt
     case .put, .lease(.grant): alarms.contains(.noSpace) ? .noSpace : nil

@@ -8,7 +8,7 @@ import GRDB
 struct Applying {
   let db: Database
   var state: StorePosition
-  /// The kinds of alarm that are on.
+  /// The kinds of alarm for which writes are refused.
   private var alarms: Set<Alarm.Kind>
   private(set) var auth: AuthState
 
@@ -16,7 +16,7 @@ struct Applying {
   init(db: Database, auth: AuthState) throws {
     self.db = db
     self.auth = auth
-    alarms = Set(try AlarmTable(db: db).all().map(\.kind))
+    alarms = try AlarmTable(db: db).kinds(among: try StoredMember.ids(db))
     state = try StorePosition.read(db)
   }
 
@@ -25,6 +25,7 @@ struct Applying {
     precondition(entry.index == state.appliedIndex + 1, "entries are applied in order")
     if let membership = entry.membership {
       try membership.apply(index: entry.index, to: db)
+      alarms = try AlarmTable(db: db).kinds(among: membership.members)
       cover(membership.voters)
     }
     let applied = try entry.payload.map { payload in
@@ -47,7 +48,7 @@ struct Applying {
       var applied = try attempt(command) { _ in
         try table.apply(change) ? .done : .unchanged
       }
-      alarms = Set(try table.all().map(\.kind))
+      alarms = try table.kinds(among: try StoredMember.ids(db))
       applied.changesAlarms = true
       cover(payload)
       return applied
@@ -76,6 +77,7 @@ struct Applying {
       cover(payload)
       return applied
     case .auth(let change): return try apply(change, of: command, payload: payload, entry: entry)
+    case .integrity(let change): return try apply(change, of: command, payload: payload)
     case .memberAttributes(let member):
       try member.write(db)
       return membersChanged(by: command, payload: payload)
@@ -113,6 +115,26 @@ struct Applying {
       try state.write(db)
       auth = try table.read()
     }
+    return applied
+  }
+
+  /// A report that shows a difference raises the alarm.
+  private mutating func apply(
+    _ change: IntegrityChange, of command: Command, payload: [UInt8]
+  ) throws -> AppliedCommand {
+    cover(payload)
+    guard case .report(let report) = change else { return try attempt(command) { _ in .done } }
+    let (reports, table) = (IntegrityTable(db: db), AlarmTable(db: db))
+    let members = try StoredMember.ids(db)
+    var raised = false
+    if try reports.take(report, members: members) {
+      for member in try reports.differing(at: report.index, members: members) {
+        if try table.apply(.raise(Alarm(member: member, kind: .corrupt))) { raised = true }
+      }
+    }
+    if raised { alarms = try table.kinds(among: members) }
+    var applied = try attempt(command) { _ in raised ? .done : .unchanged }
+    applied.changesAlarms = raised
     return applied
   }
 

@@ -16,7 +16,7 @@ extension Command {
     case .lease(.grant): break
     case .lease(.revoke(let id)): try check.checkWrite(keysOf: id)
     case .lease(.expire), .lease(.checkpoint), .memberAttributes, .memberChange, .compact, .alarm,
-      .auth:
+      .auth, .integrity:
       try check.rights.checkRoot()
     }
   }

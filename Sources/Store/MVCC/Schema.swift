@@ -5,13 +5,14 @@
 // one scan. A row with version 0 is a deletion. `current` maps each live key to its newest row.
 // `leaseKeys` has a row for each live key that hangs on a lease, as its newest row says too.
 // `compaction` has a row while superfluous rows of `history` are being removed: this member's own.
+// `integrity` has what each member reported on its state, by the newest check that it answered.
 // `membership` has one row: who votes, in the log's own encoding, and the entry that said so.
 // `state` has one row: what has been applied, and the revision, stored and never derived.
 
 import GRDB
 
 enum Schema {
-  static let version = 5
+  static let version = 6
   static let positionBits: Int64 = 24
   static let maximumPosition: Int64 = 1 << positionBits - 1
 
@@ -37,6 +38,8 @@ enum Schema {
         CREATE TABLE alarms(
           member INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY(member, kind))
           WITHOUT ROWID;
+        CREATE TABLE integrity(
+          member INTEGER PRIMARY KEY, logIndex INTEGER NOT NULL, hash INTEGER NOT NULL);
         CREATE TABLE users(
           name BLOB PRIMARY KEY, password TEXT, since INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE roles(name BLOB PRIMARY KEY) WITHOUT ROWID;

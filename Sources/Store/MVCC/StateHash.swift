@@ -33,7 +33,7 @@ extension Reading {
 }
 
 extension ByteWriter {
-  fileprivate static func bytes(of value: Int64) -> [UInt8] {
+  static func bytes(of value: Int64) -> [UInt8] {
     var writer = ByteWriter(reservingCapacity: 8)
     writer.write(value)
     return writer.bytes

@@ -39,6 +39,11 @@ extension StoredMember {
     }.sorted { $0.id < $1.id }
   }
 
+  /// Ascending.
+  static func ids(_ db: Database) throws -> [UInt64] {
+    try Int64.fetchAll(db, sql: "SELECT id FROM members").map(UInt64.init(bitPattern:)).sorted()
+  }
+
   static func readRemoved(_ db: Database) throws -> Set<UInt64> {
     Set(
       try Int64.fetchAll(db, sql: "SELECT id FROM removedMembers").map(UInt64.init(bitPattern:)))
@@ -95,6 +100,9 @@ package struct LogMembership: Hashable, Sendable {
       try db.execute(sql: "DELETE FROM members WHERE id = ?", arguments: [stored])
       try db.execute(
         sql: "INSERT OR IGNORE INTO removedMembers(id) VALUES (?)", arguments: [stored])
+      // Its state is nobody's concern any more.
+      _ = try AlarmTable(db: db).apply(.clear(Alarm(member: id, kind: .corrupt)))
+      try IntegrityTable(db: db).forget(id)
     }
     for id in members where !known.contains(id) {
       try StoredMember(id: id, name: "", clientURLs: [], peerURLs: []).write(db)

@@ -34,6 +34,11 @@ package final class WatchHub: Sendable {
     state.withLock { $0.streams.removeAll { $0.id == stream } }
   }
 
+  /// Ends every stream that is open.
+  package func closeStreams() {
+    for stream in state.withLock({ $0.streams }) { stream.close() }
+  }
+
   /// Tells the streams what applying did, in the order of revisions.
   package func publish(_ applied: [AppliedCommand]) {
     for command in applied where !command.events.isEmpty {

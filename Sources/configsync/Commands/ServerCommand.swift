@@ -68,6 +68,9 @@ struct ServerCommand: AsyncParsableCommand {
     help: "History that is kept: a time like 1h30m or a number of hours; or of revisions. 0: all.")
   var autoCompactionRetention = environment("AUTO_COMPACTION_RETENTION", "0")
 
+  @Option(help: "How often the members' states are compared: a time like 1h or 30m; 0 for never.")
+  var corruptCheckTime = environment("CORRUPT_CHECK_TIME", "1h")
+
   @Option(help: "Operations of one level of a transaction.")
   var maxTxnOps = environment("MAX_TXN_OPS", 100_000)
 
@@ -100,6 +103,7 @@ struct ServerCommand: AsyncParsableCommand {
     options.snapshotCount = snapshotCount
     options.quotaBackendBytes = quotaBackendBytes
     options.watchProgressSeconds = watchProgressNotifyInterval
+    options.corruptCheckTime = corruptCheckTime
     options.maxTxnOps = maxTxnOps
     options.maxRequestBytes = maxRequestBytes
     options.autoCompactionMode = autoCompactionMode
