@@ -28,7 +28,7 @@ demo: setup
 
 bench: setup
 	swift build -c release --product configsync
-	@Benchmarks/bench.sh
+	@Benchmarks/bench.py
 
 # SEEDS=2000 FIRST=1: simulated clusters under faults; a failing seed says how to replay it.
 SEEDS ?= 200

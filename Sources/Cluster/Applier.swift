@@ -45,10 +45,11 @@ final class Applier: Sendable {
   ) {
     let hasFailed = Atomic(false)
     let applying = Applying(store: store, hub: hub, hashing: hashing, reports: reports)
-    worker = SerialWorker(queue: queue) { jobs, _ in
+    worker = SerialWorker(queue: queue) { jobs, areMoreWaiting in
       guard !hasFailed.load(ordering: .relaxed) else { return }
       do {
         try applying.run(jobs)
+        try applying.commit(unlessBusy: areMoreWaiting())
       } catch {
         hasFailed.store(true, ordering: .relaxed)
         reports.failed(error)
@@ -63,10 +64,19 @@ final class Applier: Sendable {
   private static let entriesOfASizing = 128
   private static let bytesOfASizing = 16 << 20
 
-  /// How much was applied since the size was last looked at.
+  /// Entries, and bytes of them, that are applied and not committed at most while more wait.
+  private static let uncommittedEntries = 2_000
+  private static let uncommittedBytes = 4 << 20
+
+  /// How much was applied since something was done last.
   private struct Growth: Sendable {
     var entries = 0
     var bytes = 0
+
+    mutating func add(_ more: [Entry]) {
+      entries += more.count
+      bytes += more.reduce(0) { $0 + $1.payload.count }
+    }
   }
 
   private final class Applying: Sendable {
@@ -75,7 +85,9 @@ final class Applier: Sendable {
     let reports: Reports
     private let hashing: any WorkQueue
     private let isHashing = Atomic(false)
+    /// Since the size was looked at.
     private let growth = Mutex(Growth())
+    private let uncommitted = Mutex(Growth())
 
     init(
       store: KeyValueStore, hub: WatchHub, hashing: any WorkQueue, reports: Reports
@@ -149,14 +161,24 @@ final class Applier: Sendable {
       reports.observe?(entries, applied)
       hub.publish(applied)
       reports.applied(last.index, applied)
+      uncommitted.withLock { $0.add(entries) }
       if mustSize(after: entries) { reports.sized(try store.sizes().used) }
     }
 
+    /// Everybody was told already what was applied: nobody waits for the database.
+    func commit(unlessBusy isBusy: Bool) throws {
+      let mustCommit = uncommitted.withLock { growth in
+        let isDue =
+          !isBusy || growth.entries >= uncommittedEntries || growth.bytes >= uncommittedBytes
+        if isDue { growth = Growth() }
+        return isDue
+      }
+      if mustCommit { try store.commit() }
+    }
+
     private func mustSize(after entries: [Entry]) -> Bool {
-      let bytes = entries.reduce(0) { $0 + $1.payload.count }
-      return growth.withLock { growth in
-        growth.entries += entries.count
-        growth.bytes += bytes
+      growth.withLock { growth in
+        growth.add(entries)
         guard growth.entries >= entriesOfASizing || growth.bytes >= bytesOfASizing else {
           return false
         }

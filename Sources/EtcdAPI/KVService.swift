@@ -3,31 +3,41 @@ import EtcdProtos
 import Foundation
 import GRPCServer
 import Store
+import SwiftProtobuf
 
 /// etcdserverpb.KV: range, put, delete and transactions.
 struct KVService: Sendable {
   let base: ServiceBase
 
   func register(in services: inout GRPCServices) {
-    services.add("/etcdserverpb.KV/Range", base.unary(range))
-    services.add("/etcdserverpb.KV/Put", base.unary(put))
-    services.add("/etcdserverpb.KV/DeleteRange", base.unary(delete))
-    services.add("/etcdserverpb.KV/Txn", base.unary(transact))
+    services.add("/etcdserverpb.KV/Range", base.encodedUnary(runs: .onEventLoop, range))
+    services.add("/etcdserverpb.KV/Put", base.unary(runs: .onEventLoop, put))
+    services.add("/etcdserverpb.KV/DeleteRange", base.unary(runs: .onEventLoop, delete))
+    services.add("/etcdserverpb.KV/Txn", base.unary(runs: .onEventLoop, transact))
     services.add("/etcdserverpb.KV/Compact", base.unary(compact))
   }
 
   private func range(
     _ request: Etcdserverpb_RangeRequest, _ session: Session
-  ) async throws -> Etcdserverpb_RangeResponse {
+  ) async throws -> [UInt8] {
     let query = try RangeQuery(request)
     if !request.serializable {
       try base.checkVoter()
       try await base.member.readBarrier()
     }
-    let (result, state) = try await session.range(query)
+    if let (result, state) = try await session.cachedRange(query) {
+      return try encode(result, state)
+    }
+    return try await offEventLoop {
+      let (result, state) = try await session.range(query)
+      return try encode(result, state)
+    }
+  }
+
+  private func encode(_ result: RangeResult, _ state: StorePosition) throws -> [UInt8] {
     var response = Etcdserverpb_RangeResponse(result)
     response.header = base.header(revision: state.revision.rawValue)
-    return response
+    return try response.serializedBytes()
   }
 
   private func put(_ request: Etcdserverpb_PutRequest, _ session: Session) async throws
@@ -64,7 +74,7 @@ struct KVService: Sendable {
     try base.checkVoter()
     if transaction.isReadOnly {
       try await base.member.readBarrier()
-      if let (result, state) = try await session.evaluate(transaction) {
+      if let (result, state) = try await offEventLoop({ try await session.evaluate(transaction) }) {
         return response(result, revision: state.revision.rawValue)
       }
     }

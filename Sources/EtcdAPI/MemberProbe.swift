@@ -11,10 +11,8 @@ package struct MemberProbe: Sendable {
   package var isLearner: Bool { member.status.isLearner(member.id) }
 
   /// The gravest alarm that concerns this member, as etcd names it: that another one is fenced does not.
-  ///
-  /// - Throws: SQLite's error.
-  package func alarm() throws -> String? {
-    let kinds = try member.store.refusingAlarms()
+  package var alarm: String? {
+    let kinds = member.store.refusingAlarms
     if member.status.isFenced || kinds.contains(.corrupt) { return "CORRUPT" }
     return kinds.contains(.noSpace) ? "NOSPACE" : nil
   }

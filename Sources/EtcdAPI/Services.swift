@@ -81,23 +81,34 @@ struct ServiceBase: Sendable {
 
   /// A unary method from its typed body.
   ///
-  /// - Parameter tellsOfItself: it is about the member, and answered even if that is fenced.
+  /// - Parameters:
+  ///   - tellsOfItself: it is about the member, and answered even if that is fenced.
+  ///   - place: where the body runs.
   func unary<Request: Message, Response: Message>(
-    tellsOfItself: Bool = false,
+    tellsOfItself: Bool = false, runs place: GRPCMethod.Place = .elsewhere,
     _ body: @escaping @Sendable (Request, Session) async throws -> Response
   ) -> GRPCMethod {
-    .unary { call, bytes in
-      do {
-        if !tellsOfItself { try checkSound() }
-        try checkLeader(call)
-        let session = Session(member: member, tokens: tokens, call: call)
-        let response = try await body(try ServiceBase.decode(bytes), session)
-        let encoded: [UInt8] = try response.serializedBytes()
-        return .success(encoded)
-      } catch {
-        return .failure(GRPCStatus(error))
-      }
+    encodedUnary(tellsOfItself: tellsOfItself, runs: place) { (request: Request, session) in
+      try await body(request, session).serializedBytes()
     }
+  }
+
+  /// A unary method that encodes its answer itself, for instance away from the event loop.
+  func encodedUnary<Request: Message>(
+    tellsOfItself: Bool = false, runs place: GRPCMethod.Place = .elsewhere,
+    _ body: @escaping @Sendable (Request, Session) async throws -> [UInt8]
+  ) -> GRPCMethod {
+    .unary(
+      { call, bytes in
+        do {
+          if !tellsOfItself { try checkSound() }
+          try checkLeader(call)
+          let session = Session(member: member, tokens: tokens, call: call)
+          return .success(try await body(try ServiceBase.decode(bytes), session))
+        } catch {
+          return .failure(GRPCStatus(error))
+        }
+      }, runs: place)
   }
 
   /// A streaming method; what `body` throws is its status.

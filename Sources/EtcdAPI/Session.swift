@@ -78,6 +78,13 @@ struct Session: Sendable {
     throw GRPCStatus(.cancelled, "context canceled")
   }
 
+  /// As `range`, where that needs no database, so that nothing blocks; else nil.
+  func cachedRange(
+    _ query: RangeQuery
+  ) async throws -> (result: RangeResult, state: StorePosition)? {
+    try await member.store.cachedRange(query, for: caller())
+  }
+
   /// Reads what this member has; after a barrier, what the cluster has.
   func range(_ query: RangeQuery) async throws -> (result: RangeResult, state: StorePosition) {
     try await member.store.range(query, for: caller())

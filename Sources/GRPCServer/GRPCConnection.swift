@@ -11,10 +11,13 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
   private let services: GRPCServices
   private let limits: GRPCLimits
+  private let executor: EventLoopExecutor?
   private var session: HTTP2Session?
   private var context: ChannelHandlerContext?
   private var streams: [Int32: GRPCStream] = [:]
   private var isFlushScheduled = false
+  /// Unary calls that began with the bytes that are being read.
+  private var begun: [Int32] = []
   /// Of all streams together.
   private var requestBytes = 0
   private var pings: PingPolicy
@@ -22,8 +25,10 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   private var heardAt = NIODeadline.now()
   private var isGoingAway = false
 
-  init(services: GRPCServices, limits: GRPCLimits) {
+  /// - Parameter executor: of this connection's loop.
+  init(services: GRPCServices, limits: GRPCLimits, executor: EventLoopExecutor? = nil) {
     self.services = services
+    self.executor = executor
     self.limits = limits
     pings = PingPolicy(limits: limits)
   }
@@ -82,7 +87,12 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     }
   }
 
-  func channelReadComplete(context: ChannelHandlerContext) { flush() }
+  func channelReadComplete(context: ChannelHandlerContext) {
+    // Most requests come whole, and need nobody who loses patience.
+    for stream in begun { if let call = streams[stream], !call.hasEnded { setPatience(of: call) } }
+    begun = []
+    flush()
+  }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) { flush() }
 
@@ -151,7 +161,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     guard let call = streams[stream], call.method == nil, call.status == nil else { return }
     guard call.metadata["content-type"]?.hasPrefix("application/grpc") == true else {
       call.status = .ok
-      session?.respond(stream: stream, headers: [(":status", "415")], withData: false)
+      session?.respond(stream: stream, headers: GRPCConnection.unsupportedMedia, withData: false)
       return
     }
     switch services.method(at: call.path) {
@@ -160,7 +170,10 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
       call.method = method
       call.reader.encoding = call.metadata["grpc-encoding"] ?? "identity"
       setDeadline(of: call)
-      if case .streaming(let body) = method { start(call, body) }
+      switch method {
+      case .streaming(let body): start(call, body)
+      case .unary: begun.append(stream)
+      }
     }
   }
 
@@ -206,11 +219,12 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     guard let call = streams[stream], call.status == nil else { return }
     call.requests?.finish()
     call.patience?.cancel()
-    guard case .unary(let body) = call.method else { return }
+    guard case .unary(let body, let place) = call.method else { return }
     guard let request = call.unaryRequest, call.reader.isEmpty else {
       return finish(call, GRPCStatus(.internalError, "the request ends before its message does"))
     }
-    start(call, request, body)
+    let isLight = place == .onEventLoop && request.count <= limits.lightRequestBytes
+    start(call, request, body, on: isLight ? executor : nil)
   }
 
   /// A call is over once it is answered, whatever the client might still send (RFC 9113, section 8.1).
@@ -247,15 +261,6 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     guard let context else { return }
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     let id = call.id
-    if case .unary = call.method {
-      let seconds = limits.unaryRequestSeconds
-      call.patience = context.eventLoop.scheduleTask(in: .seconds(seconds)) {
-        guard let call = bound.value.streams[id] else { return }
-        let late = "the request was not whole after \(seconds) s"
-        bound.value.finish(call, GRPCStatus(.deadlineExceeded, late))
-        bound.value.flush()
-      }
-    }
     guard let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else { return }
     let (seconds, attoseconds) = timeout.components
     let amount = TimeAmount.nanoseconds(
@@ -267,23 +272,45 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     }
   }
 
-  private func start(_ call: GRPCStream, _ request: [UInt8], _ body: @escaping GRPCMethod.Unary) {
+  private func setPatience(of call: GRPCStream) {
+    guard let context, call.status == nil else { return }
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    let id = call.id
+    let seconds = limits.unaryRequestSeconds
+    call.patience = context.eventLoop.scheduleTask(in: .seconds(seconds)) {
+      guard let call = bound.value.streams[id] else { return }
+      let late = "the request was not whole after \(seconds) s"
+      bound.value.finish(call, GRPCStatus(.deadlineExceeded, late))
+      bound.value.flush()
+    }
+  }
+
+  private func start(
+    _ call: GRPCStream, _ request: [UInt8], _ body: @escaping GRPCMethod.Unary,
+    on executor: EventLoopExecutor?
+  ) {
     guard let loop = context?.eventLoop else { return }
     let bound = NIOLoopBound(self, eventLoop: loop)
     let id = call.id
     let head = GRPCCall(path: call.path, metadata: call.metadata)
     // Owned by the stream, which cancels it when the client goes or the deadline passes.
-    call.task = Task {
+    call.task = Task(executorPreference: executor) {
       let result = await body(head, request)
-      loop.execute {
-        guard let call = bound.value.streams[id], call.status == nil else { return }
-        switch result {
-        case .success(let message):
-          bound.value.send(GRPCMessageReader.frame(message), on: call)
-          bound.value.finish(call, .ok)
-        case .failure(let status): bound.value.finish(call, status)
-        }
+      if loop.inEventLoop {
+        bound.value.answer(id, result)
+      } else {
+        loop.execute { bound.value.answer(id, result) }
       }
+    }
+  }
+
+  private func answer(_ stream: Int32, _ result: Result<[UInt8], GRPCStatus>) {
+    guard let call = streams[stream], call.status == nil else { return }
+    switch result {
+    case .success(let message):
+      send(GRPCMessageReader.frame(message), on: call)
+      finish(call, .ok)
+    case .failure(let status): finish(call, status)
     }
   }
 
@@ -359,7 +386,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
       call.hasSentHeaders = true
       session?.respond(
         stream: call.id,
-        headers: GRPCConnection.responseHeaders + GRPCConnection.trailers(status),
+        headers: HTTP2Fields(GRPCConnection.commonHeaders + GRPCConnection.fields(of: status)),
         withData: false)
       scheduleFlush()
     }
@@ -373,12 +400,19 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     scheduleFlush()
   }
 
-  private static let responseHeaders = [
+  private static let commonHeaders = [
     (":status", "200"), ("content-type", "application/grpc"),
     ("grpc-accept-encoding", "identity,gzip"),
   ]
+  private static let responseHeaders = HTTP2Fields(commonHeaders)
+  private static let unsupportedMedia = HTTP2Fields([(":status", "415")])
+  private static let okTrailers = HTTP2Fields(fields(of: .ok))
 
-  private static func trailers(_ status: GRPCStatus) -> [(String, String)] {
+  private static func trailers(_ status: GRPCStatus) -> HTTP2Fields {
+    status.code == .ok ? okTrailers : HTTP2Fields(fields(of: status))
+  }
+
+  private static func fields(of status: GRPCStatus) -> [(String, String)] {
     [("grpc-status", String(status.code.rawValue)), ("grpc-message", status.encodedMessage)]
   }
 }

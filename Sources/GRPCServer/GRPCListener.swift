@@ -8,6 +8,7 @@ package final class GRPCListener: Sendable {
   private let group: MultiThreadedEventLoopGroup
   private let channels: [any Channel]
   private let connections: Connections
+  private let executors: EventLoopExecutors
   private let drainSeconds: Int64
 
   /// Binds every address at once.
@@ -19,7 +20,8 @@ package final class GRPCListener: Sendable {
   ) async throws {
     group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     let open = Connections()
-    (connections, drainSeconds) = (open, limits.drainSeconds)
+    let executors = EventLoopExecutors(group)
+    (connections, drainSeconds, self.executors) = (open, limits.drainSeconds, executors)
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -31,7 +33,9 @@ package final class GRPCListener: Sendable {
           channel.closeFuture.whenComplete { _ in open.remove(channel) }
           guard count <= limits.connections else { throw TooManyConnections() }
           try channel.pipeline.syncOperations.addHandler(
-            ProtocolChoice(services: services, http: http, limits: limits))
+            ProtocolChoice(
+              services: services, http: http, limits: limits,
+              executor: executors[channel.eventLoop]))
         }
       }
     var bound: [any Channel] = []
@@ -41,6 +45,7 @@ package final class GRPCListener: Sendable {
       }
     } catch {
       for channel in bound { channel.close(promise: nil) }
+      executors.close()
       try await group.shutdownGracefully()
       throw error
     }
@@ -71,6 +76,7 @@ package final class GRPCListener: Sendable {
   /// Drains, and ends every connection that is left.
   package func shutDown() async throws {
     await drain()
+    executors.close()
     try await group.shutdownGracefully()
   }
 }

@@ -18,8 +18,24 @@ package enum GRPCMethod: Sendable {
   package typealias Streaming =
     @Sendable (GRPCCall, AsyncStream<[UInt8]>, GRPCResponseWriter) async -> GRPCStatus
 
-  case unary(Unary)
+  case unary(Unary, runs: Place = .elsewhere)
   case streaming(Streaming)
+
+  /// Where the body runs.
+  package enum Place: Sendable {
+    /// On the thread of the connection if the request is small, see `GRPCLimits.lightRequestBytes`: the body
+    /// never blocks, and leaves by `offEventLoop` for what takes long.
+    case onEventLoop
+    /// On the shared pool.
+    case elsewhere
+  }
+}
+
+/// Does work that blocks or takes long away from the event loop that the caller may run on.
+package func offEventLoop<Value: Sendable>(
+  _ body: @Sendable () async throws -> Value
+) async rethrows -> Value {
+  try await withTaskExecutorPreference(globalConcurrentExecutor) { try await body() }
 }
 
 /// The methods of a server, by path.
@@ -34,7 +50,7 @@ package struct GRPCServices: Sendable {
   package func unary(_ call: GRPCCall, _ request: [UInt8]) async -> Result<[UInt8], GRPCStatus> {
     switch method(at: call.path) {
     case .failure(let status): .failure(status)
-    case .success(.unary(let body)): await body(call, request)
+    case .success(.unary(let body, _)): await body(call, request)
     case .success(.streaming):
       .failure(GRPCStatus(.unimplemented, "\(call.path) is a streaming method"))
     }

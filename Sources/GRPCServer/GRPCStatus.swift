@@ -62,6 +62,8 @@ package struct GRPCLimits: Hashable, Sendable {
   package var keepAliveTimeoutSeconds: Int64 = 20
   /// The request of a unary call must be whole after this, unless it brings its own deadline.
   package var unaryRequestSeconds: Int64 = 300
+  /// Unary requests up to this are handled on the thread of their connection if their method says so.
+  package var lightRequestBytes = 64 << 10
   /// Calls that are under way when the listener shuts down may take this long.
   package var drainSeconds: Int64 = 5
   /// An HTTP/1.1 connection without a request is closed after this.

@@ -21,13 +21,46 @@ protocol HTTP2SessionDelegate: AnyObject {
 enum HTTP2Provided {
   case bytes(Int)
   /// The last bytes; trailers follow.
-  case last(Int, trailers: [(String, String)])
+  case last(Int, trailers: HTTP2Fields)
   case wait
 }
 
 struct HTTP2Error: Error {
   var code: Int32
   var description: String { String(cString: nghttp2_strerror(code)) }
+}
+
+/// Header fields that are the same in many responses, laid out for nghttp2 once.
+final class HTTP2Fields: Sendable {
+  // Written in `init` alone.
+  nonisolated(unsafe) private let bytes: UnsafeMutablePointer<UInt8>
+  nonisolated(unsafe) fileprivate let fields: UnsafeMutableBufferPointer<nghttp2_nv>
+
+  init(_ headers: [(String, String)]) {
+    let size = headers.reduce(0) { $0 + $1.0.utf8.count + $1.1.utf8.count }
+    bytes = .allocate(capacity: max(1, size))
+    fields = .allocate(capacity: headers.count)
+    var at = bytes
+    func place(_ text: String) -> (UnsafeMutablePointer<UInt8>, Int) {
+      let start = at
+      for byte in text.utf8 {
+        at.initialize(to: byte)
+        at += 1
+      }
+      return (start, text.utf8.count)
+    }
+    for (index, (name, value)) in headers.enumerated() {
+      var field = nghttp2_nv()
+      (field.name, field.namelen) = place(name)
+      (field.value, field.valuelen) = place(value)
+      fields.initializeElement(at: index, to: field)
+    }
+  }
+
+  deinit {
+    fields.deallocate()
+    bytes.deallocate()
+  }
 }
 
 /// A server's side of one HTTP/2 connection, on nghttp2 (RFC 9113); not thread-safe.
@@ -105,19 +138,19 @@ final class HTTP2Session {
   }
 
   /// Answers with headers, and the data that the delegate provides; without, the stream ends.
-  func respond(stream: Int32, headers: [(String, String)], withData: Bool) {
-    withFields(headers) { fields, count in
-      var provider = nghttp2_data_provider()
-      provider.read_callback = { _, stream, target, capacity, flags, _, context in
-        guard let context, let target, let flags else { return 0 }
-        let session = Unmanaged<HTTP2Session>.fromOpaque(context).takeUnretainedValue()
-        return session.provide(stream, into: target, capacity: capacity, flags: flags)
-      }
-      let code = withUnsafePointer(to: &provider) {
-        nghttp2_submit_response(session, stream, fields, count, withData ? $0 : nil)
-      }
-      if code != 0 { reset(stream: stream, error: NGHTTP2_INTERNAL_ERROR) }
+  func respond(stream: Int32, headers: HTTP2Fields, withData: Bool) {
+    var provider = nghttp2_data_provider()
+    provider.read_callback = { _, stream, target, capacity, flags, _, context in
+      guard let context, let target, let flags else { return 0 }
+      let session = Unmanaged<HTTP2Session>.fromOpaque(context).takeUnretainedValue()
+      return session.provide(stream, into: target, capacity: capacity, flags: flags)
     }
+    // nghttp2 copies the fields.
+    let code = withUnsafePointer(to: &provider) {
+      nghttp2_submit_response(
+        session, stream, headers.fields.baseAddress, headers.fields.count, withData ? $0 : nil)
+    }
+    if code != 0 { reset(stream: stream, error: NGHTTP2_INTERNAL_ERROR) }
   }
 
   func resume(stream: Int32) { nghttp2_session_resume_data(session, stream) }
@@ -146,34 +179,9 @@ final class HTTP2Session {
     case .wait: return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     case .last(let count, let trailers):
       flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue | NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-      withFields(trailers) { fields, length in
-        _ = nghttp2_submit_trailer(session, stream, fields, length)
-      }
+      nghttp2_submit_trailer(
+        session, stream, trailers.fields.baseAddress, trailers.fields.count)
       return count
-    }
-  }
-
-  /// Lends header fields to nghttp2, which copies them.
-  private func withFields(
-    _ headers: [(String, String)], _ body: (UnsafePointer<nghttp2_nv>, Int) -> Void
-  ) {
-    var bytes: [UInt8] = []
-    for (name, value) in headers { bytes += Array(name.utf8) + Array(value.utf8) }
-    bytes.withUnsafeMutableBufferPointer { buffer in
-      var at = buffer.baseAddress
-      let fields = headers.map { name, value in
-        var field = nghttp2_nv()
-        field.name = at
-        field.namelen = name.utf8.count
-        at = at.map { $0 + name.utf8.count }
-        field.value = at
-        field.valuelen = value.utf8.count
-        at = at.map { $0 + value.utf8.count }
-        return field
-      }
-      fields.withUnsafeBufferPointer { list in
-        if let base = list.baseAddress { body(base, list.count) }
-      }
     }
   }
 

@@ -10,11 +10,15 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
   private let services: GRPCServices
   private let http: HTTPHandler?
   private let limits: GRPCLimits
+  private let executor: EventLoopExecutor?
   private var received = ByteBuffer()
   private var patience: Scheduled<Void>?
 
-  init(services: GRPCServices, http: HTTPHandler?, limits: GRPCLimits) {
+  init(
+    services: GRPCServices, http: HTTPHandler?, limits: GRPCLimits, executor: EventLoopExecutor?
+  ) {
     self.services = services
+    self.executor = executor
     self.http = http
     self.limits = limits
   }
@@ -37,7 +41,7 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     do {
       if isHTTP2 {
         try context.pipeline.syncOperations.addHandler(
-          GRPCConnection(services: services, limits: limits))
+          GRPCConnection(services: services, limits: limits, executor: executor))
       } else if let http {
         try context.pipeline.syncOperations.configureHTTPServerPipeline(
           withPipeliningAssistance: true, withErrorHandling: true)

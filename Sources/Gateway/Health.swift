@@ -43,7 +43,7 @@ extension HTTPGateway {
   private func unhealthy(isSerializable: Bool) async -> String? {
     if !isSerializable, !probe.hasLeader { return "RAFT NO LEADER" }
     do {
-      if let alarm = try probe.alarm() { return "ALARM \(alarm)" }
+      if let alarm = probe.alarm { return "ALARM \(alarm)" }
       try probe.readLocally()
       if !isSerializable { try await probe.readThroughMajority() }
       return nil
@@ -64,7 +64,7 @@ extension HTTPGateway {
   static let liveness = [localRead]
   static let readiness = [
     Check(name: "data_corruption") { probe in
-      if try probe.alarm() == "CORRUPT" {
+      if probe.alarm == "CORRUPT" {
         throw GRPCStatus(.dataLoss, "alarm activated: CORRUPT")
       }
     },

@@ -6,14 +6,13 @@ import Synchronization
 ///
 /// The same entries give the same state, results and digest on every member. Entries are applied by
 /// one caller, in order; the applied index is written in the transaction of its effects. Reads run
-/// beside it on connections of their own and see whole applied batches.
+/// beside it on connections of their own and see whole applied batches, or in memory what was used last.
 package final class KeyValueStore: Sendable {
-  /// Connections for reads; a further read waits for one.
-  private static let readers = 6
-
-  private let pool: Mutex<DatabasePool>
-  private let position: Mutex<StorePosition>
+  private let database: Mutex<StateDatabase>
+  private let head: Mutex<StoreHead>
   private let authState: Mutex<AuthState>
+  /// The kinds of alarm for which writes are refused.
+  private let refusing: Mutex<Set<Alarm.Kind>>
   private let durableIndex = Mutex<UInt64>(0)
   private let compacting: Mutex<Bool>
   private let directory: StateDirectory
@@ -23,7 +22,7 @@ package final class KeyValueStore: Sendable {
   /// - Throws: `StateDatabaseError`, or SQLite's own error; nothing is repaired silently.
   package init(directory path: String, cluster: UInt64) throws {
     directory = try StateDirectory(path: path)
-    let opened = try KeyValueStore.open(try directory.currentPath)
+    let opened = try StateDatabase(path: try directory.currentPath)
     let state = try opened.write { db in
       if try Int.fetchOne(db, sql: "PRAGMA user_version") == 0 {
         try Schema.create(db)
@@ -37,53 +36,57 @@ package final class KeyValueStore: Sendable {
           + String(cluster, radix: 16)
           + ". Check --data-dir, --initial-cluster and --initial-cluster-token")
     }
-    try opened.writeWithoutTransaction(Schema.verify)
+    try opened.withWriter(Schema.verify)
     compacting = Mutex(try opened.read { try Compaction(db: $0).isUnderWay() })
-    authState = Mutex(try opened.read { try AuthTable(db: $0).read() })
-    pool = Mutex(opened)
-    position = Mutex(state)
-  }
-
-  private static func open(_ path: String) throws -> DatabasePool {
-    try DatabasePool(path: path, configuration: Schema.configuration(readers: readers))
+    let ground = try opened.read(Applying.Ground.read)
+    authState = Mutex(ground.auth)
+    refusing = Mutex(ground.alarms)
+    database = Mutex(opened)
+    head = Mutex(StoreHead(state))
   }
 
   /// Where the store stands: applied and committed to the database.
-  package var current: StorePosition { position.withLock { $0 } }
+  package var current: StorePosition { head.withLock { $0.position } }
 
   /// Entries through this one survive a loss of power, as far as this process has asked for it.
   package var durable: UInt64 { durableIndex.withLock { $0 } }
 
   // MARK: - Apply
 
-  /// Applies `commands` in one database transaction and returns what each did.
+  /// Applies `commands` and returns what each did; `commit` is to follow some time.
   ///
   /// A command's failure is its outcome. A thrown error means that the database failed: nothing of
-  /// the batch is applied, and the member must stop.
+  /// the batch is applied, nor of those before it that were not committed, and the member must stop.
   package func apply(_ commands: [LogCommand]) throws -> [AppliedCommand] {
-    let pool = pool.withLock { $0 }
-    let before = auth
-    let (applied, state, auth) = try pool.write { db in
-      var applying = try Applying(db: db, auth: before)
+    let before = Applying.Ground(
+      position: current, auth: auth, alarms: refusing.withLock { $0 })
+    let known = KnownItems { [self] key in head.withLock { $0.find(key) } }
+    let (applied, after) = try newest.extend { db in
+      var applying = Applying(db: db, on: before, known: known)
       let applied = try commands.compactMap { try applying.apply($0) }
-      try applying.state.write(db)
-      return (applied, applying.state, applying.auth)
+      return ((applied, applying.ground), applying.state)
     }
-    if auth.version != before.version { authState.withLock { $0 = auth } }
-    let former = position.withLock { position in
-      defer { position = state }
-      return position
+    let state = after.position
+    if after.auth.version != before.auth.version { authState.withLock { $0 = after.auth } }
+    if after.alarms != before.alarms { refusing.withLock { $0 = after.alarms } }
+    let (former, released) = head.withLock { head in
+      (head.position, head.advance(to: state, after: applied))
     }
+    _ = consume released
     if state.compactRevision > former.compactRevision { compacting.withLock { $0 = true } }
     return applied
   }
+
+  /// Commits to the database what was applied: until then the log alone can bring it back.
+  package func commit() throws { try newest.commit() }
+
+  private var newest: StateDatabase { database.withLock { $0 } }
 
   /// Removes some of the versions that a compaction has made superfluous.
   ///
   /// - Complexity: O(`Compaction.batchRows` log *n*).
   package func removeCompacted() throws {
-    let pool = pool.withLock { $0 }
-    let isUnderWay = try pool.write { try Compaction(db: $0).step() }
+    let isUnderWay = try newest.write { try Compaction(db: $0).step() }
     compacting.withLock { $0 = isUnderWay }
   }
 
@@ -92,15 +95,52 @@ package final class KeyValueStore: Sendable {
 
   // MARK: - Reads
 
+  /// The newest version of one key, if it is known without the database: never blocks.
+  ///
+  /// - Returns: nil for any other query, and where the key has to be read.
+  /// - Throws: `StoreError.auth`.
+  package func cachedRange(
+    _ query: RangeQuery, for caller: Caller = .cluster
+  ) throws(StoreError) -> (result: RangeResult, state: StorePosition)? {
+    guard case .single(let key) = query.range, query.isOfNewest else { return nil }
+    let (found, state) = head.withLock { ($0.find(key), $0.position) }
+    if case .unknown = found { return nil }
+    let auth = auth
+    // Permissions that are changing at this moment are read with the key.
+    guard auth.version == state.auth else { return nil }
+    try auth.rights(of: caller).checkRead(query.range)
+    var result = RangeResult(items: [], count: 0, hasMore: false)
+    if case .item(var item) = found {
+      result.count = 1
+      if query.content == .keysOnly { item.value = [] }
+      if query.content != .countOnly { result.items = [item] }
+    }
+    return (result, state)
+  }
+
   /// - Throws: `StoreError.compacted`, `.futureRevision`, `.emptyKey`, `.auth`, or SQLite's error.
   package func range(
     _ query: RangeQuery, for caller: Caller = .cluster
   ) throws -> (result: RangeResult, state: StorePosition) {
     if query.range.start.bytes.isEmpty { throw StoreError.emptyKey }
-    return try read { db, state in
+    return try cachedRange(query, for: caller) ?? readRange(query, for: caller)
+  }
+
+  /// As `range`, from the database whatever the cache holds.
+  func readRange(
+    _ query: RangeQuery, for caller: Caller = .cluster
+  ) throws -> (result: RangeResult, state: StorePosition) {
+    let generation = head.withLock { $0.generation }
+    let (result, state) = try read { db, state in
       try auth(in: db, state).rights(of: caller).checkRead(query.range)
       return (try Reading(db: db).range(query, current: state), state)
     }
+    if case .single(let key) = query.range, query.isOfNewest, query.content == .full {
+      head.withLock {
+        $0.read(key, result.items.first, at: state.revision, generation: generation)
+      }
+    }
+    return (result, state)
   }
 
   /// Runs a transaction that only reads; nil if it would write.
@@ -148,9 +188,7 @@ package final class KeyValueStore: Sendable {
   package func alarms() throws -> [Alarm] { try read { db, _ in try AlarmTable(db: db).all() } }
 
   /// The kinds of alarm for which writes are refused.
-  package func refusingAlarms() throws -> Set<Alarm.Kind> {
-    try read { db, _ in try AlarmTable(db: db).kinds(among: try StoredMember.ids(db)) }
-  }
+  package var refusingAlarms: Set<Alarm.Kind> { refusing.withLock { $0 } }
 
   /// Whether this member's state was found to differ while the others agree: what it has is not to be shown
   /// to anybody.
@@ -164,7 +202,7 @@ package final class KeyValueStore: Sendable {
   ///
   /// - Throws: SQLite's error.
   package func stateSnapshot() throws -> StateSnapshot {
-    try StateSnapshot(of: pool.withLock { $0 })
+    StateSnapshot(of: try newest.snapshot())
   }
 
   /// A hash of what can be read up to a revision, the newest if none is given; equal on members at the
@@ -190,10 +228,10 @@ package final class KeyValueStore: Sendable {
   /// - Throws: SQLite's error, for instance that the disk has no room for a second copy.
   /// - Complexity: O(*n*) in the database; nothing is applied meanwhile.
   package func defragment() throws {
-    let pool = pool.withLock { $0 }
-    try pool.vacuum()
+    let database = newest
+    try database.vacuum()
     // The write-ahead log has grown to a second copy; while somebody reads it stays until later.
-    try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    try? database.withWriter { _ = try $0.checkpoint(.truncate) }
   }
 
   /// The leases, ascending by id.
@@ -224,8 +262,7 @@ package final class KeyValueStore: Sendable {
 
   /// Writes down with whom the cluster begins, before its first entry; later calls change nothing.
   package func found(members: [StoredMember], membership: LogMembership) throws {
-    let pool = pool.withLock { $0 }
-    try pool.write { db in
+    try newest.write { db in
       guard try StoredMembership.read(db) == nil, try StorePosition.read(db).appliedIndex == 0
       else { return }
       for member in members { try member.write(db) }
@@ -234,8 +271,7 @@ package final class KeyValueStore: Sendable {
   }
 
   private func read<Value>(_ body: (Database, StorePosition) throws -> Value) throws -> Value {
-    let pool = pool.withLock { $0 }
-    return try pool.read { db in try body(db, StorePosition.read(db)) }
+    try newest.read { db in try body(db, StorePosition.read(db)) }
   }
 
   /// Versions of keys that the store holds: what compaction has left.
@@ -243,9 +279,9 @@ package final class KeyValueStore: Sendable {
     try read { db, _ in try Int.fetchOne(db, sql: "SELECT count(*) FROM history") ?? 0 }
   }
 
-  /// Bytes of the database file: all, and those that hold data.
+  /// Bytes of the database file as it was committed last: all, and those that hold data.
   package func sizes() throws -> (total: Int64, used: Int64) {
-    try read { db, _ in
+    try newest.readCommitted { db in
       let page = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0
       let count = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
       let free = try Int64.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
@@ -260,8 +296,8 @@ package final class KeyValueStore: Sendable {
   /// A commit under full syncs makes the write-ahead log durable, and with it every commit before;
   /// unlike a checkpoint it waits for no reader. The result is read again on another connection.
   package func makeDurable() throws -> StorePosition {
-    let pool = pool.withLock { $0 }
-    let state = try pool.writeWithoutTransaction { db in
+    let database = newest
+    let state = try database.withWriter { db in
       try db.execute(sql: "PRAGMA synchronous = FULL")
       defer {
         // Staying at FULL would be slower, and no less safe.
@@ -277,7 +313,7 @@ package final class KeyValueStore: Sendable {
       guard let state else { throw StateDatabaseError("a transaction ended without a result") }
       return state
     }
-    let readAgain = try pool.read(StorePosition.read)
+    let readAgain = try database.read(StorePosition.read)
     guard readAgain.appliedIndex >= state.appliedIndex else {
       throw StateDatabaseError("a sync lost applied entries")
     }
@@ -287,11 +323,10 @@ package final class KeyValueStore: Sendable {
 
   /// Writes a consistent copy of the whole state to a new file.
   package func writeSnapshot(to path: String) throws -> StorePosition {
-    let pool = pool.withLock { $0 }
     removeSnapshot(at: path)
     let copy = try DatabaseQueue(path: path)
     defer { try? copy.close() }
-    try pool.backup(to: copy)
+    try newest.backup(to: copy)
     try copy.writeWithoutTransaction { db in
       try db.execute(sql: "PRAGMA journal_mode = DELETE")
     }
@@ -330,16 +365,17 @@ package final class KeyValueStore: Sendable {
   /// Replaces the state by the prepared snapshot of `index`; the log must already begin after it.
   package func installSnapshot(index: UInt64) throws {
     let path = try directory.promotePrepared(index: index)
-    let opened = try KeyValueStore.open(path)
+    let opened = try StateDatabase(path: path)
     let state = try opened.write(StorePosition.read)
-    try opened.writeWithoutTransaction(Schema.verify)
+    try opened.withWriter(Schema.verify)
     let isCompacting = try opened.read { try Compaction(db: $0).isUnderWay() }
-    let auth = try opened.read { try AuthTable(db: $0).read() }
+    let ground = try opened.read(Applying.Ground.read)
     compacting.withLock { $0 = isCompacting }
     // Readers of the former state finish on it; its file is removed at the next start.
-    pool.withLock { $0 = opened }
-    position.withLock { $0 = state }
-    authState.withLock { $0 = auth }
+    database.withLock { $0 = opened }
+    authState.withLock { $0 = ground.auth }
+    refusing.withLock { $0 = ground.alarms }
+    head.withLock { $0.replace(by: state) }
     durableIndex.withLock { $0 = state.appliedIndex }
   }
 

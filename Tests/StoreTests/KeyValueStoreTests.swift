@@ -214,6 +214,7 @@ struct KeyValueStoreTests {
       try store.apply(.delete(DeleteRequest(.prefix("k1"))))
     }
     #expect(first.store.current == second.store.current)
+    try first.store.commit()
     let again = try KeyValueStore(directory: first.folder.path, cluster: 1)
     #expect(again.current == first.store.current)
     #expect(throws: StateDatabaseError.self) {

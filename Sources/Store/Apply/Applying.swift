@@ -6,19 +6,36 @@ import GRDB
 /// What a command does depends on the entry and the state before it alone, so that it is the same on
 /// every member: on no clock, no chance, and on nothing that a member was started with.
 struct Applying {
+  /// What decides about a command besides the keys; read once, and kept in memory from then on.
+  struct Ground: Sendable {
+    var position: StorePosition
+    var auth: AuthState
+    /// The kinds of alarm for which writes are refused.
+    var alarms: Set<Alarm.Kind>
+
+    static func read(_ db: Database) throws -> Ground {
+      Ground(
+        position: try StorePosition.read(db), auth: try AuthTable(db: db).read(),
+        alarms: try AlarmTable(db: db).kinds(among: try StoredMember.ids(db)))
+    }
+  }
+
   let db: Database
   var state: StorePosition
-  /// The kinds of alarm for which writes are refused.
   private var alarms: Set<Alarm.Kind>
-  private(set) var auth: AuthState
+  private var auth: AuthState
+  private var known: KnownItems
 
-  /// - Parameter auth: the permissions as of the state in the database.
-  init(db: Database, auth: AuthState) throws {
+  /// - Parameters:
+  ///   - ground: as of the state in the database.
+  ///   - known: keys as of that state.
+  init(db: Database, on ground: Ground, known: KnownItems) {
     self.db = db
-    self.auth = auth
-    alarms = try AlarmTable(db: db).kinds(among: try StoredMember.ids(db))
-    state = try StorePosition.read(db)
+    self.known = known
+    (state, auth, alarms) = (ground.position, ground.auth, ground.alarms)
   }
+
+  var ground: Ground { Ground(position: state, auth: auth, alarms: alarms) }
 
   /// Nil for an entry without a command.
   mutating func apply(_ entry: LogCommand) throws -> AppliedCommand? {
@@ -52,7 +69,8 @@ struct Applying {
       applied.changesAlarms = true
       cover(payload)
       return applied
-    case .put(let put): return try attempt(command) { try $0.run(.put(put)) }
+    // What may refuse a put does so before it writes: nothing has to be undone.
+    case .put(let put): return try attempt(command, undoes: false) { try $0.run(.put(put)) }
     case .delete(let delete): return try attempt(command) { try $0.run(.delete(delete)) }
     case .transaction(let transaction):
       return try attempt(command) { writing in
@@ -139,21 +157,22 @@ struct Applying {
   }
 
   /// Carries out all of `body`, or nothing of it and the error is the outcome.
+  ///
+  /// - Parameter undoes: `body` may fail when it has written already.
   private mutating func attempt(
-    _ command: Command, _ body: (inout Writing) throws -> OperationResult
+    _ command: Command, undoes: Bool = true, _ body: (inout Writing) throws -> OperationResult
   ) throws -> AppliedCommand {
-    var writing = Writing(db: db, before: state)
+    var writing = Writing(db: db, before: state, known: known)
     let result: Result<OperationResult, StoreError>
     do {
-      var done: OperationResult?
-      try db.inSavepoint {
-        done = try body(&writing)
-        return .commit
-      }
-      guard let done else { throw StateDatabaseError("a savepoint ended without a result") }
+      let done = undoes ? try inSavepoint({ try body(&writing) }) : try body(&writing)
       result = .success(done)
       state = writing.after
+      known.apply(writing.events)
     } catch let error as StoreError {
+      guard undoes || writing.events.isEmpty else {
+        throw StateDatabaseError("a put failed when it had written: \(error)")
+      }
       result = .failure(error)
       writing = Writing(db: db, before: state)
       // A member that refuses what the others accept is found out as well.
@@ -161,6 +180,16 @@ struct Applying {
     }
     return AppliedCommand(
       outcome: outcome(of: command, result), events: writing.events)
+  }
+
+  private func inSavepoint<Value>(_ body: () throws -> Value) throws -> Value {
+    var done: Value?
+    try db.inSavepoint {
+      done = try body()
+      return .commit
+    }
+    guard let done else { throw StateDatabaseError("a savepoint ended without a result") }
+    return done
   }
 
   private mutating func membersChanged(

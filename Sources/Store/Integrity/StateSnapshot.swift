@@ -6,7 +6,7 @@ import GRDB
 package struct StateSnapshot: Sendable {
   private let snapshot: DatabaseSnapshot
 
-  init(of pool: DatabasePool) throws { snapshot = try pool.makeSnapshot() }
+  init(of snapshot: DatabaseSnapshot) { self.snapshot = snapshot }
 
   /// A hash of everything that members have in common: keys with their history, leases, permissions,
   /// members, alarms. Equal on members that stand at the same entry, however far each has come in removing

@@ -47,6 +47,13 @@ public struct RangeQuery: Hashable, Sendable {
   }
 }
 
+extension RangeQuery {
+  /// Nothing but the newest version is asked for, if there is one.
+  var isOfNewest: Bool {
+    revision == nil && modBounds.isUnlimited && createBounds.isUnlimited && limit ?? 1 > 0
+  }
+}
+
 public struct RangeResult: Hashable, Sendable {
   public var items: [KeyValue]
   /// How many keys the range holds, whatever limit and bounds.

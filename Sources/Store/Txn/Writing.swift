@@ -9,14 +9,17 @@ struct Writing {
   let leases: LeaseTable
   /// The state before the command.
   let before: StorePosition
+  /// Keys as they stood then, as far as they are known without the database.
+  private let known: KnownItems
   /// What the command has changed so far, in order.
   private(set) var events: [KeyEvent] = []
   /// What each key that has changed was before the command.
   private var former: [Key: KeyValue?] = [:]
   private var readBytesLeft = TransactionLimits.readBytes
 
-  init(db: Database, before: StorePosition) {
+  init(db: Database, before: StorePosition, known: KnownItems = .none) {
     self.db = db
+    self.known = known
     self.reading = Reading(db: db)
     self.leases = LeaseTable(db: db)
     self.before = before
@@ -60,8 +63,20 @@ struct Writing {
     return seen
   }
 
+  /// The key as the operations before have left it.
+  private func item(_ key: Key) throws -> KeyValue? {
+    if former[key] == nil {
+      switch known.find(key) {
+      case .item(let item): return item
+      case .absent: return nil
+      case .unknown: break
+      }
+    }
+    return try reading.item(key)
+  }
+
   private mutating func run(_ put: PutRequest) throws -> KeyValue? {
-    let previous = try reading.item(put.key)
+    let previous = try item(put.key)
     // It was there when that was checked, and an earlier operation has deleted it.
     if previous == nil, put.value == .keep || put.lease == .keep { throw StoreError.keyNotFound }
     let lease: Int64 =
@@ -180,7 +195,7 @@ struct Writing {
 
   private func checkKey(of put: PutRequest) throws {
     guard put.value == .keep || put.lease == .keep else { return }
-    if try reading.item(put.key) == nil { throw StoreError.keyNotFound }
+    if try item(put.key) == nil { throw StoreError.keyNotFound }
   }
 
   private func checkLease(of put: PutRequest) throws {
@@ -191,7 +206,7 @@ struct Writing {
   private mutating func holds(_ compare: Compare) throws -> Bool {
     let items: [KeyValue]
     if case .single(let key) = compare.range {
-      items = try reading.item(key).map { [$0] } ?? []
+      items = try item(key).map { [$0] } ?? []
     } else {
       items = try read(RangeQuery(compare.range)).items
     }
