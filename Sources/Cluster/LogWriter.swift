@@ -22,8 +22,8 @@ struct LogJob: Sendable {
 
 /// Writes the log on a thread of its own: jobs that wait are written with one sync.
 ///
-/// What a job promises is released once the log is sealed over it. While more jobs wait, the marker
-/// shares the sync of the next write, so that a busy log syncs once a write.
+/// What a job promises is released once the log is sealed over it: a small write seals itself. Else, while
+/// more jobs wait, the marker shares the sync of the next write, so that a busy log syncs once a write.
 final class LogWriter: Sendable {
   struct Reports: Sendable {
     var send: @Sendable ([Message]) -> Void
@@ -87,6 +87,7 @@ final class LogWriter: Sendable {
         release()
       }
       unsealed += jobs
+      if log.isSealed { release() }
     }
 
     private mutating func seal() throws {

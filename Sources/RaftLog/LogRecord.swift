@@ -2,7 +2,7 @@
 //
 // A segment begins with a header block of 4096 bytes:
 //
-//    0  magic "CSYNCLOG"      8   format version, 3 (u32)
+//    0  magic "CSYNCLOG"      8   format version, 4 (u32)
 //   12  1 if the log begins anew here and no earlier segment counts, else 0 (u32)
 //   16  sequence (u64): segments count up from 1 without a gap
 //   24  cluster id (u64)     32  member id (u64)
@@ -11,7 +11,7 @@
 //   56  salt (u64): drawn when the log is made, the same in all of its segments; clients don't know it
 //   64  CRC-32C of bytes 0 to 63 (u32); the rest is zero
 //
-// Then come two blocks of 4096 bytes for tail markers (`TailMarker.swift`), then records, each at a
+// Then come two blocks of 16384 bytes for tail markers (`TailMarker.swift`), then records, each at a
 // multiple of 8 bytes, and zeros to the end of the file:
 //
 //    0  magic 0xc510_6ec0 (u32)
@@ -25,9 +25,10 @@
 //   48  payload, then zeros to a multiple of 8
 //
 // A record is valid if its magic and CRC are right and its chain follows from the record before.
-// A batch is written by one pwrite and made durable by one fdatasync; a tail marker that covers it is
-// written after that, and nothing is promised before the marker is durable too. So a log that is
-// invalid at or before its newest marker is damaged, and what is invalid after it is a torn write.
+// A batch is written by one pwrite and made durable by one fdatasync, together with a tail marker that
+// holds a copy of it. A marker that covers a larger batch is written after that, and nothing is promised
+// before it is durable too. So a log that is invalid at or before its newest marker is damaged, unless that
+// has a copy of all that is missing; and what is invalid after it is a torn write.
 
 import BinaryCoding
 import Raft
@@ -38,10 +39,13 @@ enum LogFormat {
   static let recordHeaderBytes = 48
   static let recordMagic: UInt32 = 0xc510_6ec0
   static let fileMagic: [UInt8] = Array("CSYNCLOG".utf8)
-  static let version: UInt32 = 3
-  static let markerOffsets = [4096, 8192]
+  static let version: UInt32 = 4
+  static let markerBytes = 16_384
+  static let markerOffsets = [headerBytes, headerBytes + markerBytes]
+  /// The largest batch that a marker has a copy of.
+  static let copyBytes = markerBytes - TailMarker.bytes
   /// Where the records of a segment begin.
-  static let firstRecord = 12_288
+  static let firstRecord = headerBytes + 2 * markerBytes
   static let suffix = ".log"
   /// Of a segment that is being made from a damaged log.
   static let unfinishedSuffix = ".new"

@@ -34,7 +34,7 @@ struct LogSalvage {
     var newest: TailMarker?
     for offset in stride(from: (start + 7) & ~7, to: bytes.count, by: 8)
     where bytes[offset] == TailMarker.magic[0] {
-      guard let found = TailMarker(in: bytes, at: offset), found.salt == salt,
+      guard let found = TailMarker(in: bytes, at: offset, salt: salt),
         found.generation > newest?.generation ?? 0
       else { continue }
       newest = found

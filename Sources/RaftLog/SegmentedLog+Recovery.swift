@@ -39,6 +39,8 @@ private struct LogReading {
   private var tail: (file: any DiskFile, offset: Int, bytes: [UInt8])?
   /// Files that a crash left behind, to be removed once the log has been found right.
   private var leftovers: [String] = []
+  /// A batch that is whole in its marker alone.
+  private var restored: [UInt8] = []
 
   init(log: SegmentedLog) { self.log = log }
 
@@ -140,8 +142,10 @@ private struct LogReading {
   /// Replays whole batches, and tells where the first record stands that is not of one.
   ///
   /// Of an incomplete batch nothing is kept: what stands in it may refer to what is lost of it.
-  private mutating func replay(_ bytes: [UInt8], of sequence: UInt64) -> Int {
-    var batchStart = LogFormat.firstRecord
+  private mutating func replay(
+    _ bytes: [UInt8], of sequence: UInt64, from start: Int = LogFormat.firstRecord
+  ) -> Int {
+    var batchStart = start
     var offset = batchStart
     var next = chain
     var records: [LogRecord] = []
@@ -231,6 +235,7 @@ private struct LogReading {
       damage(segments.first?.sequence ?? 0, at: 0, "it begins after the first entry")
       result.entries = []
     }
+    restore()
     if result.damage == nil, let marker, batch < marker.batch {
       damage(
         segments.last?.sequence ?? 0, at: tail?.offset ?? 0,
@@ -252,6 +257,24 @@ private struct LogReading {
       tail = nil
     }
     try handOver()
+  }
+
+  /// The last batch, where the newest marker has a copy of it and only the segment's own is not whole.
+  private mutating func restore() {
+    guard result.damage == nil, let marker, let segment = segments.last, tail != nil,
+      marker.batch == batch + 1, !marker.copy.isEmpty
+    else { return }
+    let before = (result: result, segments: segments, chain: chain)
+    let end = replay(Array(marker.copy), of: segment.sequence, from: 0)
+    if result.damage == nil, end == marker.copy.count, batch == marker.batch, chain == marker.chain
+    {
+      restored = Array(marker.copy)
+    } else {
+      // The copy is of another log: judged as if there were none.
+      (result, segments, chain, batch) = (
+        before.result, before.segments, before.chain, marker.batch - 1
+      )
+    }
   }
 
   private mutating func handOver() throws(LogError) {
@@ -278,6 +301,13 @@ private struct LogReading {
     log.end = tail.offset
     log.zeroedEnd = max(tail.bytes.count, tail.offset)
     result.tornBytes = try cut(tail)
+    if !restored.isEmpty {
+      result.tornBytes = 0
+      try tail.file.write(restored[...], at: tail.offset)
+      try tail.file.sync()
+      log.end += restored.count
+      log.zeroedEnd = max(log.zeroedEnd, log.end)
+    }
     try log.resumeSealing(covered: marker?.batch ?? 0)
   }
 

@@ -7,10 +7,16 @@ package struct SegmentLimits: Hashable, Sendable {
   package var segmentBytes: Int
   /// Zeros are written this far ahead, so that most syncs change no file size.
   package var zeroedAheadBytes: Int
+  /// Batches up to this are written twice, and so promised after one sync (`TailMarker`).
+  package var copiedBytes: Int
 
-  package init(segmentBytes: Int = 64 << 20, zeroedAheadBytes: Int = 4 << 20) {
+  /// - Parameter copiedBytes: counts up to what a marker has room for, 16,304.
+  package init(
+    segmentBytes: Int = 64 << 20, zeroedAheadBytes: Int = 4 << 20, copiedBytes: Int = .max
+  ) {
     self.segmentBytes = segmentBytes
     self.zeroedAheadBytes = zeroedAheadBytes
+    self.copiedBytes = min(copiedBytes, LogFormat.copyBytes)
   }
 }
 
@@ -42,7 +48,8 @@ package struct RecoveredLog: Sendable {
 
 /// The durable log of one member: append-only segments, see `LogRecord.swift` for the format.
 ///
-/// What is appended may be promised to others once `seal` has returned, or the next `append` has.
+/// What is appended may be promised to others once `isSealed`: at once if it was little, else when `seal` has
+/// returned, or the next `append` has.
 /// One owner on one thread. After any throw from a writing call the owner must end the process.
 // Unchecked: it is handed from the thread that opens it to the log thread, and never shared.
 package final class SegmentedLog: @unchecked Sendable {
@@ -72,6 +79,8 @@ package final class SegmentedLog: @unchecked Sendable {
   var generation: UInt64 = 0
   /// A marker of everything that is durable has yet to be written.
   private(set) var isUnsealed = false
+  /// Whatever was appended may be promised.
+  package var isSealed: Bool { !isUnsealed }
   var isDamaged = false
   /// Files that a crash left behind in a damaged log.
   var leftovers: [String] = []
@@ -90,6 +99,17 @@ package final class SegmentedLog: @unchecked Sendable {
   /// Creates the first segment of a log that has none, so that the log can be missed later.
   package func begin() throws(LogError) {
     if segments.isEmpty { try startSegment(anew: false) }
+  }
+
+  /// Begins a log that holds nothing behind `mark`: the state machine was filled in another way.
+  package func begin(behind mark: SnapshotMark) throws(LogError) -> RecoveredLog {
+    precondition(last == .origin, "the log holds something")
+    try append(hardState: HardState(term: mark.term), entries: [])
+    try reset(to: mark)
+    var begun = RecoveredLog()
+    begun.hardState = hardState
+    begun.base = mark
+    return begun
   }
 
   /// Makes `hardState` and `entries` durable, and everything before them sealed: one write, one
@@ -182,12 +202,8 @@ package final class SegmentedLog: @unchecked Sendable {
       try startSegment(anew: false)
     }
     guard let file else { preconditionFailure("a segment is open") }
-    if isUnsealed {
-      // Of what was synced before: it shares the sync of this batch.
-      let marker = nextMarker()
-      try file.write(marker.encoded()[...], at: marker.offset)
-      generation = marker.generation
-    }
+    // Of what was synced before: it shares the sync of this batch.
+    var marker = isUnsealed ? nextMarker() : nil
     let all = end == LogFormat.firstRecord ? preamble + records : records
     var buffer = ByteWriter(reservingCapacity: size + 256)
     for (offset, record) in all.enumerated() {
@@ -195,12 +211,20 @@ package final class SegmentedLog: @unchecked Sendable {
         to: &buffer, batch: nextBatch, endsBatch: offset == all.count - 1, chain: chain)
     }
     nextBatch += 1
+    for record in records { note(record) }
+    isUnsealed = buffer.count > limits.copiedBytes
+    if !isUnsealed {
+      marker = nextMarker()
+      marker?.copy = buffer.bytes[...]
+    }
     try zeroAhead(through: end + buffer.count)
+    if let marker {
+      try file.write(marker.encoded()[...], at: marker.offset)
+      generation = marker.generation
+    }
     try file.write(buffer.bytes[...], at: end)
     try file.sync()
     end += buffer.count
-    isUnsealed = true
-    for record in records { note(record) }
   }
 
   private func note(_ record: LogRecord) {

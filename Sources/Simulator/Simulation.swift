@@ -21,7 +21,7 @@ package struct SimulationResult: Sendable {
 /// peace, then the verdict.
 package struct Simulation {
   /// Virtual time that a cluster has to come to rest in, once every fault is over.
-  private static let rest: VirtualTime = 120_000_000
+  fileprivate static let rest: VirtualTime = 120_000_000
 
   /// Virtual time in which a healthy cluster surely has a leader.
   fileprivate static let election: VirtualTime = 20_000_000
@@ -171,6 +171,10 @@ private struct Run {
       wait(until: deadline, "a watch never catches up") { watcher.hasSeen(through: last) }
       watcher.end()
       return last
+    }
+    // The members go on comparing their states: for a moment one of them is an entry ahead.
+    guard wait(until: world.now + Simulation.rest, "no rest at the end", { world.isAtRest }) else {
+      return
     }
     judge(watchedThrough: seen)
   }

@@ -100,7 +100,7 @@ package struct SimulationOptions: Hashable, Sendable {
     flightMessages = random.spread(1, 64)
     appendBytes = random.spread(64, 65_536)
     uncommittedBytes = random.spread(512, 1 << 20)
-    segmentBytes = random.spread(16 << 10, 256 << 10)
+    segmentBytes = random.spread(40 << 10, 256 << 10)
     changeEveryMilliseconds = random.spread(50, 4000)
     leaseHolders = random.happens(permille: 600) ? random.number(in: 1...6) : 0
     checkpointMilliseconds = random.spread(100, 2000)
@@ -109,6 +109,9 @@ package struct SimulationOptions: Hashable, Sendable {
     walks = eventLimit == .max ? RandomWalk.walksPerSeed : 0
     faults.subtract(without)
   }
+
+  /// Of batches that a log writes twice: none, the smallest, or most.
+  package var copiedBytes: Int { [0, 200, .max][segmentBytes % 3] }
 
   func has(_ fault: Fault) -> Bool { faults.contains(fault) }
 

@@ -16,7 +16,8 @@ struct MemberRecoveryTests {
       Entry(term: Term(1), index: LogIndex(UInt64(index)), kind: .noOperation, payload: [])
     }
     let directory = folder.path + "/log"
-    let log = try SegmentedLog.open(directory: directory, identity: identity).log
+    let once = SegmentLimits(copiedBytes: 0)
+    let log = try SegmentedLog.open(directory: directory, identity: identity, limits: once).log
     let state = HardState(term: Term(1), vote: MemberID(1), commit: LogIndex(commit))
     try log.append(hardState: state, entries: Array(entries[..<2]))
     try log.append(hardState: nil, entries: [entries[2]])

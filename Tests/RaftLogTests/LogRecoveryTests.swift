@@ -9,7 +9,9 @@ import Testing
 /// What a start finds in segments that something has happened to.
 struct LogRecoveryTests {
   private let identity = LogIdentity(cluster: 1, member: MemberID(2))
-  private let small = SegmentLimits(segmentBytes: 16 << 10, zeroedAheadBytes: 1 << 10)
+  /// Nothing is written twice: what that brings has tests of its own (`TailCopyTests`).
+  private let small = SegmentLimits(
+    segmentBytes: LogFormat.firstRecord + (4 << 10), zeroedAheadBytes: 1 << 10, copiedBytes: 0)
 
   private func entry(_ index: UInt64, _ byte: UInt8 = 7, bytes: Int = 40) -> Entry {
     Entry(
@@ -137,7 +139,8 @@ struct LogRecoveryTests {
   func aMarkerInTheWrongPlaceForgetsNoPromise(block: Int) throws {
     let folder = try TemporaryFolder()
     let promise = HardState(term: Term(9), vote: MemberID(5))
-    let large = SegmentLimits(segmentBytes: 64 << 10, zeroedAheadBytes: 4096)
+    let large = SegmentLimits(
+      segmentBytes: LogFormat.firstRecord + (52 << 10), zeroedAheadBytes: 4096, copiedBytes: 0)
     do {
       let log = try SegmentedLog.open(directory: folder.path, identity: identity, limits: large).log
       // Enough that records stand in several blocks.
@@ -248,7 +251,7 @@ struct LogRecoveryTests {
     }
     #expect(
       throws: LogError.damaged(
-        path: file.path, offset: 8, reason: "its format is version 9, this program reads 3")
+        path: file.path, offset: 8, reason: "its format is version 9, this program reads 4")
     ) { try open(folder.path) }
   }
 

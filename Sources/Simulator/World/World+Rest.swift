@@ -12,7 +12,8 @@ extension World {
     tuned.limits.entriesBeforeCompaction = UInt64(options.entriesBeforeCompaction)
     tuned.limits.entriesKept = UInt64(options.entriesKept)
     tuned.limits.segments = SegmentLimits(
-      segmentBytes: options.segmentBytes, zeroedAheadBytes: 4096)
+      segmentBytes: options.segmentBytes, zeroedAheadBytes: 4096,
+      copiedBytes: options.copiedBytes)
     tuned.limits.raft.flightMessages = options.flightMessages
     tuned.limits.raft.appendBytes = options.appendBytes
     tuned.limits.raft.uncommittedBytes = options.uncommittedBytes
