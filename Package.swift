@@ -35,6 +35,7 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let ordered = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -73,7 +74,7 @@ targets += module("Compiler", ["ConfigModel", "CYAML", "CTOML"])
 
 // Layer 1: storage.
 targets += module("RaftLog", ["BinaryCoding", "Raft"])
-targets += module("Store", ["BinaryCoding", deque, grdb])
+targets += module("Store", ["BinaryCoding", deque, grdb, sqlite])
 
 // Layer 2: shell.
 targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", heap, logging])

@@ -162,7 +162,10 @@ final class Applier: Sendable {
       hub.publish(applied)
       reports.applied(last.index, applied)
       uncommitted.withLock { $0.add(entries) }
-      if mustSize(after: entries) { reports.sized(try store.sizes().used) }
+      if mustSize(after: entries) {
+        try store.commit()
+        reports.sized(try store.sizes().used)
+      }
     }
 
     /// Everybody was told already what was applied: nobody waits for the database.
@@ -231,7 +234,8 @@ extension LogCommand {
 extension LogMembership {
   init(_ membership: Membership) {
     self.init(
-      voters: membership.encoded(context: []), members: membership.all.map(\.rawValue))
+      voters: membership.encoded(context: []), members: membership.all.map(\.rawValue),
+      voting: membership.all.filter(membership.isVoter).map(\.rawValue))
   }
 }
 

@@ -43,7 +43,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
   /// How many read the whole database.
   let wholeReads = Mutex(0)
   private let nextNumber: Atomic<UInt64>
-  private let failStop: @Sendable (any Error) -> Void
+  let failStop: @Sendable (any Error) -> Void
   let removed: @Sendable () -> Void
 
   /// Opens the data directory; nothing is sent or written before `run`.
@@ -73,9 +73,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
     // Before the directory is made anybody's: a restored state knows its cluster already.
     store = try KeyValueStore(directory: directory + "/state", cluster: configuration.clusterID)
     try ClusterMember.identify(configuration, log: opened, on: environment.disk)
-    try store.recoverInstallation(logBase: opened.recovered.base.index.rawValue)
+    let found = try ClusterMember.follow(store, opened)
+    try store.recoverInstallation(logBase: found.base.index.rawValue)
     if !configuration.founders.isEmpty { try ClusterMember.found(configuration, in: store) }
-    let recovered = try MemberRecovery(log: opened.log, found: opened.recovered, store: store)
+    let recovered = try MemberRecovery(log: opened.log, found: found, store: store)
       .run()
     try store.removeLeftovers()
     recovery = Mutex((opened.log, recovered))
@@ -116,6 +117,19 @@ package final class ClusterMember: Sendable, TransportDelegate {
     if log.recovered.damage == nil { try log.log.begin() }
     let ids = LogIdentity(cluster: configuration.clusterID, member: configuration.id)
     try DirectoryIdentity(ids: ids, name: configuration.name).keep(in: directory, disk: disk)
+  }
+
+  /// The log of a cluster that begins with a restored state begins behind it.
+  private static func follow(
+    _ store: KeyValueStore, _ opened: (log: SegmentedLog, recovered: RecoveredLog)
+  ) throws -> RecoveredLog {
+    let (log, recovered) = opened
+    guard recovered.damage == nil, recovered.last == .origin,
+      store.current.appliedIndex == KeyValueStore.restoredIndex
+    else { return recovered }
+    return try log.begin(
+      behind: SnapshotMark(
+        index: LogIndex(store.current.appliedIndex), term: Term(store.current.appliedTerm)))
   }
 
   private static func found(
@@ -335,6 +349,9 @@ package final class ClusterMember: Sendable, TransportDelegate {
     }
     let admitted = commands.compactMap(\.admitted).filter { $0.index > lastIndexAtStart.rawValue }
     if !admitted.isEmpty { admit(admitted) }
+    if commands.contains(where: \.isDisagreement) {
+      logger.error("the states of members differ, and too few have reported to tell whose is right")
+    }
     if changesMembers || commands.contains(where: \.changesAlarms) { refreshFence() }
     published.withLock { $0.appliedIndex = index }
     let own = configuration.id.rawValue

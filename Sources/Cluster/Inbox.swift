@@ -14,8 +14,8 @@ enum LoopEvent: Sendable {
   case sized(Int64)
   /// This member's state right after the check at this index of the log has this hash.
   case hashed(LogIndex, UInt64)
-  /// Whether this member may lead.
-  case mayLead(Bool)
+  /// Whether this member's state is fit to lead.
+  case isFit(Bool)
   /// Reads are waiting to be asked.
   case readsWaiting
   case stop

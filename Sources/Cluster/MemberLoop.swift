@@ -44,7 +44,7 @@ struct MemberLoop {
         timeoutSeed: member.nextRandom(), limits: configuration.limits.raft,
         founding: configuration.founding),
       recovering: recovered)
-    node.step(.mayLead(!member.status.isFenced))
+    node.step(.isFit(!member.status.isFenced))
   }
 
   mutating func run() async {
@@ -90,7 +90,7 @@ struct MemberLoop {
       removeCompacted()
     case .sized(let bytes): considerQuota(bytes)
     case .hashed(let index, let hash): report(hash, at: index)
-    case .mayLead(let mayLead): node.step(.mayLead(mayLead))
+    case .isFit(let isFit): node.step(.isFit(isFit))
     case .readsWaiting: askReads()
     case .stop: break
     }
@@ -157,7 +157,14 @@ struct MemberLoop {
     if !ready.committed.isEmpty { applier.submit(.apply(ready.committed)) }
     for dropped in ready.dropped { handle(dropped) }
     answerReads(ready)
-    for member in ready.snapshotsNeeded { snapshots.send(to: member, term: node.term) }
+    for peer in ready.snapshotsNeeded {
+      // What differs from the others is not to spread.
+      if node.isFit {
+        snapshots.send(to: peer, term: node.term)
+      } else {
+        member.inbox.post(.raft(.snapshotSent(to: peer, mark: nil)))
+      }
+    }
     if let membership = ready.membership { adopt(membership) }
     if let leadership = ready.leadership { adopt(leadership) }
   }

@@ -25,6 +25,9 @@ public struct ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unavailable where !isOurs:
       // The transport says so for connections that could not be made, and for streams that broke.
       self.init(.unreachable, "\(endpoint) can't be reached")
+    case .unavailable where error.message.contains("data differs from the others'"):
+      // A fenced member says so before it does anything.
+      self.init(.unreachable, "\(endpoint): \(error.message)")
     case .unavailable where error.message.contains("not supported for learner"):
       self.init(.refused, "\(endpoint): \(error.message)")
     case .unavailable, .deadlineExceeded, .cancelled:

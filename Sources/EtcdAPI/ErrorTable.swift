@@ -65,7 +65,7 @@ extension GRPCStatus {
     case .notLeader: self.init(.failedPrecondition, "etcdserver: not leader")
     case .membership(let failure): self.init(failure)
     case .tooLarge: self.init(.invalidArgument, "etcdserver: request is too large")
-    case .stopped: self.init(.unavailable, "etcdserver: server stopped")
+    case .stopped: self = .serverStopped
     }
   }
 
@@ -113,6 +113,7 @@ extension GRPCStatus {
     }
   }
 
+  static let serverStopped = GRPCStatus(.unavailable, "etcdserver: server stopped")
   static let noLeader = GRPCStatus(.unavailable, "etcdserver: no leader")
   static let keyNotProvided = GRPCStatus(.invalidArgument, "etcdserver: key is not provided")
   static let valueProvided = GRPCStatus(.invalidArgument, "etcdserver: value is provided")

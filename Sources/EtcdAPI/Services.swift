@@ -40,8 +40,10 @@ package func etcdServices(
   MaintenanceService(base: base).register(in: &services)
   ClusterService(base: base).register(in: &services)
   AuthService(base: base).register(in: &services)
-  // grpc.health.v1: the empty request answers SERVING, whatever the cluster does.
-  services.add("/grpc.health.v1.Health/Check", .unary { _, _ in .success([0x08, 0x01]) })
+  // grpc.health.v1: the empty request answers SERVING (1), whatever the cluster does, or NOT_SERVING (2).
+  services.add(
+    "/grpc.health.v1.Health/Check",
+    .unary { _, _ in .success([0x08, member.status.isFenced ? 2 : 1]) })
   return services
 }
 
@@ -104,7 +106,10 @@ struct ServiceBase: Sendable {
           if !tellsOfItself { try checkSound() }
           try checkLeader(call)
           let session = Session(member: member, tokens: tokens, call: call)
-          return .success(try await body(try ServiceBase.decode(bytes), session))
+          let answer = try await body(try ServiceBase.decode(bytes), session)
+          // It may come from a state that was found to differ meanwhile; what was asked may have been done.
+          if !tellsOfItself, member.status.isFenced { throw GRPCStatus.serverStopped }
+          return .success(answer)
         } catch {
           return .failure(GRPCStatus(error))
         }

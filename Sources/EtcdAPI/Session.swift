@@ -26,6 +26,15 @@ struct Session: Sendable {
     return session
   }
 
+  /// As `pinned`, for one call that asks more than once.
+  ///
+  /// - Throws: `AuthError.tokenInvalid`.
+  func resolved() async throws(StoreError) -> Session {
+    var session = self
+    session.known = try await caller()
+    return session
+  }
+
   /// Who calls.
   ///
   /// - Throws: `AuthError.tokenInvalid`.
@@ -75,7 +84,7 @@ struct Session: Sendable {
         for event in batch.events where try await body(event) { return }
       }
     }
-    throw GRPCStatus(.cancelled, "context canceled")
+    throw member.status.isFenced ? .fenced : GRPCStatus(.cancelled, "context canceled")
   }
 
   /// As `range`, where that needs no database, so that nothing blocks; else nil.

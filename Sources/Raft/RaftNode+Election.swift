@@ -7,7 +7,7 @@ extension RaftNode {
       electionElapsed = 0
       drawElectionTimeout()
       // Whoever can't campaign must not go on protecting a leader that is gone.
-      if mayCampaign { preCampaign() } else { becomeFollower(term: term, leader: nil) }
+      if mayCampaign, isItsTurn() { preCampaign() } else { becomeFollower(term: term, leader: nil) }
     }
   }
 
@@ -21,6 +21,7 @@ extension RaftNode {
     }
     role = .leader(state)
     checkQuorum()
+    handOverIfUnfit()
     heartbeatElapsed += 1
     guard isLeader, heartbeatElapsed >= configuration.heartbeatTicks else { return }
     heartbeatElapsed = 0
@@ -38,11 +39,34 @@ extension RaftNode {
     if !isHeld { becomeFollower(term: term, leader: nil) }
   }
 
-  /// A learner, a removed member, one whose log has lost its end, and one whose owner forbids it can't lead. One whose removal is
+  /// A learner, a removed member, and one whose log has lost its end can't lead. One whose removal is
   /// not committed may have to: nobody else may have the entry that removes it (thesis §4.2.2).
   var mayCampaign: Bool {
-    mayLead && lost == nil && installing == nil
+    lost == nil && installing == nil
       && memberships.known.contains { $0.membership.isVoter(id) }
+  }
+
+  /// Elections that a member which is not fit leaves to others, before it stands all the same: it may be the
+  /// only one left that has every entry.
+  private static let patience = 3
+
+  private mutating func isItsTurn() -> Bool {
+    guard !isFit, patience < RaftNode.patience else { return true }
+    patience += 1
+    return false
+  }
+
+  /// A leader that is not fit hands over to the voter that has come furthest of those that answer.
+  private mutating func handOverIfUnfit() {
+    guard !isFit, case .leader(let state) = role, state.transfer == nil else { return }
+    let candidates = peers.filter { peer in
+      memberships.current.membership.isVoter(peer)
+        && state.progress[peer].map { $0.silentTicks < configuration.electionTicks } ?? false
+    }
+    let furthest = candidates.sorted().max { left, right in
+      state.progress[left]?.match ?? .zero < state.progress[right]?.match ?? .zero
+    }
+    if let furthest { beginTransfer(to: furthest) }
   }
 
   private mutating func preCampaign() {
@@ -185,7 +209,7 @@ extension RaftNode {
   }
 
   mutating func campaignForTransfer(from leader: MemberID) {
-    guard mayCampaign, !isLeader, self.leader == leader else { return }
+    guard mayCampaign, isFit, !isLeader, self.leader == leader else { return }
     campaign(isTransfer: true)
   }
 }

@@ -50,7 +50,8 @@ extension RaftNode {
     for entry in entries(from: .zero) { entry.describe(into: &hasher) }
     for place in [commit, stable, handedOut, written] { hasher.add(place.rawValue) }
     hasher.add(writeEpoch)
-    hasher.add(mayLead ? 1 : 0)
+    hasher.add(isFit ? 1 : 0)
+    hasher.add(UInt64(patience))
     hasher.add(lost?.index.rawValue ?? 0)
     hasher.add(installing?.rawValue ?? 0)
     for membership in memberships.known { hasher.add(membership.index.rawValue) }

@@ -61,7 +61,9 @@ package struct RaftNode: Sendable {
   /// Where the log once ended, while it is older than that: see `RaftRecovery.lost`.
   package internal(set) var lost: SnapshotMark?
   /// The owner's word: its state machine may be unfit.
-  private(set) var mayLead = true
+  package private(set) var isFit = true
+  /// Elections in a row that it has left to others.
+  var patience = 0
   var electionElapsed = 0
   var heartbeatElapsed = 0
   var electionTimeout: Int
@@ -135,9 +137,7 @@ package struct RaftNode: Sendable {
     case .received(let message): receive(message)
     case .proposed(let proposals): propose(proposals)
     case .transferRequested(let target): beginTransfer(to: target)
-    case .mayLead(let mayLead):
-      self.mayLead = mayLead
-      if !mayLead, leader == id { becomeFollower(term: term, leader: nil) }
+    case .isFit(let isFit): self.isFit = isFit
     case .readRequested(let id): requestRead(id, from: self.id)
     case .persisted(let term, let index, let epoch):
       if epoch == writeEpoch { persisted(term: term, index: index) }
@@ -202,6 +202,7 @@ package struct RaftNode: Sendable {
     // Only a leader sends snapshots, and in its own term.
     ready.snapshotsNeeded = []
     role = .follower(leader: leader)
+    if leader != nil { patience = 0 }
     electionElapsed = 0
     drawElectionTimeout()
   }

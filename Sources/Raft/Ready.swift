@@ -19,8 +19,9 @@ package enum Event: Sendable {
   case compacted(through: LogIndex)
   /// The stream of a snapshot to `member` has ended; `mark` is nil if it failed.
   case snapshotSent(to: MemberID, mark: SnapshotMark?)
-  /// Whether this member may lead: a leader that may no more steps down. True at first.
-  case mayLead(Bool)
+  /// Whether this member is fit to lead; true at first. One that is not leads only where nobody else can be
+  /// elected, and hands over as soon as another voter is up to date.
+  case isFit(Bool)
   /// Messages to `member` may have been lost.
   case unreachable(MemberID)
 }

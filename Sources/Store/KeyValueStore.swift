@@ -61,19 +61,27 @@ package final class KeyValueStore: Sendable {
     let before = Applying.Ground(
       position: current, auth: auth, alarms: refusing.withLock { $0 })
     let known = KnownItems { [self] key in head.withLock { $0.find(key) } }
-    let (applied, after) = try newest.extend { db in
-      var applying = Applying(db: db, on: before, known: known)
-      let applied = try commands.compactMap { try applying.apply($0) }
-      return ((applied, applying.ground), applying.state)
-    }
-    let state = after.position
-    if after.auth.version != before.auth.version { authState.withLock { $0 = after.auth } }
-    if after.alarms != before.alarms { refusing.withLock { $0 = after.alarms } }
-    let (former, released) = head.withLock { head in
-      (head.position, head.advance(to: state, after: applied))
-    }
-    _ = consume released
-    if state.compactRevision > former.compactRevision { compacting.withLock { $0 = true } }
+    var released: ItemCache?
+    let (applied, _) = try newest.extend(
+      { db in
+        var applying = try Applying(db: db, on: before, known: known)
+        let applied = try commands.compactMap { try applying.apply($0) }
+        return ((applied, applying.ground), applying.state)
+      },
+      publish: { applied, after in
+        if after.auth.version != before.auth.version { authState.withLock { $0 = after.auth } }
+        if after.alarms != before.alarms { refusing.withLock { $0 = after.alarms } }
+        released = head.withLock { $0.advance(to: after.position, after: applied) }
+        if after.position.compactRevision > before.position.compactRevision {
+          compacting.withLock { $0 = true }
+        }
+      })
+    ItemCache.free(released)
+    // Who is told of these reads them at once: the member's loop, which must wait for nobody.
+    let mustCommit =
+      applied.contains { $0.changesMembers || $0.changesAlarms }
+      || commands.contains { $0.membership != nil }
+    if mustCommit { try commit() }
     return applied
   }
 
@@ -103,7 +111,8 @@ package final class KeyValueStore: Sendable {
     _ query: RangeQuery, for caller: Caller = .cluster
   ) throws(StoreError) -> (result: RangeResult, state: StorePosition)? {
     guard case .single(let key) = query.range, query.isOfNewest else { return nil }
-    let (found, state) = head.withLock { ($0.find(key), $0.position) }
+    let (found, state, retired) = head.withLock { ($0.find(key), $0.position, $0.takeRetired()) }
+    if let retired { ItemCache.free(retired) }
     if case .unknown = found { return nil }
     let auth = auth
     // Permissions that are changing at this moment are read with the key.
@@ -136,9 +145,11 @@ package final class KeyValueStore: Sendable {
       return (try Reading(db: db).range(query, current: state), state)
     }
     if case .single(let key) = query.range, query.isOfNewest, query.content == .full {
-      head.withLock {
+      let retired = head.withLock {
         $0.read(key, result.items.first, at: state.revision, generation: generation)
+        return $0.takeRetired()
       }
+      if let retired { ItemCache.free(retired) }
     }
     return (result, state)
   }
@@ -193,9 +204,7 @@ package final class KeyValueStore: Sendable {
   /// Whether this member's state was found to differ while the others agree: what it has is not to be shown
   /// to anybody.
   package func isFenced(_ member: UInt64) throws -> Bool {
-    try read { db, _ in
-      try AlarmTable(db: db).fenced(of: try StoredMember.ids(db)).contains(member)
-    }
+    try newest.readCommitted { try AlarmTable(db: $0).fenced().contains(member) }
   }
 
   /// The state as it is now, for a hash of it while more is applied.
@@ -245,25 +254,27 @@ package final class KeyValueStore: Sendable {
     }
   }
 
-  /// The members, ascending by id, with their addresses.
+  /// The members, ascending by id, with their addresses: as they were committed, which is before anybody is
+  /// told of a change.
   package func members() throws -> [StoredMember] {
-    try read { db, _ in try StoredMember.readAll(db) }
+    try newest.readCommitted(StoredMember.readAll)
   }
 
   /// Ids that no member may have again.
   package func removedMembers() throws -> Set<UInt64> {
-    try read { db, _ in try StoredMember.readRemoved(db) }
+    try newest.readCommitted(StoredMember.readRemoved)
   }
 
   /// Who votes, as the last applied entry about it says; nil before a cluster is founded or joined.
   package func membership() throws -> StoredMembership? {
-    try read { db, _ in try StoredMembership.read(db) }
+    try newest.readCommitted(StoredMembership.read)
   }
 
   /// Writes down with whom the cluster begins, before its first entry; later calls change nothing.
   package func found(members: [StoredMember], membership: LogMembership) throws {
     try newest.write { db in
-      guard try StoredMembership.read(db) == nil, try StorePosition.read(db).appliedIndex == 0
+      guard try StoredMembership.read(db) == nil,
+        try StorePosition.read(db).appliedIndex <= KeyValueStore.restoredIndex
       else { return }
       for member in members { try member.write(db) }
       try membership.apply(index: 0, to: db)
@@ -371,6 +382,7 @@ package final class KeyValueStore: Sendable {
     let isCompacting = try opened.read { try Compaction(db: $0).isUnderWay() }
     let ground = try opened.read(Applying.Ground.read)
     compacting.withLock { $0 = isCompacting }
+    ItemCache.free(head.withLock { $0.forget() })
     // Readers of the former state finish on it; its file is removed at the next start.
     database.withLock { $0 = opened }
     authState.withLock { $0 = ground.auth }

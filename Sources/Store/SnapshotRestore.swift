@@ -35,6 +35,10 @@ extension KeyValueStore {
     }
   }
 
+  /// Where the log of a restored cluster begins: behind an entry that nobody has. A member that joins later
+  /// is so sent the state, which the log alone would not give it.
+  package static let restoredIndex: UInt64 = 1
+
   /// Makes the database at `path` the state of a cluster that has not begun yet, in the state directory
   /// `directory`, which must not exist: keys, history and leases stay; who belonged to the former
   /// cluster, its alarms and its place in the log do not. Every founder begins with the same.
@@ -50,11 +54,15 @@ extension KeyValueStore {
         try db.execute(
           sql: """
             DELETE FROM members; DELETE FROM removedMembers; DELETE FROM membership;
-            DELETE FROM alarms; UPDATE leases SET remaining = ttl, grantedAt = 0;
+            DELETE FROM alarms; DELETE FROM integrity;
+            UPDATE leases SET remaining = ttl, grantedAt = 0;
             """)
         try db.execute(
-          sql: "UPDATE state SET cluster = ?, appliedIndex = 0, appliedTerm = 0",
-          arguments: [Int64(bitPattern: cluster)])
+          sql: "UPDATE state SET cluster = ?, appliedIndex = ?, appliedTerm = ?",
+          arguments: [
+            Int64(bitPattern: cluster), Int64(bitPattern: restoredIndex),
+            Int64(bitPattern: restoredIndex),
+          ])
         return .commit
       }
       try db.execute(sql: "PRAGMA journal_mode = DELETE")

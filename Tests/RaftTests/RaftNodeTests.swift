@@ -19,6 +19,60 @@ struct RaftNodeTests {
     .received(Message(from: MemberID(from), to: MemberID(1), term: Term(term), body: body))
   }
 
+  // MARK: - Members that are not fit to lead
+
+  private func leaders(_ cluster: ScriptedCluster) -> [UInt64] {
+    cluster.members.values.filter(\.node.isLeader).map(\.node.id.rawValue).sorted()
+  }
+
+  @Test func aLeaderThatIsNotFitHandsOver() {
+    var cluster = ScriptedCluster()
+    _ = cluster.run(["members voters=1,2,3", "campaign 1", "stabilize", "propose 1 a", "stabilize"])
+    #expect(leaders(cluster) == [1])
+    _ = cluster.run(["unfit 1", "tick 1", "stabilize"])
+    #expect(leaders(cluster) != [1] && leaders(cluster).count == 1)
+    // Nor is it given back.
+    let leader = leaders(cluster)[0]
+    _ = cluster.run([
+      "transfer \(leader) to=1", "stabilize", "tick \(leader) count=30", "stabilize",
+    ])
+    #expect(leaders(cluster) != [1])
+  }
+
+  @Test func whoIsNotFitLeavesElectionsToOthersForAWhile() {
+    var cluster = ScriptedCluster()
+    _ = cluster.run(["members voters=1,2,3", "unfit 1", "tick 1 count=19", "stabilize"])
+    #expect(leaders(cluster) == [])
+    _ = cluster.run(["tick 2 count=19", "stabilize"])
+    #expect(leaders(cluster) == [2])
+  }
+
+  /// It may be the only one left that has every entry: then it is elected, and hands over.
+  @Test func whoAloneHasEveryEntryLeadsUntilAnotherHasThem() {
+    var cluster = ScriptedCluster()
+    _ = cluster.run([
+      "members voters=1,2,3", "campaign 3", "stabilize", "unfit 1", "propose 3 a", "drop to=2",
+      "deliver to=1", "drop to=3", "drop from=3",
+    ])
+    var hasLed = false
+    for _ in 0..<200 where leaders(cluster) != [2] {
+      _ = cluster.run(["tick 1", "tick 2", "drop to=3"])
+      for _ in 0..<6 {
+        _ = cluster.run(["deliver to=1", "drop to=3", "deliver to=2", "drop to=3"])
+      }
+      if cluster.members[MemberID(1)]?.node.isLeader == true { hasLed = true }
+      // The third is gone for good.
+      cluster.members[MemberID(3)] = nil
+    }
+    #expect(hasLed)
+    #expect(leaders(cluster) == [2])
+    let logs = [1, 2].map { cluster.members[MemberID($0)]?.node.entries(from: .zero) ?? [] }
+    #expect(logs[1].contains { $0.payload == Array("a".utf8) })
+    #expect(logs[0].prefix(2) == logs[1].prefix(2))
+  }
+
+  // MARK: - Others
+
   @Test func aSingleVoterCommitsOnlyWhatIsDurable() {
     var node = node(of: 1)
     for _ in 0..<20 { node.step(.tick) }

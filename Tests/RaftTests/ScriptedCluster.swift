@@ -57,6 +57,7 @@ struct ScriptedCluster {
       try step(try words.member(0), .readRequested(ReadID(try words.number("id") ?? 1)))
     case "transfer":
       try step(try words.member(0), .transferRequested(to: try words.member("to")))
+    case "unfit": try step(try words.member(0), .isFit(false))
     case "unreachable":
       try step(try words.member(0), .unreachable(try words.member("peer")))
     default: try runOnNetworkAndDisk(words)

@@ -54,6 +54,62 @@ struct SnapshotFileTests {
     }
   }
 
+  /// Its log alone would give those who join nothing of what was restored.
+  @Test func whoJoinsARestoredClusterIsSentItsState() async throws {
+    let folder = try TemporaryFolder()
+    let saved = try await SnapshotFileTests.save(in: folder.path)
+    var prepared = try SnapshotFileTests.restored(saved, token: "another")
+    let joining = try ClusterFixture(count: 2)
+    var cluster = prepared.members[0].initialCluster
+    for (index, member) in joining.members.enumerated() {
+      var options = member
+      options.name = "j\(index)"
+      cluster += ",j\(index)=\(member.listenPeerURLs[0])"
+      options.initialCluster = cluster
+      options.initialClusterState = .existing
+      options.initialClusterToken = "another"
+      prepared.members.append(options)
+    }
+    let fixture = prepared
+    let running = RunningCluster(fixture: fixture)
+    defer { withExtendedLifetime(joining) {} }
+    do {
+      try await running.start(0)
+      try await withConfigClient(endpoints: fixture.members[0].listenClientURLs) { client in
+        for index in 1...2 {
+          let urls = fixture.members[index].listenPeerURLs
+          try await until { try await client.addMember(peerURLs: urls, as: .voter) }
+          try await running.start(index)
+          try await until { try await client.put(Array("/joined".utf8), [UInt8(index)]) }
+        }
+        let newest = try await client.put(Array("/all".utf8), [1])
+        try await withConfigClient(endpoints: fixture.endpoints) { all in
+          let hashes = try await until {
+            try await all.hashes(at: newest).map { try $0.result.get().hash }
+          }
+          #expect(hashes.count == 3 && Set(hashes).count == 1)
+        }
+        for member in fixture.members[1...] {
+          try await withConfigClient(endpoints: member.listenClientURLs) { joined in
+            let found = try await joined.range(.key(Array("/key".utf8)))
+            #expect(found.items.map(\.value) == [Array("two".utf8)])
+          }
+        }
+      }
+      await running.stopAll()
+    } catch {
+      await running.stopAll()
+      throw error
+    }
+  }
+
+  /// Asks until the cluster has somebody who answers.
+  @discardableResult
+  private func until<Value>(_ body: () async throws -> Value) async throws -> Value {
+    for _ in 0..<300 { if let value = try? await body() { return value } }
+    return try await body()
+  }
+
   /// A forgotten flag does not make a restored directory useless.
   @Test func aMemberOfAnotherTokenIsRefusedAndChangesNothing() async throws {
     let folder = try TemporaryFolder()

@@ -20,9 +20,12 @@ struct IntegrityTests {
     try store.store.alarms().filter { $0.kind == .corrupt }.map(\.member)
   }
 
-  private func store(members: [UInt64]) throws -> AppliedStore {
+  private func store(members: [UInt64], learners: [UInt64] = []) throws -> AppliedStore {
     let store = try AppliedStore()
-    try store.change(nil, voters: members.map { UInt8($0) }, members: members)
+    try store.change(
+      nil, voters: members.map { UInt8($0) }, members: members, learners: learners)
+    // Entries that checks may have stood at.
+    for _ in 0..<10 { try store.put("z", "1") }
     return store
   }
 
@@ -39,8 +42,12 @@ struct IntegrityTests {
     for member: UInt64 in 1...3 { #expect(try store.store.isFenced(member) == (member == 1)) }
     #expect(try writes(store))
     #expect(store.store.refusingAlarms == [])
+    // It stays fenced when others go, so that it is no longer in the minority.
+    try store.change(.remove(id: 3), voters: [1, 2], members: [1, 2])
+    #expect(try store.store.isFenced(1))
+    #expect(try writes(store))
     // Replaced: its alarm goes with it.
-    try store.change(.remove(id: 1), voters: [2, 3], members: [2, 3])
+    try store.change(.remove(id: 1), voters: [2], members: [2])
     #expect(try store.store.alarms() == [])
   }
 
@@ -75,11 +82,31 @@ struct IntegrityTests {
     for (member, mayWrite) in [(1, true), (2, false)] as [(UInt64, Bool)] {
       try store.apply(.alarm(.raise(Alarm(member: member, kind: .corrupt))))
       #expect(try writes(store) == mayWrite)
+      #expect(try store.store.isFenced(1) && !store.store.isFenced(2))
     }
     try store.apply(.alarm(.clear(Alarm(member: 2, kind: .corrupt))))
     #expect(try writes(store))
     try store.apply(.alarm(.raise(Alarm(member: 99, kind: .corrupt))))
     #expect(try !writes(store))
+  }
+
+  @Test func learnersAreJudgedAndJudgeNobody() throws {
+    let store = try store(members: [1, 2, 3, 4], learners: [4])
+    // Filled by the one that differs: two against two, if it counted.
+    try report(store, [1: 5, 2: 6, 3: 6, 4: 5])
+    #expect(try corrupt(store) == [1, 4])
+    #expect(try store.store.isFenced(1) && !store.store.isFenced(2))
+    let pair = try self.store(members: [1, 2], learners: [2])
+    try report(pair, [1: 5, 2: 6])
+    #expect(try corrupt(pair) == [2])
+  }
+
+  @Test func aReportOfACheckThatIsYetToComeIsNone() throws {
+    let store = try store(members: [1, 2, 3])
+    try report(store, [1: 5, 2: 6, 3: 6], at: 1_000)
+    #expect(try corrupt(store) == [])
+    try report(store, [1: 5, 2: 6, 3: 6], at: 7)
+    #expect(try corrupt(store) == [1])
   }
 
   @Test func onlyNewsOfMembersCounts() throws {
@@ -148,6 +175,7 @@ struct IntegrityTests {
     "UPDATE current SET id = id - (1 << 24) WHERE key = x'61'",
     "UPDATE leases SET remaining = remaining - 1", "DELETE FROM leaseKeys",
     "UPDATE users SET password = 'other'", "INSERT INTO removedMembers(id) VALUES (8)",
+    "UPDATE alarms SET fenced = 1",
   ])
   func whateverRotsChangesTheHash(_ damage: String) throws {
     let store = try AppliedStore()
@@ -156,6 +184,7 @@ struct IntegrityTests {
     try store.apply(.lease(.grant(id: 5, ttl: 60)))
     try store.apply(.put(PutRequest("b", .set([1]), lease: .set(5))))
     try store.apply(.auth(.addUser("u", passwordHash: "hash")))
+    try store.apply(.alarm(.raise(Alarm(member: 9, kind: .noSpace))))
     let before = try store.store.stateSnapshot().hash()
     let database = try DatabaseQueue(path: store.databasePath)
     try database.write { db in

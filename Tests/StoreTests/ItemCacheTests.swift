@@ -119,6 +119,29 @@ struct ItemCacheTests {
     #expect(try store.store.cachedRange(query, for: .user("root", provenAt: proof)) != nil)
   }
 
+  /// What undoes a batch undoes those before it that were not committed: nothing may speak of them any more.
+  @Test func afterAFailureTheDatabaseStaysAsItWasCommitted() throws {
+    let folder = try TemporaryFolder()
+    do {
+      let store = try KeyValueStore(directory: folder.path, cluster: 1)
+      let put = Command(
+        request: RequestID(member: 1, number: 1), action: .put(PutRequest("a", .set([1]))))
+      _ = try store.apply([LogCommand(index: 1, term: 1, payload: put.encoded())])
+      #expect(throws: (any Error).self) {
+        try store.apply([LogCommand(index: 2, term: 1, payload: [0xff])])
+      }
+      #expect(throws: (any Error).self) { try store.readRange(RangeQuery(.single("a"))) }
+      #expect(throws: (any Error).self) { try store.commit() }
+      #expect(throws: (any Error).self) { try store.defragment() }
+      #expect(throws: (any Error).self) {
+        try store.apply([LogCommand(index: 2, term: 1, payload: nil)])
+      }
+    }
+    let again = try KeyValueStore(directory: folder.path, cluster: 1)
+    #expect(again.current.appliedIndex == 0)
+    #expect(try again.readRange(RangeQuery(.single("a"))).result.items.isEmpty)
+  }
+
   /// Until it is committed the log alone has it.
   @Test func whatIsNotCommittedIsNotThereAfterACrash() throws {
     let folder = try TemporaryFolder()

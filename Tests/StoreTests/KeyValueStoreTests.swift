@@ -18,13 +18,17 @@ final class AppliedStore {
       members: [1, 2].map {
         StoredMember(id: $0, name: "", clientURLs: [], peerURLs: ["http://m\($0):1"])
       },
-      membership: LogMembership(voters: [1, 2], members: [1, 2]))
+      membership: LogMembership(voters: [1, 2], members: [1, 2], voting: [1, 2]))
   }
 
   var databasePath: String { folder.path + "/state-0.db" }
 
   /// An entry that brings another membership.
-  func change(_ change: MemberChange?, voters: [UInt8], members: [UInt64]) throws {
+  ///
+  /// - Parameter learners: those of the members who don't vote.
+  func change(
+    _ change: MemberChange?, voters: [UInt8], members: [UInt64], learners: [UInt64] = []
+  ) throws {
     index += 1
     let command = change.map {
       Command(request: RequestID(member: 1, number: index), action: .memberChange($0))
@@ -32,7 +36,8 @@ final class AppliedStore {
     _ = try store.apply([
       LogCommand(
         index: index, term: 1, payload: command?.encoded(),
-        membership: LogMembership(voters: voters, members: members))
+        membership: LogMembership(
+          voters: voters, members: members, voting: members.filter { !learners.contains($0) }))
     ])
   }
 
@@ -236,7 +241,8 @@ struct KeyValueStoreTests {
       .memberAttributes(MemberAttributes(id: 1, name: "zombie", clientURLs: [])))
     #expect(try store.store.members().map(\.id) == [2, 3], "a removed member does not come back")
     // Founding happens once.
-    try store.store.found(members: [], membership: LogMembership(voters: [9], members: [9]))
+    try store.store.found(
+      members: [], membership: LogMembership(voters: [9], members: [9], voting: [9]))
     #expect(try store.store.membership()?.voters == [4])
     #expect(store.store.current.revision == .initial, "members are no keys")
   }

@@ -33,35 +33,40 @@ struct AlarmTable {
     }.sorted { ($0.member, $0.kind.rawValue) < ($1.member, $1.kind.rawValue) }
   }
 
-  /// The members whose state differs from that of the others, who are enough to go on without them. Empty
-  /// where an alarm names nobody of `members`, or where those that it does not name are no majority.
-  func fenced(of members: [UInt64]) throws -> Set<UInt64> {
-    let named = Set(try all().filter { $0.kind == .corrupt }.map(\.member))
-    let isMinority = named.isSubset(of: members) && named.count * 2 < members.count
-    return isMinority ? named : []
+  /// The members whose state differs from that of the others, who are enough to go on without them.
+  func fenced() throws -> Set<UInt64> {
+    Set(
+      try Int64.fetchAll(db, sql: "SELECT member FROM alarms WHERE fenced")
+        .map(UInt64.init(bitPattern:)))
   }
 
-  /// The kinds of alarm for which every member refuses writes: a member that is fenced stops nobody else.
-  func kinds(among members: [UInt64]) throws -> Set<Alarm.Kind> {
-    var kinds = Set(try all().map(\.kind))
-    if try !fenced(of: members).isEmpty { kinds.remove(.corrupt) }
-    return kinds
+  /// The kinds of alarm for which every member refuses writes: one that is fenced stops nobody else.
+  func kinds() throws -> Set<Alarm.Kind> {
+    let fenced = try fenced()
+    return Set(
+      try all().filter { $0.kind != .corrupt || !fenced.contains($0.member) }.map(\.kind))
   }
 
   /// True if that changes something.
-  func apply(_ change: AlarmChange) throws -> Bool {
-    let sql: String
-    let alarm: Alarm
+  ///
+  /// - Parameter members: those whose states count. A member that CORRUPT is raised for is fenced if it and
+  ///   those that are fenced already leave a majority; for as long as the alarm stands, whoever comes and
+  ///   goes. Else the alarm is everybody's.
+  func apply(_ change: AlarmChange, among members: [UInt64] = []) throws -> Bool {
     switch change {
-    case .raise(let raised):
-      sql = "INSERT OR IGNORE INTO alarms(member, kind) VALUES (?, ?)"
-      alarm = raised
-    case .clear(let cleared):
-      sql = "DELETE FROM alarms WHERE member = ? AND kind = ?"
-      alarm = cleared
+    case .raise(let alarm):
+      let fenced = try fenced().union([alarm.member]).intersection(members)
+      let isFenced =
+        alarm.kind == .corrupt && members.contains(alarm.member)
+        && fenced.count * 2 < members.count
+      try db.execute(
+        sql: "INSERT OR IGNORE INTO alarms(member, kind, fenced) VALUES (?, ?, ?)",
+        arguments: [Int64(bitPattern: alarm.member), Int64(alarm.kind.rawValue), isFenced])
+    case .clear(let alarm):
+      try db.execute(
+        sql: "DELETE FROM alarms WHERE member = ? AND kind = ?",
+        arguments: [Int64(bitPattern: alarm.member), Int64(alarm.kind.rawValue)])
     }
-    try db.execute(
-      sql: sql, arguments: [Int64(bitPattern: alarm.member), Int64(alarm.kind.rawValue)])
     return db.changesCount > 0
   }
 }

@@ -16,7 +16,7 @@ struct Applying {
     static func read(_ db: Database) throws -> Ground {
       Ground(
         position: try StorePosition.read(db), auth: try AuthTable(db: db).read(),
-        alarms: try AlarmTable(db: db).kinds(among: try StoredMember.ids(db)))
+        alarms: try AlarmTable(db: db).kinds())
     }
   }
 
@@ -25,12 +25,14 @@ struct Applying {
   private var alarms: Set<Alarm.Kind>
   private var auth: AuthState
   private var known: KnownItems
+  private let versions: VersionWriter
 
   /// - Parameters:
   ///   - ground: as of the state in the database.
   ///   - known: keys as of that state.
-  init(db: Database, on ground: Ground, known: KnownItems) {
+  init(db: Database, on ground: Ground, known: KnownItems) throws {
     self.db = db
+    versions = try VersionWriter(db: db)
     self.known = known
     (state, auth, alarms) = (ground.position, ground.auth, ground.alarms)
   }
@@ -42,7 +44,7 @@ struct Applying {
     precondition(entry.index == state.appliedIndex + 1, "entries are applied in order")
     if let membership = entry.membership {
       try membership.apply(index: entry.index, to: db)
-      alarms = try AlarmTable(db: db).kinds(among: membership.members)
+      alarms = try AlarmTable(db: db).kinds()
       cover(membership.voters)
     }
     let applied = try entry.payload.map { payload in
@@ -62,10 +64,11 @@ struct Applying {
     switch command.action {
     case .alarm(let change):
       let table = AlarmTable(db: db)
+      let members = try StoredMember.voters(db)
       var applied = try attempt(command) { _ in
-        try table.apply(change) ? .done : .unchanged
+        try table.apply(change, among: members) ? .done : .unchanged
       }
-      alarms = try table.kinds(among: try StoredMember.ids(db))
+      alarms = try table.kinds()
       applied.changesAlarms = true
       cover(payload)
       return applied
@@ -95,7 +98,8 @@ struct Applying {
       cover(payload)
       return applied
     case .auth(let change): return try apply(change, of: command, payload: payload, entry: entry)
-    case .integrity(let change): return try apply(change, of: command, payload: payload)
+    case .integrity(let change):
+      return try apply(change, of: command, payload: payload, entry: entry)
     case .memberAttributes(let member):
       try member.write(db)
       return membersChanged(by: command, payload: payload)
@@ -138,21 +142,26 @@ struct Applying {
 
   /// A report that shows a difference raises the alarm.
   private mutating func apply(
-    _ change: IntegrityChange, of command: Command, payload: [UInt8]
+    _ change: IntegrityChange, of command: Command, payload: [UInt8], entry: LogCommand
   ) throws -> AppliedCommand {
     cover(payload)
     guard case .report(let report) = change else { return try attempt(command) { _ in .done } }
     let (reports, table) = (IntegrityTable(db: db), AlarmTable(db: db))
-    let members = try StoredMember.ids(db)
+    let (members, voters) = (try StoredMember.ids(db), try StoredMember.voters(db))
     var raised = false
-    if try reports.take(report, members: members) {
-      for member in try reports.differing(at: report.index, members: members) {
-        if try table.apply(.raise(Alarm(member: member, kind: .corrupt))) { raised = true }
+    var verdict = IntegrityVerdict.none
+    if try reports.take(report, at: entry.index, members: members) {
+      verdict = try reports.verdict(at: report.index, voters: voters)
+      for member in verdict.differing {
+        let alarm = AlarmChange.raise(Alarm(member: member, kind: .corrupt))
+        // Where a majority agrees, it goes on without the others.
+        if try table.apply(alarm, among: verdict.isDecided ? voters : []) { raised = true }
       }
     }
-    if raised { alarms = try table.kinds(among: members) }
+    if raised { alarms = try table.kinds() }
     var applied = try attempt(command) { _ in raised ? .done : .unchanged }
     applied.changesAlarms = raised
+    applied.isDisagreement = verdict == .disagreement
     return applied
   }
 
@@ -162,7 +171,7 @@ struct Applying {
   private mutating func attempt(
     _ command: Command, undoes: Bool = true, _ body: (inout Writing) throws -> OperationResult
   ) throws -> AppliedCommand {
-    var writing = Writing(db: db, before: state, known: known)
+    var writing = Writing(db: db, before: state, known: known, versions: versions)
     let result: Result<OperationResult, StoreError>
     do {
       let done = undoes ? try inSavepoint({ try body(&writing) }) : try body(&writing)

@@ -25,5 +25,7 @@ package struct AppliedCommand: Sendable {
   package var changesMembers = false
   package var lease: LeaseEffect?
   package var changesAlarms = false
+  /// Members' states differ, and so far nobody can tell whose is right.
+  package var isDisagreement = false
   package var admitted: AdmittedToken?
 }

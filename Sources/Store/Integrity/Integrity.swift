@@ -27,6 +27,26 @@ public struct IntegrityReport: Hashable, Sendable {
   }
 }
 
+/// What came of comparing the members' states; members ascending.
+enum IntegrityVerdict: Hashable {
+  /// Nobody who has reported differs from anybody.
+  case none
+  /// More than half of the voters agree; these say something else.
+  case decided(differing: [UInt64])
+  /// No half agrees, whatever the others report: nobody can tell who is right.
+  case undecidable(differing: [UInt64])
+  /// States differ; the reports that are missing decide.
+  case disagreement
+
+  var isDecided: Bool { if case .decided = self { true } else { false } }
+  var differing: [UInt64] {
+    switch self {
+    case .none, .disagreement: []
+    case .decided(let members), .undecidable(let members): members
+    }
+  }
+}
+
 extension Command {
   /// Whether these are the bytes of a check; tells without decoding anything that is longer.
   package static func isIntegrityCheck(_ bytes: [UInt8]) -> Bool {
@@ -53,8 +73,10 @@ struct IntegrityTable {
   }
 
   /// False if it is not news: of an older check than the member's last, or of nobody.
-  func take(_ report: IntegrityReport, members: [UInt64]) throws -> Bool {
-    guard members.contains(report.member) else { return false }
+  ///
+  /// - Parameter entry: of the report itself; no check comes after it.
+  func take(_ report: IntegrityReport, at entry: UInt64, members: [UInt64]) throws -> Bool {
+    guard members.contains(report.member), report.index < entry else { return false }
     let known = try all().first { $0.member == report.member }
     guard known.map({ $0.index < report.index }) ?? true else { return false }
     try db.execute(
@@ -66,20 +88,21 @@ struct IntegrityTable {
     return true
   }
 
-  /// Who of `members` differs, as far as the reports on the check at `index` tell, ascending.
-  ///
-  /// Where more than half of the members agree, whoever says something else. Where no such half can come
-  /// about any more, everyone who has reported: nobody can tell who is right.
-  func differing(at index: UInt64, members: [UInt64]) throws -> [UInt64] {
-    let reports = try all().filter { $0.index == index && members.contains($0.member) }
-    let majority = members.count / 2 + 1
-    let votes = Dictionary(grouping: reports, by: \.hash).mapValues(\.count)
+  /// What the reports on the check at `index` tell: those of learners are judged, and judge nobody.
+  func verdict(at index: UInt64, voters: [UInt64]) throws -> IntegrityVerdict {
+    let reports = try all().filter { $0.index == index }
+    let majority = voters.count / 2 + 1
+    let votes = Dictionary(
+      grouping: reports.filter { voters.contains($0.member) }, by: \.hash
+    ).mapValues(\.count)
     if let agreed = votes.first(where: { $0.value >= majority })?.key {
-      return reports.filter { $0.hash != agreed }.map(\.member)
+      let others = reports.filter { $0.hash != agreed }.map(\.member)
+      return others.isEmpty ? .none : .decided(differing: others)
     }
-    let missing = members.count - reports.count
-    guard let most = votes.values.max(), most + missing < majority else { return [] }
-    return reports.map(\.member)
+    guard votes.count > 1 else { return .none }
+    let missing = voters.count - votes.values.reduce(0, +)
+    guard let most = votes.values.max(), most + missing < majority else { return .disagreement }
+    return .undecidable(differing: reports.map(\.member).filter(voters.contains))
   }
 
   /// Forgets what a member that is gone has reported.

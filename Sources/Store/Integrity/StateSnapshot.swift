@@ -19,8 +19,17 @@ package struct StateSnapshot: Sendable {
       let position = try StorePosition.read(db)
       let versions = try Reading(db: db).hash(through: position.revision, current: position)
       var hash = chainHash(ByteWriter.bytes(of: Int64(versions))[...], after: 0)
-      for table in StateSnapshot.tables {
-        let rows = try Row.fetchCursor(db, sql: "SELECT * FROM \(table.name) ORDER BY \(table.key)")
+      // The index by key is a copy of its own, by which history is read; rows before the compaction may be
+      // gone already.
+      let index = """
+        SELECT key, id FROM history INDEXED BY historyByKey
+        WHERE id >= \(Schema.rowID(position.compactRevision.next)) ORDER BY key, id
+        """
+      for table in StateSnapshot.tables + [(name: "historyByKey", key: index)] {
+        let sql =
+          table.key.hasPrefix("SELECT")
+          ? table.key : "SELECT * FROM \(table.name) ORDER BY \(table.key)"
+        let rows = try Row.fetchCursor(db, sql: sql)
         var writer = ByteWriter(reservingCapacity: 256)
         writer.write(table.name)
         while let row = try rows.next() {

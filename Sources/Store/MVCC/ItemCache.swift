@@ -1,3 +1,5 @@
+import Dispatch
+
 /// Keys as they stand now, those that were read or written last: a read of one of them needs no database.
 ///
 /// Two generations: what is used moves to the young one, and when that holds half of what there is room
@@ -8,12 +10,14 @@ struct ItemCache {
   private static let entryBytes = 200
 
   /// What a key is: nil where it does not exist.
-  private typealias Generation = [Key: KeyValue?]
+  typealias Generation = [Key: KeyValue?]
 
   private let capacity: Int
   private var young: Generation = [:]
   private var old: Generation = [:]
   private var youngBytes = 0
+  /// What has gone and is not freed yet.
+  private var retired: Generation?
 
   init(capacity: Int = ItemCache.capacity) { self.capacity = capacity }
 
@@ -43,9 +47,20 @@ struct ItemCache {
     }
     youngBytes += bytes
     guard youngBytes > capacity / 2 else { return }
+    retired = old
     old = young
     young = [:]
     youngBytes = 0
+  }
+
+  mutating func takeRetired() -> Generation? {
+    defer { retired = nil }
+    return retired
+  }
+
+  /// Frees hundreds of thousands of values, which takes tens of milliseconds, where nobody waits for it.
+  static func free(_ values: (some Sendable)?) {
+    if let values { DispatchQueue.global().async { withExtendedLifetime(values) {} } }
   }
 
   private mutating func forget(_ key: Key) {
@@ -87,7 +102,7 @@ struct KnownItems: Sendable {
 /// Where the store stands, and the keys as they stand there: changed together.
 struct StoreHead {
   /// Events of one batch that are taken down one by one; after more than that the cache begins anew.
-  private static let batchEvents = 10_000
+  private static let batchEvents = 1_000
 
   private(set) var position: StorePosition
   private(set) var items = ItemCache()
@@ -114,6 +129,17 @@ struct StoreHead {
     return nil
   }
 
+  /// Knows nothing until `replace`: the state is about to be another.
+  ///
+  /// - Returns: what the cache held, to be freed outside any lock.
+  mutating func forget() -> ItemCache {
+    defer {
+      items = ItemCache(capacity: 0)
+      generation += 1
+    }
+    return items
+  }
+
   mutating func replace(by position: StorePosition) {
     self.position = position
     items = ItemCache()
@@ -121,6 +147,7 @@ struct StoreHead {
   }
 
   mutating func find(_ key: Key) -> ItemCache.Found { items.find(key) }
+  mutating func takeRetired() -> ItemCache.Generation? { items.takeRetired() }
 
   /// Takes down what was read from the database at `revision`, if that is still the newest.
   mutating func read(_ key: Key, _ item: KeyValue?, at revision: Revision, generation: Int) {

@@ -36,7 +36,8 @@ enum Schema {
         CREATE TABLE leaseKeys(lease INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY(lease, key))
           WITHOUT ROWID;
         CREATE TABLE alarms(
-          member INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY(member, kind))
+          member INTEGER NOT NULL, kind INTEGER NOT NULL, fenced INTEGER NOT NULL,
+          PRIMARY KEY(member, kind))
           WITHOUT ROWID;
         CREATE TABLE integrity(
           member INTEGER PRIMARY KEY, logIndex INTEGER NOT NULL, hash INTEGER NOT NULL);
@@ -52,7 +53,7 @@ enum Schema {
           id INTEGER PRIMARY KEY CHECK(id = 1), target INTEGER NOT NULL, cursor INTEGER NOT NULL);
         CREATE TABLE members(
           id INTEGER PRIMARY KEY, name TEXT NOT NULL, clientURLs TEXT NOT NULL,
-          peerURLs TEXT NOT NULL);
+          peerURLs TEXT NOT NULL, votes INTEGER NOT NULL DEFAULT 0);
         CREATE TABLE removedMembers(id INTEGER PRIMARY KEY);
         CREATE TABLE membership(
           id INTEGER PRIMARY KEY CHECK(id = 1), logIndex INTEGER NOT NULL, voters BLOB NOT NULL);

@@ -13,6 +13,8 @@ final class StateDatabase: Sendable {
   private let pool: DatabasePool
   /// Where the open transaction has come to; nil while none is open. Written down when it is committed.
   private let uncommitted = Mutex<StorePosition?>(nil)
+  /// Why nothing more may be read or written: what was told already is not in the database, and will not be.
+  private let failure = Mutex<(any Error)?>(nil)
 
   init(path: String) throws {
     var configuration = Schema.configuration(readers: StateDatabase.readers)
@@ -20,41 +22,81 @@ final class StateDatabase: Sendable {
     pool = try DatabasePool(path: path, configuration: configuration)
   }
 
-  /// Carries out all of `body` in the open transaction, which is begun if there is none; an error undoes
-  /// that transaction, and the caller must stop.
+  /// Carries out all of `body` in the open transaction, which is begun if there is none.
   ///
-  /// - Parameter body: returns where the state stands after it, besides.
-  func extend<Value>(_ body: (Database) throws -> (Value, StorePosition)) throws -> Value {
-    try pool.writeWithoutTransaction { db in
-      if !db.isInsideTransaction { try db.beginTransaction(.immediate) }
-      do {
+  /// - Parameters:
+  ///   - body: returns where the state stands after it, besides.
+  ///   - publish: makes that known, before anybody reads it from the database.
+  /// - Throws: what undoes the whole transaction, after which every other call throws the same.
+  func extend<Value>(
+    _ body: (Database) throws -> (Value, StorePosition), publish: (Value) -> Void
+  ) throws -> Value {
+    try onWriter { db in
+      try failing(db) {
+        if uncommitted.withLock({ $0 == nil }) {
+          try db.beginTransaction(.immediate)
+        } else {
+          try checkIsOpen(db)
+        }
         let (value, position) = try body(db)
         uncommitted.withLock { $0 = position }
+        publish(value)
         return value
-      } catch {
-        // The first error is the one that counts.
-        try? db.rollback()
-        throw error
       }
     }
   }
 
   /// Commits what is open.
   func commit() throws {
+    try check()
     guard uncommitted.withLock({ $0 != nil }) else { return }
-    try pool.writeWithoutTransaction(commit)
+    try onWriter(commit)
   }
 
   private func commit(_ db: Database) throws {
     guard let position = uncommitted.withLock({ $0 }) else { return }
-    try position.write(db)
-    try db.commit()
+    try failing(db) {
+      try checkIsOpen(db)
+      try position.write(db)
+      try db.commit()
+    }
     uncommitted.withLock { $0 = nil }
+  }
+
+  /// SQLite undoes a transaction by itself when the disk is full.
+  private func checkIsOpen(_ db: Database) throws {
+    guard db.isInsideTransaction else {
+      throw StateDatabaseError("a transaction was undone before it was committed")
+    }
+  }
+
+  /// Fails for good where `body` fails: whatever of the transaction could still be written would be a part.
+  private func failing<Value>(_ db: Database, _ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch {
+      failure.withLock { $0 = $0 ?? error }
+      uncommitted.withLock { $0 = nil }
+      // The first error is the one that counts.
+      if db.isInsideTransaction { try? db.rollback() }
+      throw error
+    }
+  }
+
+  private func check() throws {
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  private func onWriter<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    try pool.writeWithoutTransaction { db in
+      try check()
+      return try body(db)
+    }
   }
 
   /// Runs `body` on the writer once nothing is open.
   func withWriter<Value>(_ body: (Database) throws -> Value) throws -> Value {
-    try pool.writeWithoutTransaction { db in
+    try onWriter { db in
       try commit(db)
       return try body(db)
     }
@@ -81,7 +123,8 @@ final class StateDatabase: Sendable {
 
   /// Reads what is committed, waiting for nobody.
   func readCommitted<Value>(_ body: (Database) throws -> Value) throws -> Value {
-    try pool.read(body)
+    try check()
+    return try pool.read(body)
   }
 
   func snapshot() throws -> DatabaseSnapshot {

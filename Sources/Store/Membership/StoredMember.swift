@@ -44,6 +44,12 @@ extension StoredMember {
     try Int64.fetchAll(db, sql: "SELECT id FROM members").map(UInt64.init(bitPattern:)).sorted()
   }
 
+  /// Those who vote, ascending; in a joint membership those of both lists.
+  static func voters(_ db: Database) throws -> [UInt64] {
+    try Int64.fetchAll(db, sql: "SELECT id FROM members WHERE votes")
+      .map(UInt64.init(bitPattern:)).sorted()
+  }
+
   static func readRemoved(_ db: Database) throws -> Set<UInt64> {
     Set(
       try Int64.fetchAll(db, sql: "SELECT id FROM removedMembers").map(UInt64.init(bitPattern:)))
@@ -85,10 +91,13 @@ package struct LogMembership: Hashable, Sendable {
   package var voters: [UInt8]
   /// Everyone named there.
   package var members: [UInt64]
+  /// Those of them who vote.
+  package var voting: [UInt64]
 
-  package init(voters: [UInt8], members: [UInt64]) {
+  package init(voters: [UInt8], members: [UInt64], voting: [UInt64]) {
     self.voters = voters
     self.members = members
+    self.voting = voting
   }
 
   /// Makes it the store's membership: who is not named any more is removed for good.
@@ -106,6 +115,11 @@ package struct LogMembership: Hashable, Sendable {
     }
     for id in members where !known.contains(id) {
       try StoredMember(id: id, name: "", clientURLs: [], peerURLs: []).write(db)
+    }
+    for id in members {
+      try db.execute(
+        sql: "UPDATE members SET votes = ? WHERE id = ?",
+        arguments: [voting.contains(id), Int64(bitPattern: id)])
     }
   }
 }

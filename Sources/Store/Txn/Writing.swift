@@ -11,14 +11,19 @@ struct Writing {
   let before: StorePosition
   /// Keys as they stood then, as far as they are known without the database.
   private let known: KnownItems
+  /// nil where nothing is to be written.
+  private let versions: VersionWriter?
   /// What the command has changed so far, in order.
   private(set) var events: [KeyEvent] = []
   /// What each key that has changed was before the command.
   private var former: [Key: KeyValue?] = [:]
   private var readBytesLeft = TransactionLimits.readBytes
 
-  init(db: Database, before: StorePosition, known: KnownItems = .none) {
+  init(
+    db: Database, before: StorePosition, known: KnownItems = .none, versions: VersionWriter? = nil
+  ) {
     self.db = db
+    self.versions = versions
     self.known = known
     self.reading = Reading(db: db)
     self.leases = LeaseTable(db: db)
@@ -88,11 +93,7 @@ struct Writing {
       modRevision: revision, version: (previous?.version ?? 0) + 1, lease: lease)
     try leases.move(put.key, from: previous?.lease ?? 0, to: lease)
     let id = try insert(item)
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO current(key, id) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET id = excluded.id
-        """
-    ).execute(arguments: [put.key.data, id])
+    try versions?.point(put.key, to: id)
     note(.put(item), of: put.key, previous: previous)
     return put.returnsPrevious ? previous : nil
   }
@@ -220,16 +221,9 @@ struct Writing {
     guard position <= Schema.maximumPosition else {
       throw StoreError.tooManyOperations(limit: Int(Schema.maximumPosition))
     }
+    guard let versions else { throw StateDatabaseError("what only reads has written") }
     let id = Schema.rowID(revision, position)
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO history(id, key, createRevision, version, lease, value)
-        VALUES (?, ?, ?, ?, ?, ?)
-        """
-    ).execute(arguments: [
-      id, item.key.data, item.createRevision.rawValue, item.version, item.lease,
-      item.version == 0 ? nil : Data(item.value),
-    ])
+    try versions.add(item, row: id)
     return id
   }
 }

@@ -7,6 +7,7 @@ package final class WatchHub: Sendable {
     /// In the order in which they were opened, and so ascending by id.
     var streams: [WatchStream] = []
     var nextStream: UInt64 = 0
+    var allowsStreams = true
   }
 
   private let store: KeyValueStore
@@ -21,22 +22,28 @@ package final class WatchHub: Sendable {
 
   /// Opens a stream; the caller closes it.
   package func openStream() -> WatchStream {
-    state.withLock { state in
+    let (stream, isAllowed) = state.withLock { state in
       state.nextStream += 1
       let stream = WatchStream(
         id: state.nextStream, hub: self, store: store, published: state.current)
       state.streams.append(stream)
-      return stream
+      return (stream, state.allowsStreams)
     }
+    if !isAllowed { stream.close() }
+    return stream
   }
 
   func close(_ stream: UInt64) {
     state.withLock { $0.streams.removeAll { $0.id == stream } }
   }
 
-  /// Ends every stream that is open.
-  package func closeStreams() {
-    for stream in state.withLock({ $0.streams }) { stream.close() }
+  /// Ends every stream, and each that is opened, until they are allowed again.
+  package func allowStreams(_ areAllowed: Bool) {
+    let open = state.withLock { state in
+      state.allowsStreams = areAllowed
+      return areAllowed ? [] : state.streams
+    }
+    for stream in open { stream.close() }
   }
 
   /// Tells the streams what applying did, in the order of revisions.
