@@ -59,6 +59,14 @@ def free_ports(count):
     return ports
 
 
+def etcd_flags(name, folder, client, peer, everyone):
+    """etcd's flags, which are configsync's too."""
+    return ["--name", name, "--data-dir", folder, "--initial-cluster", everyone,
+            "--listen-client-urls", client, "--advertise-client-urls", client,
+            "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+            "--log-level", "error"]
+
+
 class Cluster:
     """Members of one program on this machine."""
 
@@ -74,10 +82,8 @@ class Cluster:
             self.processes.append(
                 subprocess.Popen(
                     command
-                    + ["--name", f"m{i}", "--data-dir", os.path.join(folder, f"{name}{i}"),
-                       "--initial-cluster", everyone, "--listen-client-urls", client,
-                       "--advertise-client-urls", client, "--listen-peer-urls", peer,
-                       "--initial-advertise-peer-urls", peer, "--log-level", "error"],
+                    + etcd_flags(
+                        f"m{i}", os.path.join(folder, f"{name}{i}"), client, peer, everyone),
                     stdout=log, stderr=log))
 
     def status(self, endpoint):

@@ -5,8 +5,8 @@ set -euo pipefail
 libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libtomlplusplus-dev
   libcrypt-dev zlib1g-dev)
 # git makes the demo's commits, python3 finds free ports and runs clients of PyPI; etcd-client (etcdctl 3.4) and jq are for tests and demo, h2load of
-# nghttp2-client for benchmarks.
-tools=(git etcd-client jq nghttp2-client python3 python3-venv)
+# nghttp2-client for benchmarks; postgresql is what Patroni elects a leader of, in a test.
+tools=(git etcd-client jq nghttp2-client python3 python3-venv postgresql)
 
 missing=()
 for package in "${libraries[@]}" "${tools[@]}"; do
@@ -40,12 +40,16 @@ python_client() { # NAME PACKAGE...
   local name=$1 home=.build-etcd/clients/$1
   [ -e "$home/ready" ] && return
   shift
-  python3 -m venv "$home" >/dev/null 2>&1 && "$home/bin/pip" install -q "$@" >/dev/null 2>&1 \
+  # The system's Python where there is one: another user can read it too.
+  local python=/usr/bin/python3
+  [ -x "$python" ] || python=python3
+  "$python" -m venv "$home" >/dev/null 2>&1 && "$home/bin/pip" install -q "$@" >/dev/null 2>&1 \
     && touch "$home/ready" || echo "the client $name could not be installed: tests with it are skipped" >&2
 }
 python_client etcd3 etcd3==0.12.0 'protobuf<3.21' tenacity==6.3.1
 python_client etcd3gw etcd3gw==2.7.0
 python_client aetcd aetcd==1.0.0
+python_client patroni 'patroni[etcd3]==4.1.5' psycopg2-binary
 
 if ! command -v swift >/dev/null; then
   echo "Swift 6.2 or later is needed: https://www.swift.org/install" >&2

@@ -33,27 +33,46 @@ final class LogWriter: Sendable {
   }
 
   private let worker: SerialWorker<LogJob>
+  private let send: @Sendable ([Message]) -> Void
+  private let hasFailed: Failure
 
   init(_ log: SegmentedLog, queue: any WorkQueue, reports: Reports) {
-    let writing = Mutex(Writing(log: log, reports: reports))
+    let failure = Failure()
+    let writing = Mutex(Writing(log: log, reports: reports, failure: failure))
+    (send, hasFailed) = (reports.send, failure)
     worker = SerialWorker(queue: queue) { jobs, areMoreWaiting in
       writing.withLock { $0.run(jobs, areMoreWaiting) }
     }
   }
 
-  func submit(_ job: LogJob) { worker.submit(job) }
+  /// Called by one thread at a time. What waits for no write leaves at once, where none is under way: the
+  /// answer to a heartbeat takes no detour.
+  func submit(_ job: LogJob) {
+    if job.writesNothing, worker.isIdle, !hasFailed.isSet {
+      send(job.promises)
+    } else {
+      worker.submit(job)
+    }
+  }
   func finish() { worker.finish() }
+
+  /// The log can't be written: nothing more is promised.
+  private final class Failure: Sendable {
+    private let flag = Atomic(false)
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+    func set() { flag.store(true, ordering: .releasing) }
+  }
 
   /// The log itself: touched on the worker's thread alone.
   private struct Writing {
     let log: SegmentedLog
     let reports: Reports
-    var hasFailed = false
+    let failure: Failure
     /// Written and synced, but not sealed: nothing of them is reported yet.
     var unsealed: [LogJob] = []
 
     mutating func run(_ jobs: [LogJob], _ areMoreWaiting: () -> Bool) {
-      guard !hasFailed else { return }
+      guard !failure.isSet else { return }
       do {
         var batch: [LogJob] = []
         for job in jobs {
@@ -72,7 +91,7 @@ final class LogWriter: Sendable {
         if !areMoreWaiting() { try seal() }
       } catch {
         // After a failed write or sync nothing more may be promised.
-        hasFailed = true
+        failure.set()
         reports.failed(error)
       }
     }

@@ -6,6 +6,7 @@ final class SerialWorker<Job: Sendable>: Sendable {
   private struct State {
     var jobs: [Job] = []
     var isScheduled = false
+    var isRunning = false
   }
 
   private let queue: any WorkQueue
@@ -29,6 +30,9 @@ final class SerialWorker<Job: Sendable>: Sendable {
     if mustSchedule { queue.async { self.drain() } }
   }
 
+  /// Whatever was submitted is done: stays so until the next `submit`.
+  var isIdle: Bool { state.withLock { !$0.isScheduled && !$0.isRunning } }
+
   /// Returns once everything submitted before is done.
   func finish() { queue.wait() }
 
@@ -37,9 +41,11 @@ final class SerialWorker<Job: Sendable>: Sendable {
       defer {
         state.jobs = []
         state.isScheduled = false
+        state.isRunning = true
       }
       return state.jobs
     }
     work(jobs) { state.withLock { !$0.jobs.isEmpty } }
+    state.withLock { $0.isRunning = false }
   }
 }

@@ -152,8 +152,10 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
       session?.reset(stream: stream, error: NGHTTP2_ENHANCE_YOUR_CALM)
       return
     }
+    guard let key = GRPCCall.knownFields.first(where: { $0.utf8.elementsEqual(name) }) else {
+      return
+    }
     let text = String(decoding: value, as: UTF8.self)
-    let key = String(decoding: name, as: UTF8.self)
     if key == ":path" { call.path = text } else { call.metadata[key] = text }
   }
 

@@ -2,8 +2,13 @@
 package struct GRPCCall: Sendable {
   /// `/package.Service/Method`.
   package var path: String
-  /// The header fields that the client sent, names in lower case.
+  /// Those header fields of the client that the server knows, names in lower case.
   package var metadata: [String: String]
+
+  /// The others are not kept: every call brings some.
+  static let knownFields = [
+    ":path", "content-type", "grpc-encoding", "grpc-timeout", "token", "authorization", "hasleader",
+  ]
 
   package init(path: String, metadata: [String: String]) {
     self.path = path

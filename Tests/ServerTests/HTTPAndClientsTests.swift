@@ -13,13 +13,13 @@ struct HTTPAndClientsTests {
   }
 
   /// The Python in whose environment `make setup` has installed a client; nil where it could not.
-  private static func python(with client: String) -> String? {
+  fileprivate static func python(with client: String) -> String? {
     let home = root.appendingPathComponent(".build-etcd/clients/\(client)")
     let isReady = FileManager.default.fileExists(atPath: home.appendingPathComponent("ready").path)
     return isReady ? home.appendingPathComponent("bin/python").path : nil
   }
 
-  private func run(
+  fileprivate func run(
     _ python: String, _ script: String, first: [String] = [], separatingPort: Bool
   ) async throws {
     try await ClusterFixture(count: 1).run { cluster in
@@ -54,5 +54,17 @@ struct HTTPAndClientsTests {
       return
     }
     try await run(python, "\(client)_client", separatingPort: true)
+  }
+}
+
+/// Beside the others, since it takes long.
+struct PatroniTests {
+  /// Two PostgreSQL servers of which Patroni makes one the primary, and the other when that is killed.
+  @Test func patroniFailsOver() async throws {
+    guard let python = HTTPAndClientsTests.python(with: "patroni") else {
+      print("Patroni is not installed: skipped")
+      return
+    }
+    try await HTTPAndClientsTests().run(python, "patroni_failover", separatingPort: false)
   }
 }

@@ -12,7 +12,7 @@ struct TidyTests {
     "BinaryCoding": ["CChecksum"],
     "Raft": ["DequeModule"],
     "RaftLog": ["BinaryCoding", "Glibc", "Raft"],
-    "Store": ["BinaryCoding", "Foundation", "GRDB", "GRDBSQLite"],
+    "Store": ["BinaryCoding", "Dispatch", "Foundation", "GRDB", "GRDBSQLite"],
     "Cluster": ["Dispatch", "Glibc", "HeapModule", "Logging", "Raft", "RaftLog", "Store"],
     "PeerTransport": [
       "BinaryCoding", "Cluster", "Dispatch", "Foundation", "Logging", "NIOCore", "NIOPosix", "Raft",
