@@ -32,6 +32,8 @@ package struct Simulation {
 
   /// - Parameter folder: a directory for the states of members, removed afterwards.
   package func run(in folder: String) -> SimulationResult {
+    // What a run that was killed has left there would be found as the members' states.
+    try? FileManager.default.removeItem(atPath: folder)
     let world = World(options, folder: folder)
     walk(world)
     if let failure = world.failure {

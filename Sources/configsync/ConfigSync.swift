@@ -24,7 +24,7 @@ struct ConfigSync: AsyncParsableCommand {
       CommandGroup(
         name: "Store:",
         subcommands: [
-          ServerCommand.self, GetCommand.self, PutCommand.self, DelCommand.self,
+          ServerCommand.self, GetCommand.self, PutCommand.self, DelCommand.self, TxnCommand.self,
           WatchCommand.self,
         ]),
       CommandGroup(

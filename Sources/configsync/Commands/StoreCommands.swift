@@ -149,7 +149,7 @@ struct WatchCommand: AsyncParsableCommand {
 }
 
 /// The program's own records answer for every commit: they are not written by hand.
-private func refuseReserved(_ range: ClientRange) throws {
+func refuseReserved(_ range: ClientRange) throws {
   let reserved = Array(ReservedKeys.prefix.utf8)
   let touches =
     switch range {
