@@ -16,6 +16,8 @@ extension SegmentedLog {
   ) throws(LogError) -> (log: SegmentedLog, recovered: RecoveredLog) {
     try disk.makeDirectory(directory)
     try disk.syncDirectory(directory + "/..")
+    // A segment that is read below may not have its name for good yet.
+    try disk.syncDirectory(directory)
     let log = SegmentedLog(
       directory: directory, identity: identity, limits: limits, disk: disk, salt: salt)
     var reading = LogReading(log: log)

@@ -180,8 +180,9 @@ package final class SegmentedLog: @unchecked Sendable {
   /// will act on it.
   func resumeSealing(covered batch: UInt64) throws(LogError) {
     isUnsealed = batch < nextBatch - 1
-    // The sync makes durable what a crash of the process alone had left in the system's cache.
-    if isUnsealed { try file?.sync() }
+    // What a crash of the process alone had left in the system's cache may be read and not be durable, a
+    // batch and the marker that covers it alike.
+    try file?.sync()
     try seal()
   }
 
