@@ -42,8 +42,9 @@ enum LogFormat {
   static let version: UInt32 = 4
   static let markerBytes = 16_384
   static let markerOffsets = [headerBytes, headerBytes + markerBytes]
-  /// The largest batch that a marker has a copy of.
-  static let copyBytes = markerBytes - TailMarker.bytes
+  /// The largest batch that a marker has a copy of. The rest of its block stays zero, so that a copy never
+  /// borders on the records behind it: the disk would write both at once, and could lose both at once.
+  static let copyBytes = markerBytes - 4096 - TailMarker.bytes
   /// Where the records of a segment begin.
   static let firstRecord = headerBytes + 2 * markerBytes
   static let suffix = ".log"

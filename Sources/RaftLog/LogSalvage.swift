@@ -1,3 +1,4 @@
+import Glibc
 import Raft
 
 /// What the bytes behind a damage still say of promises.
@@ -27,13 +28,62 @@ struct LogSalvage {
     chain = marker.chain
   }
 
-  /// The newest marker of the log's salt at any multiple of 8 from `start` on.
+  /// What of a segment is not its records: a write in the wrong place may stand there whole. What stands behind
+  /// them comes first, since it may be where it belongs.
+  static func outside(recordsThrough end: Int, of bytes: [UInt8]) -> [Range<Int>] {
+    let begin = min(LogFormat.firstRecord, bytes.count)
+    return [min(max(end, begin), bytes.count)..<bytes.count, 0..<begin]
+  }
+
+  /// The multiples of 8 where a byte stands; most of what is searched is zeros.
+  private static func places(of byte: UInt8, in bytes: [UInt8], _ range: Range<Int>) -> [Int] {
+    bytes.withUnsafeBytes { buffer in
+      var found: [Int] = []
+      var at = range.lowerBound
+      while at < range.upperBound, let base = buffer.baseAddress,
+        let place = memchr(base + at, Int32(byte), range.upperBound - at)
+      {
+        at = base.distance(to: UnsafeRawPointer(place))
+        if at % 8 == 0 { found.append(at) }
+        at += 1
+      }
+      return found
+    }
+  }
+
+  /// Where a whole batch of that number stands whose chain follows from `chain`.
+  ///
+  /// - Complexity: O(*n*) in the bytes, and in those of what looks like its beginning.
+  static func batch(
+    _ number: UInt64, after chain: UInt64, in bytes: [UInt8], outsideRecordsThrough end: Int
+  ) -> Range<Int>? {
+    var budget = checkedBytes
+    for range in outside(recordsThrough: end, of: bytes) {
+      let first = UInt8(truncatingIfNeeded: LogFormat.recordMagic)
+      for start in places(of: first, in: bytes, range)
+      where StoredRecord.mayBegin(in: bytes, at: start, batch: number) {
+        var (next, offset) = (chain, start)
+        while budget > 0, let stored = StoredRecord(in: bytes, at: offset), stored.batch == number,
+          stored.follows(next, in: bytes, at: offset)
+        {
+          budget -= stored.bytes
+          next = stored.chain
+          offset += stored.bytes
+          if stored.endsBatch { return start..<min(offset, bytes.count) }
+        }
+        budget -= StoredRecord.claimedBytes(in: bytes, at: start)
+        guard budget > 0 else { return nil }
+      }
+    }
+    return nil
+  }
+
+  /// The newest marker of the log's salt at any multiple of 8 of a range.
   ///
   /// - Complexity: O(*n*) in the bytes.
-  static func marker(in bytes: [UInt8], from start: Int, salt: UInt64) -> TailMarker? {
+  static func marker(in bytes: [UInt8], within range: Range<Int>, salt: UInt64) -> TailMarker? {
     var newest: TailMarker?
-    for offset in stride(from: (start + 7) & ~7, to: bytes.count, by: 8)
-    where bytes[offset] == TailMarker.magic[0] {
+    for offset in places(of: TailMarker.magic[0], in: bytes, range) {
       guard let found = TailMarker(in: bytes, at: offset, salt: salt),
         found.generation > newest?.generation ?? 0
       else { continue }
@@ -44,7 +94,8 @@ struct LogSalvage {
 
   /// Takes in the writes of a segment that follow from the marker, one after the other.
   mutating func search(_ bytes: [UInt8]) {
-    var offset = LogFormat.firstRecord
+    // Also before the records: a batch may have fallen upon the markers.
+    var offset = 0
     while offset < bytes.count, budget > 0 {
       guard StoredRecord.mayBegin(in: bytes, at: offset, batch: batch + 1) else {
         offset += 8
@@ -93,7 +144,9 @@ struct LogSalvage {
 extension StoredRecord {
   /// A record of that batch may begin there; its checksum is not looked at.
   fileprivate static func mayBegin(in file: [UInt8], at offset: Int, batch: UInt64) -> Bool {
+    // Most places that a search tries are told apart by their first byte.
     guard offset + LogFormat.recordHeaderBytes <= file.count,
+      file[offset] == UInt8(truncatingIfNeeded: LogFormat.recordMagic),
       integer(in: file, at: offset, bytes: 4) == UInt64(LogFormat.recordMagic)
     else { return false }
     return integer(in: file, at: offset + 16, bytes: 8) == batch

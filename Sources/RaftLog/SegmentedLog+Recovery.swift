@@ -41,8 +41,8 @@ private struct LogReading {
   private var tail: (file: any DiskFile, offset: Int, bytes: [UInt8])?
   /// Files that a crash left behind, to be removed once the log has been found right.
   private var leftovers: [String] = []
-  /// A batch that is whole in its marker alone.
-  private var restored: [UInt8] = []
+  /// Batches that are whole in another place than their own, and where.
+  private var adopted: [(bytes: [UInt8], place: Range<Int>)] = []
 
   init(log: SegmentedLog) { self.log = log }
 
@@ -97,10 +97,15 @@ private struct LogReading {
     }
   }
 
-  /// A marker that the disk has put in another place, behind the records that were read.
+  /// A marker that the disk has put in another place: before the records that were read, or behind them.
   private mutating func noteMarker(in bytes: [UInt8], from end: Int) {
-    guard let salt, let found = LogSalvage.marker(in: bytes, from: end, salt: salt) else { return }
-    if found.generation > (marker?.generation ?? 0) { marker = found }
+    guard let salt else { return }
+    for range in LogSalvage.outside(recordsThrough: end, of: bytes) {
+      guard let found = LogSalvage.marker(in: bytes, within: range, salt: salt),
+        found.generation > (marker?.generation ?? 0)
+      else { continue }
+      marker = found
+    }
   }
 
   private mutating func damage(_ sequence: UInt64, at offset: Int, _ reason: String) {
@@ -231,13 +236,13 @@ private struct LogReading {
 
   /// Judges what was read by the newest marker, and hands the log over.
   mutating func finish() throws(LogError) {
+    adopt()
     if result.damage == nil, let first = result.entries.first,
       first.index != result.base.index.next
     {
       damage(segments.first?.sequence ?? 0, at: 0, "it begins after the first entry")
       result.entries = []
     }
-    restore()
     if result.damage == nil, let marker, batch < marker.batch {
       damage(
         segments.last?.sequence ?? 0, at: tail?.offset ?? 0,
@@ -261,21 +266,23 @@ private struct LogReading {
     try handOver()
   }
 
-  /// The last batch, where the newest marker has a copy of it and only the segment's own is not whole.
-  private mutating func restore() {
-    guard result.damage == nil, let marker, let segment = segments.last, tail != nil,
-      marker.batch == batch + 1, !marker.copy.isEmpty
-    else { return }
-    let before = (result: result, segments: segments, chain: chain)
-    let end = replay(Array(marker.copy), of: segment.sequence, from: 0)
-    if result.damage == nil, end == marker.copy.count, batch == marker.batch, chain == marker.chain
+  /// Whole batches that follow the last one that was read, and stand anywhere in its segment: in the copy of
+  /// a marker, or where the disk has put them by mistake. Their chain proves that they are this log's next.
+  private mutating func adopt() {
+    guard let tail, let segment = segments.last else { return }
+    while result.damage == nil,
+      let place = LogSalvage.batch(
+        batch + 1, after: chain, in: tail.bytes, outsideRecordsThrough: tail.offset)
     {
-      restored = Array(marker.copy)
-    } else {
-      // The copy is of another log: judged as if there were none.
-      (result, segments, chain, batch) = (
-        before.result, before.segments, before.chain, marker.batch - 1
-      )
+      let before = (result: result, segments: segments, chain: chain, batch: batch)
+      let bytes = Array(tail.bytes[place])
+      if replay(bytes, of: segment.sequence, from: 0) == bytes.count, result.damage == nil {
+        adopted.append((bytes, place))
+      } else {
+        // An entry is missing before it: judged as if it were not there.
+        (result, segments, chain, batch) = before
+        return
+      }
     }
   }
 
@@ -302,15 +309,36 @@ private struct LogReading {
     log.file = tail.file
     log.end = tail.offset
     log.zeroedEnd = max(tail.bytes.count, tail.offset)
-    result.tornBytes = try cut(tail)
-    if !restored.isEmpty {
-      result.tornBytes = 0
-      try tail.file.write(restored[...], at: tail.offset)
-      try tail.file.sync()
-      log.end += restored.count
-      log.zeroedEnd = max(log.zeroedEnd, log.end)
+    if adopted.isEmpty {
+      result.tornBytes = try cut(tail.file, tail.bytes, from: tail.offset)
+    } else {
+      try restore(tail)
     }
-    try log.resumeSealing(covered: marker?.batch ?? 0)
+    try log.resumeSealing(covered: max(marker?.batch ?? 0, adopted.isEmpty ? 0 : batch))
+  }
+
+  /// Writes adopted batches to their own place.
+  ///
+  /// A marker of them comes first, in the slot that holds none of them: should the process end in the middle,
+  /// when what it copies from may be overwritten, the next start finds them there or finds them missing.
+  private func restore(
+    _ tail: (file: any DiskFile, offset: Int, bytes: [UInt8])
+  ) throws(LogError) {
+    var marker = log.nextMarker()
+    let isTaken = adopted.contains { batch in
+      batch.place.overlaps(marker.offset..<marker.offset + LogFormat.markerBytes)
+    }
+    if isTaken { marker.generation += 1 }
+    let bytes = adopted.flatMap(\.bytes)
+    if adopted.count == 1, bytes.count <= LogFormat.copyBytes { marker.copy = bytes[...] }
+    try tail.file.write(marker.encoded()[...], at: marker.offset)
+    try tail.file.sync()
+    log.generation = marker.generation
+    try tail.file.write(bytes[...], at: tail.offset)
+    try tail.file.sync()
+    log.end += bytes.count
+    log.zeroedEnd = max(log.zeroedEnd, log.end)
+    _ = try cut(tail.file, tail.bytes, from: log.end)
   }
 
   /// What was promised last: by the newest marker, and by whole writes after it. Never less than what
@@ -329,15 +357,16 @@ private struct LogReading {
     if let last = salvage.last, last.isUpToDate(with: marker.last) { result.lost = last }
   }
 
+  /// Overwrites with zeros what stands behind the records.
   private func cut(
-    _ tail: (file: any DiskFile, offset: Int, bytes: [UInt8])
+    _ file: any DiskFile, _ bytes: [UInt8], from end: Int
   ) throws(LogError) -> Int {
-    guard tail.offset < tail.bytes.count,
-      let last = tail.bytes[tail.offset...].lastIndex(where: { $0 != 0 })
-    else { return 0 }
-    let count = last + 1 - tail.offset
-    try tail.file.write([UInt8](repeating: 0, count: count)[...], at: tail.offset)
-    try tail.file.sync()
+    guard end < bytes.count, let last = bytes[end...].lastIndex(where: { $0 != 0 }) else {
+      return 0
+    }
+    let count = last + 1 - end
+    try file.write([UInt8](repeating: 0, count: count)[...], at: end)
+    try file.sync()
     return count
   }
 }

@@ -10,7 +10,7 @@ package struct SegmentLimits: Hashable, Sendable {
   /// Batches up to this are written twice, and so promised after one sync (`TailMarker`).
   package var copiedBytes: Int
 
-  /// - Parameter copiedBytes: counts up to what a marker has room for, 16,304.
+  /// - Parameter copiedBytes: counts up to what a marker has room for, `LogFormat.copyBytes`.
   package init(
     segmentBytes: Int = 64 << 20, zeroedAheadBytes: Int = 4 << 20, copiedBytes: Int = .max
   ) {
@@ -244,7 +244,7 @@ package final class SegmentedLog: @unchecked Sendable {
     }
   }
 
-  private func nextMarker() -> TailMarker {
+  func nextMarker() -> TailMarker {
     var claimed = last
     if let lost, !last.isUpToDate(with: lost) { claimed = lost }
     return TailMarker(

@@ -9,8 +9,14 @@ final class FailingDisk: Disk {
 
   init(failsAt step: Int) { counter = Counter(step) }
 
+  /// One that works, and tells what was synced.
+  init() { counter = Counter(.max) }
+  var synced: [String] { counter.synced.withLock { $0 } }
+
   final class Counter: Sendable {
     private let left: Mutex<Int>
+    /// Files and directories that were synced.
+    let synced = Mutex<[String]>([])
     init(_ steps: Int) { left = Mutex(steps) }
 
     func count(_ operation: String) throws(LogError) {
@@ -25,10 +31,12 @@ final class FailingDisk: Disk {
   final class File: DiskFile {
     let file: any DiskFile
     let counter: Counter
+    let path: String
 
-    init(_ file: any DiskFile, _ counter: Counter) {
+    init(_ file: any DiskFile, _ counter: Counter, path: String) {
       self.file = file
       self.counter = counter
+      self.path = path
     }
 
     func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws(LogError) {
@@ -39,6 +47,7 @@ final class FailingDisk: Disk {
     func sync() throws(LogError) {
       try counter.count("sync")
       try file.sync()
+      counter.synced.withLock { $0.append(path) }
     }
   }
 
@@ -48,7 +57,7 @@ final class FailingDisk: Disk {
   }
   func open(_ path: String, _ mode: OpenMode) throws(LogError) -> any DiskFile {
     if mode == .new { try counter.count("open") }
-    return File(try files.open(path, mode), counter)
+    return File(try files.open(path, mode), counter, path: path)
   }
   func remove(_ path: String) throws(LogError) {
     try counter.count("remove")
@@ -61,6 +70,7 @@ final class FailingDisk: Disk {
   func syncDirectory(_ path: String) throws(LogError) {
     try counter.count("sync")
     try files.syncDirectory(path)
+    counter.synced.withLock { $0.append(path) }
   }
   func lock(directory: String) throws(LogError) -> any DirectoryHold {
     try files.lock(directory: directory)

@@ -290,6 +290,67 @@ struct LogRecoveryTests {
     }
   }
 
+  /// What only a defect of the program can write: it is not served as if it were whole.
+  @Test(arguments: [0, LogFormat.copyBytes])
+  func aGapBetweenEntriesIsDamage(copiedBytes: Int) throws {
+    for (indices, reason) in [
+      ([1, 3], "an entry is missing before it"), ([5], "it begins after the first entry"),
+    ] as [([UInt64], String)] {
+      let folder = try TemporaryFolder()
+      let ends = try write(indices, in: folder.path, copiedBytes: copiedBytes)
+      let recovered = try open(folder.path).recovered
+      #expect(recovered.damage?.reason == reason)
+      #expect(recovered.lost?.index == indices.last.map { LogIndex($0) })
+      #expect(recovered.entries.map(\.index.rawValue) == indices.dropLast())
+      guard copiedBytes > 0, indices.count > 1 else { continue }
+      // Nor is it taken from its copy.
+      try edit(try file(1, in: folder.path)) { $0.removeSubrange(ends[0]...) }
+      let cut = try open(folder.path).recovered
+      #expect(cut.damage?.reason.contains("was durable") == true)
+      #expect(cut.entries.count == 1 && cut.lost?.index == LogIndex(3))
+    }
+  }
+
+  /// Writes entries one a batch, and says where each batch ends.
+  private func write(
+    _ indices: [UInt64], in folder: String, copiedBytes: Int
+  ) throws -> [Int] {
+    var limits = small
+    limits.copiedBytes = copiedBytes
+    let log = try SegmentedLog.open(directory: folder, identity: identity, limits: limits).log
+    var ends: [Int] = []
+    for index in indices {
+      try log.append(hardState: nil, entries: [entry(index)])
+      ends.append(log.end)
+    }
+    try log.seal()
+    return ends
+  }
+
+  /// A member of a restored cluster: its log begins behind what its state holds.
+  @Test func aLogThatBeginsBehindAMarkIsNeverDamagedByACrash() throws {
+    let mark = SnapshotMark(index: LogIndex(1), term: Term(1))
+    var finished = 0
+    for step in 0..<40 {
+      let folder = try TemporaryFolder()
+      if let begun = try? SegmentedLog.open(
+        directory: folder.path, identity: identity, limits: small,
+        disk: FailingDisk(failsAt: step)
+      ).log.begin(behind: mark) {
+        #expect(begun.base == mark && begun.hardState.term == Term(1) && begun.entries.isEmpty)
+        finished += 1
+      }
+      let (log, recovered) = try open(folder.path)
+      #expect(recovered.damage == nil && recovered.lost == nil, "after a crash at step \(step)")
+      #expect([.origin, mark].contains(recovered.base), "after a crash at step \(step)")
+      let again = recovered.base == mark ? recovered : try log.begin(behind: mark)
+      #expect(again.base == mark && again.entries.isEmpty)
+      try log.append(hardState: nil, entries: [entry(2)])
+      #expect(try open(folder.path).recovered.entries == [entry(2)])
+    }
+    #expect((1...30).contains(finished), "some crashes come before the end, and some do not")
+  }
+
   @Test func compactingToWhatIsCutAlreadyChangesNothing() throws {
     let folder = try TemporaryFolder()
     try write(5, in: folder.path)
@@ -299,83 +360,5 @@ struct LogRecoveryTests {
     let recovered = try open(folder.path).recovered
     #expect(recovered.base.index == LogIndex(3) && recovered.entries.count == 2)
     #expect(recovered.term(at: LogIndex(3)) == Term(1) && recovered.term(at: LogIndex(2)) == nil)
-  }
-
-  @Test func aRecordThatMeansNothingIsNone() {
-    var writer = ByteWriter()
-    _ = LogRecord.entry(entry(1)).encode(
-      to: &writer, batch: 1, endsBatch: true, chain: 0)
-    let valid = writer.bytes
-    #expect(StoredRecord(in: valid, at: 0)?.record == .entry(entry(1)))
-    #expect(StoredRecord(in: valid, at: 8) == nil)
-    for length in 0..<valid.count {
-      #expect(StoredRecord(in: Array(valid[..<length]), at: 0) == nil)
-    }
-    for byte in valid.indices where byte < LogFormat.recordHeaderBytes + 40 {
-      var flipped = valid
-      flipped[byte] ^= 0x10
-      #expect(StoredRecord(in: flipped, at: 0)?.follows(0, in: flipped, at: 0) != true, "\(byte)")
-    }
-  }
-
-  /// A right checksum does not make a number one that a log comes to (found by a fuzzer).
-  @Test func numbersThatNoLogComesToAreDamage() {
-    func stored(_ record: LogRecord, batch: UInt64) -> StoredRecord? {
-      var writer = ByteWriter()
-      _ = record.encode(to: &writer, batch: batch, endsBatch: true, chain: 0)
-      return StoredRecord(in: writer.bytes, at: 0)
-    }
-    let most = LogFormat.largestNumber
-    #expect(stored(.whole, batch: most) != nil)
-    #expect(stored(.whole, batch: most + 1) == nil)
-    // A last write 0 would pass for a log that was never written to.
-    #expect(stored(.whole, batch: 0) == nil)
-    for (index, term) in [(most + 1, 1), (1, most + 1), (.max, .max)] as [(UInt64, UInt64)] {
-      let mark = SnapshotMark(index: LogIndex(index), term: Term(term))
-      #expect(stored(.compacted(mark), batch: 1) == nil)
-    }
-    func marker(batch: UInt64) -> TailMarker? {
-      let mark = SnapshotMark(index: LogIndex(1), term: Term(1))
-      let marker = TailMarker(
-        generation: 1, batch: batch, chain: 0, hardState: HardState(), last: mark, salt: 1)
-      return TailMarker(in: marker.encoded(), at: 0)
-    }
-    #expect(marker(batch: most) != nil && marker(batch: most + 1) == nil)
-  }
-
-  // MARK: - The file system
-
-  @Test func whatTheFileSystemRefusesIsSaidWithItsPath() throws {
-    let folder = try TemporaryFolder()
-    let (disk, absent) = (FileDisk(), folder.path + "/absent/file")
-    func fails(_ operation: String, _ body: () throws -> Void) {
-      do {
-        try body()
-        Issue.record("\(operation) did not fail")
-      } catch let error as LogError {
-        #expect("\(error)".contains(absent) && "\(error)".contains("No such file"), "\(error)")
-      } catch {
-        Issue.record("\(error)")
-      }
-    }
-    fails("open") { _ = try disk.open(absent, .existing) }
-    fails("create") { _ = try disk.open(absent, .new) }
-    fails("remove") { try disk.remove(absent) }
-    fails("rename") { try disk.rename(absent, to: absent + "2") }
-    fails("sync") { try disk.syncDirectory(absent) }
-    fails("list") { _ = try disk.names(in: absent) }
-    fails("lock") { _ = try disk.lock(directory: absent) }
-    fails("make") { try disk.makeDirectory(absent) }
-    try Data().write(to: URL(fileURLWithPath: folder.path + "/file"))
-    #expect(throws: LogError.self) { try disk.open(folder.path + "/file", .new) }
-  }
-
-  @Test func errorsSayWhatTheyAreAbout() {
-    let other = LogIdentity(cluster: 0xc, member: MemberID(0xd))
-    #expect("\(LogError.io(operation: "write", path: "/l", errno: 28))".contains("No space left"))
-    #expect(
-      "\(LogError.damaged(path: "/l/1.log", offset: 7, reason: "torn"))".contains("/l/1.log"))
-    #expect("\(LogError.foreign(path: "/l", found: other, expected: identity))".contains("d"))
-    #expect("\(LogError.locked(path: "/l"))".contains("/l"))
   }
 }

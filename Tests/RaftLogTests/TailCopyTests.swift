@@ -76,9 +76,17 @@ struct TailCopyTests {
     }
   }
 
-  @Test func whatIsMissingBeforeTheLastBatchIsDamage() throws {
+  /// The slots hold the last two.
+  @Test func whatIsMissingBeforeTheCopiesIsDamage() throws {
     let (files, ends) = try batches()
-    for offset in LogFormat.firstRecord..<ends[1] {
+    for offset in ends[0]..<ends[1] {
+      var changed = files[2]
+      changed[offset] ^= 0x40
+      let folder = try folder(with: changed)
+      #expect(try open(folder.path).recovered.entries.count == 6, "at \(offset)")
+      #expect(try open(folder.path).recovered.tornBytes == 0, "at \(offset)")
+    }
+    for offset in LogFormat.firstRecord..<ends[0] {
       var changed = files[2]
       changed[offset] ^= 0x40
       let folder = try folder(with: changed)
@@ -156,5 +164,120 @@ struct TailCopyTests {
     let recovered = try open(folder.path).recovered
     #expect(recovered.damage?.reason == "it ends with write 2, but write 3 was durable")
     #expect(recovered.entries.count == 3 && recovered.lost?.index == LogIndex(6))
+  }
+
+  /// A disk that puts one of the two writes of a batch in another block, upon whatever stands there; and that
+  /// finishes them in either order.
+  @Test(arguments: [40, 3_000, 12_000], [1, 2, 3])
+  func aWriteInTheWrongPlaceIsRestoredOrReported(bytes: Int, count: Int) throws {
+    let folder = try TemporaryFolder()
+    let large = SegmentLimits(segmentBytes: 1 << 20, zeroedAheadBytes: 64 << 10)
+    let log = try SegmentedLog.open(
+      directory: folder.path, identity: identity, limits: large, salt: 7
+    ).log
+    try log.begin()
+    let file = URL(fileURLWithPath: log.path(of: 1))
+    var before: [UInt8] = []
+    var start = 0
+    for index in 1...count {
+      before = [UInt8](try Data(contentsOf: file))
+      start = max(log.end, LogFormat.firstRecord)
+      try log.append(
+        hardState: HardState(term: Term(UInt64(index)), vote: MemberID(2)),
+        entries: [entry(UInt64(index), bytes: bytes)])
+      #expect(log.isSealed)
+    }
+    let after = [UInt8](try Data(contentsOf: file))
+    before += [UInt8](repeating: 0, count: max(0, after.count + (64 << 10) - before.count))
+    let slot = try #require(
+      LogFormat.markerOffsets.max {
+        TailMarker(in: after, at: $0)?.generation ?? 0 < TailMarker(in: after, at: $1)?.generation
+          ?? 0
+      })
+    let marker = try #require(TailMarker(in: after, at: slot)).encoded()
+    let writes = [(slot, marker), (start, Array(after[start..<log.end]))]
+    for victim in 0...1 {
+      for block in -9...9 where block != 0 && writes[victim].0 + 4096 * block >= 0 {
+        for order in [[0, 1], [1, 0]] {
+          var found = before
+          for number in order {
+            let (place, content) = writes[number]
+            let target = place + (number == victim ? 4096 * block : 0)
+            found.replaceSubrange(target..<target + content.count, with: content)
+          }
+          try judge(found, count, "write \(victim), \(block) blocks, \(order)")
+        }
+      }
+    }
+  }
+
+  /// Nothing that was promised may be missing without a word, at this start or the next.
+  private func judge(_ file: [UInt8], _ count: Int, _ what: String) throws {
+    let folder = try folder(with: file)
+    for start in 1...2 {
+      do {
+        let recovered = try open(folder.path).recovered
+        if recovered.damage != nil {
+          #expect(recovered.lost?.index == LogIndex(UInt64(count)), "\(what), start \(start)")
+          #expect(recovered.hardState.term == Term(UInt64(count)), "\(what), start \(start)")
+        } else {
+          #expect(recovered.entries.count == count, "\(what), start \(start)")
+          #expect(recovered.hardState.term == Term(UInt64(count)), "\(what), start \(start)")
+        }
+      } catch LogError.damaged {
+        // Refused by name.
+      }
+    }
+  }
+
+  /// A process that is killed leaves its writes in the system's cache. Whoever reads them there acts on them:
+  /// they are made durable first, whether a marker covers them or not, and so is the file's name.
+  @Test func whatAKilledProcessLeftIsMadeDurableBeforeItIsActedOn() throws {
+    for step in 0..<12 {
+      let folder = try TemporaryFolder()
+      do {
+        let log = try open(folder.path, on: FailingDisk(failsAt: step)).log
+        for index in 1...3 { try log.append(hardState: nil, entries: [entry(UInt64(index))]) }
+      } catch LogError.io {
+        // Killed there.
+      }
+      let disk = FailingDisk()
+      let (log, recovered) = try open(folder.path, on: disk)
+      #expect(disk.synced.contains(folder.path), "step \(step)")
+      guard !recovered.isNew else { continue }
+      #expect(disk.synced.contains(log.path(of: 1)), "step \(step)")
+    }
+  }
+
+  /// The end of a log that begins later than its segment.
+  @Test(arguments: [false, true])
+  func whatWasLastOfACompactedLogIsRestored(isReset: Bool) throws {
+    let folder = try TemporaryFolder()
+    let mark = SnapshotMark(index: LogIndex(isReset ? 90 : 8), term: Term(1))
+    var path = ""
+    var end = 0
+    do {
+      let log = try open(folder.path).log
+      for index in 1...5 {
+        try log.append(hardState: nil, entries: [entry(UInt64(index), bytes: 700)])
+      }
+      while log.segments.count == 1 {
+        try log.append(hardState: nil, entries: [entry(log.last.index.rawValue + 1, bytes: 700)])
+      }
+      for _ in 0..<4 {
+        try log.append(hardState: nil, entries: [entry(log.last.index.rawValue + 1)])
+      }
+      end = log.end
+      path = log.path(of: 2)
+      if isReset { try log.reset(to: mark) } else { try log.compact(to: mark) }
+      #expect(log.segments.count == 1)
+    }
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    bytes[end + 20] ^= 1
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let recovered = try open(folder.path).recovered
+    #expect(recovered.damage == nil, "\(String(describing: recovered.damage))")
+    #expect(recovered.base == mark)
+    #expect(try open(folder.path).recovered.entries == recovered.entries)
   }
 }
