@@ -4,9 +4,9 @@ set -euo pipefail
 
 libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libtomlplusplus-dev
   libcrypt-dev zlib1g-dev)
-# git makes the demo's commits, python3 finds free ports and runs clients of PyPI; etcd-client (etcdctl 3.4) and jq are for tests and demo, h2load of
-# nghttp2-client for benchmarks; postgresql is what Patroni elects a leader of, in a test.
-tools=(git etcd-client jq nghttp2-client python3 python3-venv postgresql)
+# git makes the demo's commits, python3 finds free ports and runs clients of PyPI; etcd-client (etcdctl
+# 3.4) and jq are for tests and demo, h2load of nghttp2-client for benchmarks.
+tools=(git etcd-client jq nghttp2-client python3 python3-venv)
 
 missing=()
 for package in "${libraries[@]}" "${tools[@]}"; do
@@ -49,7 +49,9 @@ python_client() { # NAME PACKAGE...
 python_client etcd3 etcd3==0.12.0 'protobuf<3.21' tenacity==6.3.1
 python_client etcd3gw etcd3gw==2.7.0
 python_client aetcd aetcd==1.0.0
-python_client patroni 'patroni[etcd3]==4.1.5' psycopg2-binary
+python_client grpcio grpcio==1.66.2 grpcio-reflection==1.66.2 grpcio-health-checking==1.66.2
+# With PostgreSQL's programs, which Patroni elects a leader of: Debian's package would start a server.
+python_client patroni 'patroni[etcd3]==4.1.5' psycopg2-binary pgserver==0.1.4
 
 if ! command -v swift >/dev/null; then
   echo "Swift 6.2 or later is needed: https://www.swift.org/install" >&2

@@ -2,7 +2,7 @@
 
 usage: patroni_failover.py HOST:PORT
 """
-import glob
+import importlib.util
 import json
 import os
 import pwd
@@ -26,11 +26,13 @@ def free_port():
 
 
 def bin_folder():
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
-    if not found:
+    """PostgreSQL's programs, which the package pgserver of PyPI carries."""
+    found = importlib.util.find_spec("pgserver")
+    folder = found and os.path.join(os.path.dirname(found.origin), "pginstall", "bin")
+    if not folder or not os.path.isdir(folder):
         print("PostgreSQL is not installed: skipped")
         sys.exit(0)
-    return found[-1]
+    return folder
 
 
 class Node:
@@ -96,7 +98,7 @@ class Node:
 
     def query(self, text):
         done = subprocess.run(
-            ["psql", "-X", "-t", "-A", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-c", text],
+            [os.path.join(bin_folder(), "psql"), "-X", "-t", "-A", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-c", text],
             capture_output=True, text=True, env={**os.environ, "PGPASSWORD": "pg"})
         return done.stdout.strip() if done.returncode == 0 else None
 
@@ -141,14 +143,14 @@ def primary(nodes):
 
 
 def main():
-    account = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+    account = pwd.getpwnam("nobody") if os.getuid() == 0 else None
     if account:
         try:
             subprocess.run(
                 [sys.executable, "-c", "import patroni"], user=account.pw_uid, group=account.pw_gid,
                 cwd="/", capture_output=True, check=True)
         except (PermissionError, subprocess.CalledProcessError):
-            print("the user postgres can't read Patroni where it is installed: skipped")
+            print("the user nobody can't read Patroni where it is installed: skipped")
             return
     folder = tempfile.mkdtemp()
     os.chmod(folder, 0o755)
