@@ -132,6 +132,8 @@ extension OperationResult {
   /// Items, or bytes of values, above which an answer takes so long to build that others would wait.
   private static let smallItems = 16
   private static let smallBytes = 64 << 10
+  /// Results of a transaction that take as long to answer as an item.
+  private static let resultsPerItem = 4
 
   fileprivate var isLarge: Bool {
     let (items, bytes) = weight
@@ -147,7 +149,9 @@ extension OperationResult {
     case .delete(_, let previous): return sum(previous)
     case .put(let previous): return sum(previous.map { [$0] } ?? [])
     case .transaction(let result):
-      return result.results.map(\.weight).reduce((result.results.count / 4, 0)) {
+      return result.results.map(\.weight).reduce(
+        (result.results.count / OperationResult.resultsPerItem, 0)
+      ) {
         ($0.0 + $1.items, $0.1 + $1.bytes)
       }
     case .done, .unchanged: return (0, 0)

@@ -68,8 +68,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     isGoingAway = true
     session?.goAway(NGHTTP2_NO_ERROR, "the server stops")
     // Those that would go on for ever; the others are about to be answered.
-    for call in streams.values {
-      guard case .streaming = call.method else { continue }
+    for call in streams.values where call.isStreaming {
       finish(call, GRPCStatus(.unavailable, "etcdserver: server stopped"))
     }
     flush()
@@ -128,7 +127,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     if session.isDone { context.close(promise: nil) }
   }
 
-  /// Flushes at the end of this turn of the loop, once for all answers that arrive in it.
+  /// Once for all answers that arrive in this turn of the loop.
   private func scheduleFlush() {
     guard !isFlushScheduled, let context else { return }
     isFlushScheduled = true
@@ -163,7 +162,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     guard let call = streams[stream], call.method == nil, call.status == nil else { return }
     guard call.metadata["content-type"]?.hasPrefix("application/grpc") == true else {
       call.status = .ok
-      session?.respond(stream: stream, headers: GRPCConnection.unsupportedMedia, withData: false)
+      session?.respond(stream: stream, headers: GRPCFields.unsupportedMedia, withData: false)
       return
     }
     switch services.method(at: call.path) {
@@ -248,7 +247,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     let count = call.take(into: target, capacity: capacity)
     if call.outputBytes < limits.streamBufferBytes { resumeWriters(of: call) }
     if call.outputBytes == 0, let status = call.status {
-      return .last(count, trailers: GRPCConnection.trailers(status))
+      return .last(count, trailers: GRPCFields.trailers(status))
     }
     if count == 0 {
       call.isDeferred = true
@@ -260,10 +259,11 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   // MARK: - Calls
 
   private func setDeadline(of call: GRPCStream) {
-    guard let context else { return }
+    guard let context, let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else {
+      return
+    }
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     let id = call.id
-    guard let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else { return }
     let (seconds, attoseconds) = timeout.components
     let amount = TimeAmount.nanoseconds(
       min(seconds, 1 << 32) * 1_000_000_000 + attoseconds / 1_000_000_000)
@@ -277,12 +277,11 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   private func setPatience(of call: GRPCStream) {
     guard let context, call.status == nil else { return }
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-    let id = call.id
-    let seconds = limits.unaryRequestSeconds
+    let (id, seconds) = (call.id, limits.unaryRequestSeconds)
     call.patience = context.eventLoop.scheduleTask(in: .seconds(seconds)) {
       guard let call = bound.value.streams[id] else { return }
-      let late = "the request was not whole after \(seconds) s"
-      bound.value.finish(call, GRPCStatus(.deadlineExceeded, late))
+      let late = GRPCStatus(.deadlineExceeded, "the request was not whole after \(seconds) s")
+      bound.value.finish(call, late)
       bound.value.flush()
     }
   }
@@ -371,8 +370,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     call.append(bytes)
     if !call.hasSentHeaders {
       call.hasSentHeaders = true
-      session?.respond(
-        stream: call.id, headers: GRPCConnection.responseHeaders, withData: true)
+      session?.respond(stream: call.id, headers: GRPCFields.head, withData: true)
     }
     wake(call)
   }
@@ -387,9 +385,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     } else {
       call.hasSentHeaders = true
       session?.respond(
-        stream: call.id,
-        headers: HTTP2Fields(GRPCConnection.commonHeaders + GRPCConnection.fields(of: status)),
-        withData: false)
+        stream: call.id, headers: GRPCFields.head(endingWith: status), withData: false)
       scheduleFlush()
     }
   }
@@ -400,21 +396,5 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
       session?.resume(stream: call.id)
     }
     scheduleFlush()
-  }
-
-  private static let commonHeaders = [
-    (":status", "200"), ("content-type", "application/grpc"),
-    ("grpc-accept-encoding", "identity,gzip"),
-  ]
-  private static let responseHeaders = HTTP2Fields(commonHeaders)
-  private static let unsupportedMedia = HTTP2Fields([(":status", "415")])
-  private static let okTrailers = HTTP2Fields(fields(of: .ok))
-
-  private static func trailers(_ status: GRPCStatus) -> HTTP2Fields {
-    status.code == .ok ? okTrailers : HTTP2Fields(fields(of: status))
-  }
-
-  private static func fields(of status: GRPCStatus) -> [(String, String)] {
-    [("grpc-status", String(status.code.rawValue)), ("grpc-message", status.encodedMessage)]
   }
 }

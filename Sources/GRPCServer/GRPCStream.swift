@@ -13,6 +13,7 @@ final class GRPCStream {
   /// Bytes of the message that is coming; of a unary one until it is answered.
   var requestBytes = 0
   var method: GRPCMethod?
+  var isStreaming: Bool { if case .streaming = method { true } else { false } }
   var task: Task<Void, Never>?
   var deadline: Scheduled<Void>?
   /// Ends a unary call whose request does not become whole.

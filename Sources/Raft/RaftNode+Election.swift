@@ -48,10 +48,10 @@ extension RaftNode {
 
   /// Elections that a member which is not fit leaves to others, before it stands all the same: it may be the
   /// only one left that has every entry.
-  private static let patience = 3
+  private static let electionsWaived = 3
 
   private mutating func isItsTurn() -> Bool {
-    guard !isFit, patience < RaftNode.patience else { return true }
+    guard !isFit, patience < RaftNode.electionsWaived else { return true }
     patience += 1
     return false
   }

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import Synchronization
 
 /// Ports of loopback that nobody listens on, each handed out once by this process.
@@ -26,13 +26,20 @@ private let nextPort = Mutex(portRange.lowerBound + Int(getpid()) * 97 % portRan
 private func isFree(_ port: Int) -> Bool {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
+  return withLoopbackAddress(port: port) { bind(descriptor, $0, $1) } == 0
+}
+
+/// A port of loopback as the socket calls want it.
+public func withLoopbackAddress<Value>(
+  port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
+) -> Value {
   var address = sockaddr_in()
   address.sin_family = sa_family_t(AF_INET)
   address.sin_port = UInt16(port).bigEndian
   address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
   return withUnsafePointer(to: address) { pointer in
-    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-      bind(descriptor, generic, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
     }
   }
 }

@@ -29,15 +29,7 @@ struct ConfigClientTests {
     let port = try freePorts(1)[0]
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = UInt16(port).bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let isBound = withUnsafePointer(to: address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
-    }
+    let isBound = withLoopbackAddress(port: port) { bind(descriptor, $0, $1) } == 0
     try #require(isBound && listen(descriptor, 5) == 0)
     await #expect(throws: ClientError.self) {
       try await withConfigClient(

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// A client that sends HTTP/2 frames as a test wants them, and reads what comes (RFC 9113).
 final class RawHTTP2: Sendable {
@@ -26,16 +27,9 @@ final class RawHTTP2: Sendable {
 
   init(port: Int) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = UInt16(port).bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let code = withUnsafePointer(to: address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard code == 0 else { throw POSIXError(.ECONNREFUSED) }
+    let isConnected =
+      withLoopbackAddress(port: port) { Foundation.connect(descriptor, $0, $1) } == 0
+    guard isConnected else { throw POSIXError(.ECONNREFUSED) }
     write(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8))
     send(Kind.settings)
   }
