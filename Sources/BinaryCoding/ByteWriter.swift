@@ -22,6 +22,7 @@ public struct ByteWriter: Sendable {
 
   /// Bytes without a length.
   public mutating func write(raw: some Sequence<UInt8>) { bytes.append(contentsOf: raw) }
+  public mutating func write(raw: [UInt8]) { bytes.append(contentsOf: raw) }
 
   /// A 32-bit count, then the bytes.
   public mutating func write(_ value: [UInt8]) {
@@ -37,10 +38,6 @@ public struct ByteWriter: Sendable {
 
   /// Overwrites four bytes written before: for a checksum or a length known only later.
   public mutating func patch(_ value: UInt32, at offset: Int) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(offset..<offset + 4, with: $0) }
-  }
-
-  public mutating func patch(_ value: UInt64, at offset: Int) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(offset..<offset + 8, with: $0) }
+    for byte in 0..<4 { bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> (8 * byte)) }
   }
 }

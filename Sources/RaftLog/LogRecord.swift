@@ -89,7 +89,6 @@ enum LogRecord: Hashable {
   func encode(
     to writer: inout ByteWriter, batch: UInt64, endsBatch: Bool, chain: UInt64
   ) -> UInt64 {
-    let start = writer.count
     let fields = fields
     var payload: [UInt8] = []
     var entryKind: UInt8 = 0
@@ -103,22 +102,23 @@ enum LogRecord: Hashable {
       payload = vote.bytes
     case .compacted, .reset, .lost, .whole: break
     }
-    writer.write(LogFormat.recordMagic)
-    writer.write(fields.kind)
-    writer.write(entryKind)
-    writer.write(endsBatch)
-    writer.write(UInt8(0))
-    writer.write(UInt32(payload.count))
-    writer.write(UInt32(0))
-    writer.write(batch)
-    writer.write(fields.term.rawValue)
-    writer.write(fields.index.rawValue)
-    writer.write(UInt64(0))
-    let header = writer.bytes[start..<start + LogFormat.recordHeaderBytes]
-    let next = LogRecord.chain(header: header, payload: payload[...], after: chain)
-    writer.patch(next, at: start + 40)
-    let checked = writer.bytes[start..<start + LogFormat.recordHeaderBytes]
-    writer.patch(LogRecord.checksum(header: checked, payload: payload[...]), at: start + 12)
+    // By itself: a slice of the batch that is alive while the batch grows would have all of it copied.
+    var header = ByteWriter(reservingCapacity: LogFormat.recordHeaderBytes)
+    header.write(LogFormat.recordMagic)
+    header.write(fields.kind)
+    header.write(entryKind)
+    header.write(endsBatch)
+    header.write(UInt8(0))
+    header.write(UInt32(payload.count))
+    header.write(UInt32(0))
+    header.write(batch)
+    header.write(fields.term.rawValue)
+    header.write(fields.index.rawValue)
+    let next = LogRecord.chain(header: header.bytes[...], payload: payload[...], after: chain)
+    header.write(next)
+    let checksum = LogRecord.checksum(header: header.bytes[...], payload: payload[...])
+    header.patch(checksum, at: 12)
+    writer.write(raw: header.bytes)
     writer.write(raw: payload)
     writer.pad(to: 8)
     return next
