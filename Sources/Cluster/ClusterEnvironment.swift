@@ -9,8 +9,11 @@ package import Store
 package struct ClusterEnvironment: Sendable {
   package var disk: any Disk
   package var clock: any Clock<Duration>
-  /// The thread of the member loop and its clock.
+  /// The thread of the member's clock.
   package var executor: any TaskExecutor
+  /// Runs a turn of the member loop on the calling thread: at once, or after what that has to do first, so
+  /// that one turn serves all that comes together.
+  package var runSoon: @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() }
   /// A thread for blocking work; the text names it.
   package var makeQueue: @Sendable (String) -> any WorkQueue
   /// Where names that must differ between starts, and election timeouts, begin.

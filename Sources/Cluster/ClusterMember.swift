@@ -21,7 +21,7 @@ package struct MemberStatus: Hashable, Sendable {
 /// One member of the cluster: the loop that drives `RaftNode`, and what clients ask of it.
 ///
 /// The loop never waits for a disk: the log and the state machine have a thread each, and report
-/// back through the inbox. `run()` returns when its task is cancelled.
+/// back through the inbox (which also says who runs the loop). `run()` returns when its task is cancelled.
 package final class ClusterMember: Sendable, TransportDelegate {
   package let configuration: ClusterConfiguration
   package let store: KeyValueStore
@@ -81,7 +81,9 @@ package final class ClusterMember: Sendable, TransportDelegate {
     try store.removeLeftovers()
     recovery = Mutex((opened.log, recovered))
     hub = WatchHub(store: store)
-    inbox = Inbox(limit: configuration.limits.inboxEvents)
+    inbox = Inbox(
+      limit: configuration.limits.inboxEvents, queue: environment.makeQueue("configsync.loop"),
+      soon: environment.runSoon)
     var names = SeededNames(state: environment.seed)
     waiters = Mutex(Waiters(firstRead: names.next()))
     nextNumber = Atomic(names.next() >> 1)
@@ -172,7 +174,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
 
   package func received(_ messages: [Message]) {
     // A full inbox loses messages as the network may: Raft sends again.
-    for message in messages { _ = inbox.offer(.raft(.received(message))) }
+    _ = inbox.offer(messages.map { .raft(.received($0)) })
   }
 
   package func unreachable(_ member: MemberID) { _ = inbox.offer(.raft(.unreachable(member))) }
@@ -214,7 +216,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let writer = makeWriter(log, applier: applier, transport: transport)
     applyJobs.withLock { $0 = { applier.submit($0) } }
     leaseMessages.withLock { $0 = { transport.send($0) } }
-    var loop = MemberLoop(
+    let loop = MemberLoop(
       member: self, recovered: recovered, transport: transport, writer: writer, applier: applier)
     let executor = environment.executor
     await withTaskGroup(of: Void.self) { group in
@@ -224,7 +226,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
         group.addTask(executorPreference: executor) { await self.compactByItself(mode) }
       }
       await withTaskCancellationHandler {
-        await withTaskExecutorPreference(executor) { await loop.run() }
+        await inbox.run(loop)
       } onCancel: {
         inbox.post(.stop)
       }
@@ -274,8 +276,11 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let inbox = inbox
     let reports = LogWriter.Reports(
       send: { messages in transport.send(messages) },
-      persisted: { entry, epoch in
-        inbox.post(.raft(.persisted(term: entry.term, index: entry.index, epoch: epoch)))
+      persisted: { jobs in
+        inbox.post(
+          jobs.map { job in
+            .raft(.persisted(term: job.last.term, index: job.last.index, epoch: job.epoch))
+          })
       },
       wasReset: { mark in applier.submit(.install(mark)) },
       failed: failStop)

@@ -21,62 +21,146 @@ enum LoopEvent: Sendable {
   case stop
 }
 
-/// The queue of the member loop: many writers, one reader that takes all at once.
+/// What takes the events of an inbox.
+protocol InboxReader: Sendable {
+  /// Handles events; false once it takes no more. It waits for nothing.
+  mutating func turn(_ events: [LoopEvent]) -> Bool
+}
+
+/// The queue of the member loop, and whose turn it is to run it.
+///
+/// Many threads bring events. The loop has none: whoever brings one runs it over all that wait, unless
+/// somebody does already, who then takes this one, too (flat combining: Hendler, Incze, Shavit and Tzafrir
+/// 2010). An event is so handled without waking another thread.
 final class Inbox: Sendable {
   private struct State {
     var events: [LoopEvent] = []
     var hasTick = false
-    var waiter: CheckedContinuation<Void, Never>?
+    var phase = Phase.waiting
+    /// Somebody runs the loop, and looks here again before it ends.
+    var isRunning = false
+    /// Somebody will run the loop soon.
+    var isDue = false
+    var stopped: CheckedContinuation<Void, Never>?
   }
+
+  private enum Phase { case waiting, started, stopped }
+
+  /// Turns after which a thread that brought an event goes back to its own work.
+  private static let turnsInARow = 16
 
   private let limit: Int
   private let state = Mutex(State())
+  private let reader = Mutex<(any InboxReader)?>(nil)
+  private let soon: @Sendable (@escaping @Sendable () -> Void) -> Void
+  private let queue: any WorkQueue
 
-  init(limit: Int) { self.limit = limit }
-
-  /// Adds what may be lost: false if the queue is full.
-  func offer(_ event: LoopEvent) -> Bool { add(event, limit: limit) }
-
-  /// Adds what must not be lost: reports of the own log and state machine.
-  func post(_ event: LoopEvent) { _ = add(event, limit: .max) }
-
-  /// Adds a tick, unless one is still waiting: time that the loop has missed does not add up.
-  func postTick() {
-    let isNew = state.withLock { state in
-      defer { state.hasTick = true }
-      return !state.hasTick
-    }
-    if isNew { post(.raft(.tick)) }
+  /// - Parameters:
+  ///   - limit: events that wait at most, but for those that must not be lost.
+  ///   - soon: runs a turn on the calling thread, at once or after what that has to do first.
+  ///   - queue: a thread for turns that nobody else has time for.
+  init(
+    limit: Int, queue: any WorkQueue,
+    soon: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+  ) {
+    self.limit = limit
+    self.soon = soon
+    self.queue = queue
   }
 
-  private func add(_ event: LoopEvent, limit: Int) -> Bool {
-    let (isAdded, waiter) = state.withLock { state in
-      guard state.events.count < limit else {
-        return (false, nil as CheckedContinuation<Void, Never>?)
-      }
-      state.events.append(event)
-      defer { state.waiter = nil }
-      return (true, state.waiter)
+  // MARK: - Bringing events
+
+  /// Adds what may be lost: false if the queue is full.
+  func offer(_ event: LoopEvent) -> Bool { add([event], limit: limit) }
+  func offer(_ events: [LoopEvent]) -> Bool { add(events, limit: limit) }
+
+  /// Adds what must not be lost: reports of the own log and state machine.
+  func post(_ event: LoopEvent) { _ = add([event], limit: .max) }
+  func post(_ events: [LoopEvent]) { _ = add(events, limit: .max) }
+
+  /// Adds a tick, unless one is still waiting: time that the loop has missed does not add up. The caller runs
+  /// the loop at once: heartbeats don't depend on what other threads have to do.
+  func postTick() {
+    state.withLock { state in
+      if !state.hasTick { state.events.append(.raft(.tick)) }
+      state.hasTick = true
     }
-    waiter?.resume()
+    runTurns()
+  }
+
+  private func add(_ events: [LoopEvent], limit: Int) -> Bool {
+    let (isAdded, mustRun) = state.withLock { state in
+      guard state.events.count < limit, state.phase != .stopped else { return (false, false) }
+      state.events += events
+      guard state.phase == .started, !state.isRunning, !state.isDue else { return (true, false) }
+      state.isDue = true
+      return (true, true)
+    }
+    if mustRun { soon { self.runTurns() } }
     return isAdded
   }
 
-  /// Waits for events and takes all of them.
-  func next() async -> [LoopEvent] {
+  // MARK: - Running the loop
+
+  var isStarted: Bool { state.withLock { $0.phase == .started } }
+
+  /// Lets the loop be run, until it takes no more.
+  func run(_ loop: some InboxReader) async {
+    reader.withLock { $0 = loop }
     await withCheckedContinuation { continuation in
-      let isReady = state.withLock { state in
-        if state.events.isEmpty { state.waiter = continuation }
-        return !state.events.isEmpty
+      state.withLock { state in
+        state.phase = .started
+        state.stopped = continuation
       }
-      if isReady { continuation.resume() }
+      runTurns()
     }
-    return state.withLock { state in
+  }
+
+  private func runTurns() {
+    guard begin() else { return }
+    for _ in 0..<Inbox.turnsInARow {
+      guard let events = take() else { return }
+      let goesOn = reader.withLock { $0?.turn(events) ?? false }
+      if !goesOn { return stop() }
+    }
+    state.withLock { state in
+      state.isRunning = false
+      state.isDue = true
+    }
+    queue.async { self.runTurns() }
+  }
+
+  /// Whether the caller is to run the loop.
+  private func begin() -> Bool {
+    state.withLock { state in
+      guard state.phase == .started, !state.isRunning else { return false }
+      state.isRunning = true
+      state.isDue = false
+      return true
+    }
+  }
+
+  /// All events that wait; with none the turn ends.
+  private func take() -> [LoopEvent]? {
+    state.withLock { state in
+      state.isRunning = !state.events.isEmpty
+      guard state.isRunning else { return nil }
       defer {
         state.events = []
         state.hasTick = false
       }
       return state.events
     }
+  }
+
+  private func stop() {
+    reader.withLock { $0 = nil }
+    let waiter = state.withLock { state in
+      state.phase = .stopped
+      state.isRunning = false
+      state.events = []
+      return state.stopped.take()
+    }
+    waiter?.resume()
   }
 }

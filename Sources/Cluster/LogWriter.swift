@@ -27,7 +27,8 @@ struct LogJob: Sendable {
 final class LogWriter: Sendable {
   struct Reports: Sendable {
     var send: @Sendable ([Message]) -> Void
-    var persisted: @Sendable (_ last: Entry, _ epoch: UInt64) -> Void
+    /// Of each job that is durable, its last entry, and its epoch.
+    var persisted: @Sendable ([(last: Entry, epoch: UInt64)]) -> Void
     var wasReset: @Sendable (SnapshotMark) -> Void
     var failed: @Sendable (any Error) -> Void
   }
@@ -118,9 +119,9 @@ final class LogWriter: Sendable {
     private mutating func release() {
       let jobs = unsealed
       unsealed = []
-      for job in jobs {
-        if let last = job.entries.last { reports.persisted(last, job.epoch) }
+      let persisted = jobs.compactMap { job in job.entries.last.map { (last: $0, epoch: job.epoch) }
       }
+      if !persisted.isEmpty { reports.persisted(persisted) }
       let promises = jobs.flatMap(\.promises)
       if !promises.isEmpty { reports.send(promises) }
     }

@@ -1,7 +1,7 @@
 import Dispatch
 
-/// A thread for the member loop and its clock, so that nothing that blocks the shared pool, such as
-/// a long read of the store, can hold up heartbeats.
+/// A thread for the member's clock, which runs the loop at each tick, so that nothing that blocks the shared
+/// pool, such as a long read of the store, can hold up heartbeats.
 final class LoopExecutor: TaskExecutor {
   private let queue = DispatchQueue(label: "configsync.loop")
 

@@ -4,7 +4,7 @@ import Store
 import Synchronization
 
 /// The one owner of a `RaftNode`: takes events, hands out the work of each `Ready`.
-struct MemberLoop {
+struct MemberLoop: InboxReader {
   private let member: ClusterMember
   private let transport: any Transport
   private let writer: LogWriter
@@ -47,18 +47,17 @@ struct MemberLoop {
     node.step(.isFit(!member.status.isFenced))
   }
 
-  mutating func run() async {
-    while true {
-      let events = await member.inbox.next()
-      for event in events {
-        if case .stop = event { return }
-        take(event)
-      }
-      releaseHeld()
-      while let ready = node.takeReady() { handle(ready) }
-      publishStatus()
-      member.environment.observe?(node)
+  /// Hands out what follows from all events together; false once it is told to stop.
+  mutating func turn(_ events: [LoopEvent]) -> Bool {
+    for event in events {
+      if case .stop = event { return false }
+      take(event)
     }
+    releaseHeld()
+    while let ready = node.takeReady() { handle(ready) }
+    publishStatus()
+    member.environment.observe?(node)
+    return true
   }
 
   private mutating func take(_ event: LoopEvent) {

@@ -36,7 +36,8 @@ package struct ConfigSyncServer: Sendable {
     let peerAddress = try options.peerAddress
     let (removal, signal) = AsyncStream.makeStream(of: Void.self)
     let member = try ClusterMember(
-      configuration, logger: logger, failStop: failStop, removed: { signal.finish() })
+      configuration, environment: .eventLoops(), logger: logger, failStop: failStop,
+      removed: { signal.finish() })
     let services = try await etcdServices(for: member, options: serviceOptions)
     if try member.isRemoved() { throw RemovedError(directory: configuration.dataDirectory) }
     let transport = try await listening(on: "\(peerAddress)") {

@@ -50,15 +50,4 @@ struct WaitersTests {
     #expect(throws: ClusterError.timedOut(leaderKnown: false)) { _ = try result.get() }
   }
 
-  @Test func theInboxKeepsOrderAndItsLimit() async {
-    let inbox = Inbox(limit: 2)
-    #expect(inbox.offer(.readsWaiting))
-    inbox.postTick()
-    inbox.postTick()
-    #expect(!inbox.offer(.readsWaiting), "the queue is full")
-    inbox.post(.stop)
-    let events = await inbox.next()
-    #expect(events.count == 3, "ticks that were missed do not add up")
-    if case .stop = events[2] {} else { Issue.record("out of order") }
-  }
 }

@@ -107,6 +107,14 @@ final class SimulatedMember: @unchecked Sendable {
           world.checks.applied(owner, entries, commands, position: store.current)
         }
       })
+    // At once, or after what else is ready in this world.
+    environment.runSoon = { [unowned self] work in
+      if random.happens(permille: 500) {
+        work()
+      } else {
+        Task(executorPreference: world.executor) { work() }
+      }
+    }
     environment.observeInstalled = { mark in
       if world.isAlive(owner) { world.checks.installed(mark, on: owner) }
     }

@@ -1,0 +1,123 @@
+import Raft
+import Synchronization
+import Testing
+
+@testable import Cluster
+
+/// Whose turn it is to run the member loop.
+struct InboxTests {
+  /// Keeps what it was given, and may bring events itself.
+  private struct Reader: InboxReader {
+    let seen: Seen
+    var bringing: @Sendable (LoopEvent) -> Void = { _ in }
+
+    mutating func turn(_ events: [LoopEvent]) -> Bool {
+      seen.turns.withLock { $0.append(events) }
+      for event in events {
+        if case .stop = event { return false }
+        bringing(event)
+      }
+      return true
+    }
+  }
+
+  private final class Seen: Sendable {
+    let turns = Mutex<[[LoopEvent]]>([])
+    var counts: [Int] { turns.withLock { $0.map(\.count) } }
+    var sizes: [Int64] {
+      turns.withLock { turns in
+        turns.joined().compactMap { if case .sized(let bytes) = $0 { bytes } else { nil } }
+      }
+    }
+  }
+
+  /// Keeps closures until it is told to run them.
+  private final class Later: Sendable, WorkQueue {
+    let kept = Mutex<[@Sendable () -> Void]>([])
+    func async(_ work: @escaping @Sendable () -> Void) { kept.withLock { $0.append(work) } }
+    func wait() {}
+    func run() {
+      let works = kept.withLock { kept in
+        defer { kept = [] }
+        return kept
+      }
+      for work in works { work() }
+    }
+  }
+
+  @Test func anInboxKeepsOrderAndItsLimitAndOneTick() async {
+    let seen = Seen()
+    let inbox = Inbox(limit: 2, queue: Later(), soon: { $0() })
+    #expect(inbox.offer(.sized(1)))
+    inbox.postTick()
+    inbox.postTick()
+    #expect(!inbox.offer(.sized(2)), "the queue is full")
+    inbox.post(.sized(3))
+    inbox.post(.stop)
+    await inbox.run(Reader(seen: seen))
+    #expect(seen.counts == [4], "ticks that were missed do not add up")
+    #expect(seen.sizes == [1, 3])
+    #expect(!inbox.offer(.sized(4)), "nobody takes it any more")
+  }
+
+  @Test func whatComesTogetherIsOneTurn() async {
+    let (seen, later) = (Seen(), Later())
+    let inbox = Inbox(limit: 100, queue: Later(), soon: { later.async($0) })
+    async let running: Void = inbox.run(Reader(seen: seen))
+    while !inbox.isStarted { await Task.yield() }
+    for size in 1...5 { inbox.post(.sized(Int64(size))) }
+    #expect(seen.counts == [] && later.kept.withLock { $0.count } == 1)
+    later.run()
+    #expect(seen.counts == [5])
+    // A tick does not wait for whoever has said that they will run the loop.
+    inbox.post(.sized(6))
+    inbox.postTick()
+    #expect(seen.counts == [5, 2])
+    later.run()
+    #expect(seen.counts == [5, 2])
+    inbox.post(.stop)
+    later.run()
+    await running
+    #expect(seen.sizes == [1, 2, 3, 4, 5, 6])
+  }
+
+  /// What the loop brings about itself is taken by the one who runs it; after some turns in a row that goes
+  /// on elsewhere.
+  @Test func aThreadThatBroughtAnEventIsNotKeptForLong() async {
+    let (seen, own) = (Seen(), Later())
+    let inbox = Inbox(limit: 100, queue: own, soon: { $0() })
+    let reader = Reader(
+      seen: seen,
+      bringing: { event in
+        if case .sized(let size) = event { inbox.post(size < 40 ? .sized(size + 1) : .stop) }
+      })
+    async let running: Void = inbox.run(reader)
+    while !inbox.isStarted { await Task.yield() }
+    inbox.post(.sized(1))
+    #expect(seen.counts.count == 16)
+    own.run()
+    #expect(seen.counts.count == 32)
+    own.run()
+    await running
+    #expect(seen.sizes == Array(1...40))
+  }
+
+  @Test func manyThreadsBringEventsAndEachIsTakenOnce() async {
+    let seen = Seen()
+    let inbox = Inbox(limit: .max, queue: ThreadQueue(label: "inbox"), soon: { $0() })
+    async let running: Void = inbox.run(Reader(seen: seen))
+    await withTaskGroup(of: Void.self) { group in
+      for thread in 0..<Int64(4) {
+        group.addTask { for event in 0..<Int64(5_000) { inbox.post(.sized(thread << 32 | event)) } }
+      }
+    }
+    inbox.post(.stop)
+    await running
+    let sizes = seen.sizes
+    #expect(sizes.count == 20_000)
+    for thread in 0..<Int64(4) {
+      let own = sizes.filter { $0 >> 32 == thread }
+      #expect(own == own.sorted() && Set(own).count == 5_000, "each thread's in their order")
+    }
+  }
+}
