@@ -5,6 +5,8 @@ import Synchronization
 /// What the state machine's thread does, in order.
 enum ApplyJob: Sendable {
   case apply([Entry])
+  /// Commits what was applied to the database.
+  case commit
   case install(SnapshotMark)
   /// Keeps a received snapshot until the log refers to it; answers whether it is whole.
   case prepare(
@@ -45,11 +47,10 @@ final class Applier: Sendable {
   ) {
     let hasFailed = Atomic(false)
     let applying = Applying(store: store, hub: hub, hashing: hashing, reports: reports)
-    worker = SerialWorker(queue: queue) { jobs, areMoreWaiting in
+    worker = SerialWorker(queue: queue) { jobs, _ in
       guard !hasFailed.load(ordering: .relaxed) else { return }
       do {
         try applying.run(jobs)
-        try applying.commit(unlessBusy: areMoreWaiting())
       } catch {
         hasFailed.store(true, ordering: .relaxed)
         reports.failed(error)
@@ -64,7 +65,8 @@ final class Applier: Sendable {
   private static let entriesOfASizing = 128
   private static let bytesOfASizing = 16 << 20
 
-  /// Entries, and bytes of them, that are applied and not committed at most while more wait.
+  /// Entries, and bytes of them, that are applied and not committed at most. The member's clock has fewer
+  /// committed after a while, and readers what they are about to read.
   private static let uncommittedEntries = 2_000
   private static let uncommittedBytes = 4 << 20
 
@@ -108,6 +110,7 @@ final class Applier: Sendable {
         try apply(&entries)
         switch job {
         case .apply: break
+        case .commit: try commit()
         case .install(let mark):
           try store.installSnapshot(index: mark.index.rawValue)
           reports.observeInstalled?(mark)
@@ -161,22 +164,18 @@ final class Applier: Sendable {
       reports.observe?(entries, applied)
       hub.publish(applied)
       reports.applied(last.index, applied)
-      uncommitted.withLock { $0.add(entries) }
-      if mustSize(after: entries) {
-        try store.commit()
-        reports.sized(try store.sizes().used)
+      let isFull = uncommitted.withLock { growth in
+        growth.add(entries)
+        return growth.entries >= uncommittedEntries || growth.bytes >= uncommittedBytes
       }
+      if isFull { try commit() }
+      if mustSize(after: entries) { reports.sized(try store.openSizes().used) }
     }
 
     /// Everybody was told already what was applied: nobody waits for the database.
-    func commit(unlessBusy isBusy: Bool) throws {
-      let mustCommit = uncommitted.withLock { growth in
-        let isDue =
-          !isBusy || growth.entries >= uncommittedEntries || growth.bytes >= uncommittedBytes
-        if isDue { growth = Growth() }
-        return isDue
-      }
-      if mustCommit { try store.commit() }
+    private func commit() throws {
+      uncommitted.withLock { $0 = Growth() }
+      try store.commit()
     }
 
     private func mustSize(after entries: [Entry]) -> Bool {

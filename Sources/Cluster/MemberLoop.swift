@@ -12,6 +12,8 @@ struct MemberLoop: InboxReader {
   private let snapshots: SnapshotSender
   private var node: RaftNode
   private var applied: LogIndex
+  /// What the state machine was last told to commit.
+  private var committed: LogIndex
   private let elapsed: @Sendable () -> Duration
   /// What `elapsed` said at the last tick.
   private var ticked = Duration.zero
@@ -37,6 +39,7 @@ struct MemberLoop: InboxReader {
     self.applier = applier
     self.snapshots = SnapshotSender(member: member, transport: transport)
     self.applied = recovered.applied
+    self.committed = recovered.applied
     self.elapsed = stopwatch(member.environment.clock)
     self.node = RaftNode(
       RaftConfiguration(
@@ -76,6 +79,7 @@ struct MemberLoop: InboxReader {
       measureLeases()
       removeCompacted()
       considerCheck()
+      commit()
     case .raft(let event): node.step(event)
     case .applied(let index, let changesMembers):
       applied = max(applied, index)
@@ -293,6 +297,16 @@ struct MemberLoop: InboxReader {
     let own = member.configuration.id.rawValue
     let report = IntegrityReport(member: own, index: index.rawValue, hash: hash)
     node.step(.proposed([proposal(.integrity(.report(report)))]))
+  }
+
+  // MARK: - The database
+
+  /// What was applied since the last tick is committed together: the log has it, and a commit for each entry
+  /// would cost more than the entry.
+  private mutating func commit() {
+    guard applied > committed else { return }
+    committed = applied
+    applier.submit(.commit)
   }
 
   // MARK: - Compaction

@@ -8,14 +8,14 @@ import Synchronization
 /// one caller, in order; the applied index is written in the transaction of its effects. Reads run
 /// beside it on connections of their own and see whole applied batches, or in memory what was used last.
 package final class KeyValueStore: Sendable {
-  private let database: Mutex<StateDatabase>
-  private let head: Mutex<StoreHead>
-  private let authState: Mutex<AuthState>
+  let database: Mutex<StateDatabase>
+  let head: Mutex<StoreHead>
+  let authState: Mutex<AuthState>
   /// The kinds of alarm for which writes are refused.
-  private let refusing: Mutex<Set<Alarm.Kind>>
-  private let durableIndex = Mutex<UInt64>(0)
-  private let compacting: Mutex<Bool>
-  private let directory: StateDirectory
+  let refusing: Mutex<Set<Alarm.Kind>>
+  let durableIndex = Mutex<UInt64>(0)
+  let compacting: Mutex<Bool>
+  let directory: StateDirectory
 
   /// Opens the state in `directory`, made if missing.
   ///
@@ -88,7 +88,10 @@ package final class KeyValueStore: Sendable {
   /// Commits to the database what was applied: until then the log alone can bring it back.
   package func commit() throws { try newest.commit() }
 
-  private var newest: StateDatabase { database.withLock { $0 } }
+  /// Leaves the database as a process does that dies here: nothing more is written by this store.
+  package func abandon() { newest.abandon() }
+
+  var newest: StateDatabase { database.withLock { $0 } }
 
   /// Removes some of the versions that a compaction has made superfluous.
   ///
@@ -292,114 +295,20 @@ package final class KeyValueStore: Sendable {
 
   /// Bytes of the database file as it was committed last: all, and those that hold data.
   package func sizes() throws -> (total: Int64, used: Int64) {
-    try newest.readCommitted { db in
-      let page = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0
-      let count = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
-      let free = try Int64.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
-      return (page * count, page * (count - free))
-    }
+    try newest.readCommitted(KeyValueStore.sizes)
   }
 
-  // MARK: - Snapshots
-
-  /// Makes everything applied durable, so that the log may be cut up to the returned position.
-  ///
-  /// A commit under full syncs makes the write-ahead log durable, and with it every commit before;
-  /// unlike a checkpoint it waits for no reader. The result is read again on another connection.
-  package func makeDurable() throws -> StorePosition {
-    let database = newest
-    let state = try database.withWriter { db in
-      try db.execute(sql: "PRAGMA synchronous = FULL")
-      defer {
-        // Staying at FULL would be slower, and no less safe.
-        try? db.execute(sql: "PRAGMA synchronous = NORMAL")
-      }
-      var state: StorePosition?
-      try db.inTransaction(.immediate) {
-        let found = try StorePosition.read(db)
-        try found.write(db)
-        state = found
-        return .commit
-      }
-      guard let state else { throw StateDatabaseError("a transaction ended without a result") }
-      return state
-    }
-    let readAgain = try database.read(StorePosition.read)
-    guard readAgain.appliedIndex >= state.appliedIndex else {
-      throw StateDatabaseError("a sync lost applied entries")
-    }
-    durableIndex.withLock { $0 = state.appliedIndex }
-    return state
+  /// The same as it is after what was applied; for whoever applies, since others would wait.
+  package func openSizes() throws -> (total: Int64, used: Int64) {
+    try newest.readOpen(KeyValueStore.sizes)
   }
 
-  /// Writes a consistent copy of the whole state to a new file.
-  package func writeSnapshot(to path: String) throws -> StorePosition {
-    removeSnapshot(at: path)
-    let copy = try DatabaseQueue(path: path)
-    defer { try? copy.close() }
-    try newest.backup(to: copy)
-    try copy.writeWithoutTransaction { db in
-      try db.execute(sql: "PRAGMA journal_mode = DELETE")
-    }
-    return try copy.read(StorePosition.read)
+  private static func sizes(_ db: Database) throws -> (total: Int64, used: Int64) {
+    let page = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0
+    let count = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+    let free = try Int64.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+    return (page * count, page * (count - free))
   }
-
-  /// Where a snapshot that is being received from, or sent to, a member is written: another file
-  /// each time, for a late stream must not meet the one after it.
-  package func incomingPath(from member: UInt64) -> String {
-    directory.path + "/incoming-\(member)-\(UUID().uuidString).db"
-  }
-  package func outgoingPath(to member: UInt64) -> String {
-    directory.path + "/outgoing-\(member)-\(UUID().uuidString).db"
-  }
-
-  /// Removes a snapshot file that is no longer needed; what stays is removed at the next start.
-  package func removeSnapshot(at path: String) { try? FileManager.default.removeItem(atPath: path) }
-
-  /// Checks a received snapshot and keeps it, durable, until `installSnapshot`.
-  ///
-  /// - Returns: who votes by what the snapshot holds.
-  package func prepareSnapshot(at path: String, index: UInt64) throws -> StoredMembership {
-    let (state, membership) = try DatabaseQueue(path: path).read { db in
-      guard try Int.fetchOne(db, sql: "PRAGMA user_version") == Schema.version,
-        try String.fetchOne(db, sql: "PRAGMA quick_check") == "ok"
-      else { throw StateDatabaseError("the received snapshot is damaged or of another version") }
-      return (try StorePosition.read(db), try StoredMembership.read(db))
-    }
-    guard state.cluster == current.cluster, state.appliedIndex == index, let membership else {
-      throw StateDatabaseError("the received snapshot is of index \(state.appliedIndex)")
-    }
-    try directory.keepPrepared(path, index: index)
-    return membership
-  }
-
-  /// Replaces the state by the prepared snapshot of `index`; the log must already begin after it.
-  package func installSnapshot(index: UInt64) throws {
-    let path = try directory.promotePrepared(index: index)
-    let opened = try StateDatabase(path: path)
-    let state = try opened.write(StorePosition.read)
-    try opened.withWriter(Schema.verify)
-    let isCompacting = try opened.read { try Compaction(db: $0).isUnderWay() }
-    let ground = try opened.read(Applying.Ground.read)
-    compacting.withLock { $0 = isCompacting }
-    ItemCache.free(head.withLock { $0.forget() })
-    // Readers of the former state finish on it; its file is removed at the next start.
-    database.withLock { $0 = opened }
-    authState.withLock { $0 = ground.auth }
-    refusing.withLock { $0 = ground.alarms }
-    head.withLock { $0.replace(by: state) }
-    durableIndex.withLock { $0 = state.appliedIndex }
-  }
-
-  /// Finishes an installation that a crash interrupted, where the log says that it began.
-  package func recoverInstallation(logBase: UInt64) throws {
-    if current.appliedIndex < logBase, try directory.hasPrepared(index: logBase) {
-      try installSnapshot(index: logBase)
-    }
-  }
-
-  /// Removes what a crash left behind; nothing of it is in use.
-  package func removeLeftovers() throws { try directory.removeLeftovers() }
 }
 
 extension Transaction {

@@ -126,7 +126,10 @@ final class SimulatedMember: @unchecked Sendable {
   /// The process is gone; if power is too, the disk keeps only what it must.
   func crash(losingPower: Bool) {
     let stopped = member
-    if let stopped { durable = max(durable, stopped.store.durable) }
+    if let stopped {
+      durable = max(durable, stopped.store.durable)
+      stopped.store.abandon()
+    }
     member = nil
     task?.cancel()
     task = nil
@@ -154,6 +157,7 @@ final class SimulatedMember: @unchecked Sendable {
     guard let member, random.happens(permille: 500) else { return }
     let path = folder + "/\(id)-image-\(incarnation.number)-\(world.now)"
     do {
+      try member.store.commit()
       try FileManager.default.copyItem(atPath: directory + "/state", toPath: path)
     } catch {
       return world.fail("the state of \(id) can't be copied: \(error)")

@@ -83,6 +83,13 @@ final class StateDatabase: Sendable {
     }
   }
 
+  /// Undoes what is open, and fails from now on.
+  func abandon() {
+    try? onWriter { db in
+      try failing(db) { throw StateDatabaseError("it was abandoned") }
+    }
+  }
+
   private func check() throws {
     if let error = failure.withLock({ $0 }) { throw error }
   }
@@ -126,6 +133,9 @@ final class StateDatabase: Sendable {
     try check()
     return try pool.read(body)
   }
+
+  /// Reads on the writer, what is not committed included.
+  func readOpen<Value>(_ body: (Database) throws -> Value) throws -> Value { try onWriter(body) }
 
   func snapshot() throws -> DatabaseSnapshot {
     try commit()
