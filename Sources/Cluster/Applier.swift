@@ -27,6 +27,9 @@ final class Applier: Sendable {
     var observeInstalled: (@Sendable (SnapshotMark) -> Void)?
     var applied: @Sendable (LogIndex, [AppliedCommand]) -> Void
     var installed: @Sendable (LogIndex) -> Void
+    /// The clock by which commits are timed.
+    var elapsed: @Sendable () -> Duration
+    var committed: @Sendable (Duration) -> Void
     var durable: @Sendable (LogIndex) -> Void
     var leases: @Sendable (Term, [Lease]) -> Void
     /// The hash of the state right after the check at an index.
@@ -175,7 +178,9 @@ final class Applier: Sendable {
     /// Everybody was told already what was applied: nobody waits for the database.
     private func commit() throws {
       uncommitted.withLock { $0 = Growth() }
+      let start = reports.elapsed()
       try store.commit()
+      reports.committed(reports.elapsed() - start)
     }
 
     private func mustSize(after entries: [Entry]) -> Bool {

@@ -36,6 +36,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
   private let random: Mutex<UInt64>
   let leaseClock: Mutex<LeaseClock>
   let tokens: Mutex<TokenTable>
+  let counting = Mutex(MemberCounts())
   /// The log's end when this member started: what was admitted before that may be long over.
   let lastIndexAtStart: LogIndex
   /// How many questions of other members are being answered.
@@ -150,6 +151,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
         if !inbox.offer(.raft(.proposed([proposal]))) { fail(number, with: .overloaded) }
       }
     }
+    if case .failure = result { counting.withLock { $0.failedProposals += 1 } }
     return try result.get()
   }
 
@@ -257,6 +259,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
           refreshFence()
           inbox.post(.raft(.snapshotInstalled(index)))
         },
+        elapsed: stopwatch(environment.clock),
+        committed: { [self] time in counting.withLock { $0.commits.observe(time) } },
         durable: { [inbox] index in inbox.post(.durable(index)) },
         leases: { [self] term, leases in
           leaseClock.withLock { $0.begin(in: term, with: leases) }
@@ -282,6 +286,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
             .raft(.persisted(term: job.last.term, index: job.last.index, epoch: job.epoch))
           })
       },
+      elapsed: stopwatch(environment.clock),
+      wrote: { [self] time in counting.withLock { $0.logWrites.observe(time) } },
       wasReset: { mark in applier.submit(.install(mark)) },
       failed: failStop)
     return LogWriter(
@@ -291,6 +297,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
   private func applied(
     _ index: LogIndex, _ commands: [AppliedCommand], changesMembers: Bool
   ) {
+    count(commands)
     let effects = commands.compactMap(\.lease)
     if !effects.isEmpty {
       leaseClock.withLock { clock in for effect in effects { clock.apply(effect) } }

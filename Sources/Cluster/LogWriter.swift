@@ -29,6 +29,10 @@ final class LogWriter: Sendable {
     var send: @Sendable ([Message]) -> Void
     /// Of each job that is durable, its last entry, and its epoch.
     var persisted: @Sendable ([(last: Entry, epoch: UInt64)]) -> Void
+    /// The clock by which writes are timed.
+    var elapsed: @Sendable () -> Duration
+    /// A write, with its sync, took so long.
+    var wrote: @Sendable (Duration) -> Void
     var wasReset: @Sendable (SnapshotMark) -> Void
     var failed: @Sendable (any Error) -> Void
   }
@@ -103,7 +107,9 @@ final class LogWriter: Sendable {
       let entries = jobs.flatMap(\.entries)
       let isWhole = jobs.contains(where: \.isWhole)
       if hardState != nil || !entries.isEmpty || isWhole {
+        let start = reports.elapsed()
         try log.append(hardState: hardState, entries: entries, isWhole: isWhole)
+        reports.wrote(reports.elapsed() - start)
         release()
       }
       unsealed += jobs

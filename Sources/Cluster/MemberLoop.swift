@@ -19,6 +19,7 @@ struct MemberLoop: InboxReader {
   private var ticked = Duration.zero
   private var isMakingDurable = false
   private var isRemovingCompacted = false
+  private var lastLeader: MemberID?
   /// It leads, and has not asked for the leases yet.
   private var wantsLeases = false
   /// Since somebody last checked whether the members' states are the same.
@@ -216,6 +217,10 @@ struct MemberLoop: InboxReader {
       if leads { clock.lead(in: leadership.term) } else { clock.follow() }
     }
     wantsLeases = leads
+    if let leader = leadership.leader, leader != lastLeader {
+      member.counting.withLock { $0.leaderChanges += 1 }
+      lastLeader = leader
+    }
     member.logger.info(
       "leadership changed",
       metadata: [

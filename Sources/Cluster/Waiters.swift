@@ -45,6 +45,8 @@ struct Waiters: Sendable {
     return true
   }
 
+  var pendingProposals: Int { proposals.count }
+
   func isWaiting(_ number: UInt64) -> Bool { proposals[number] != nil }
 
   mutating func takeProposal(_ number: UInt64) -> Proposal? {

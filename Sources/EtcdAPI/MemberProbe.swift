@@ -40,6 +40,29 @@ package struct MemberProbe: Sendable {
     package var compactRevision: Int64
     package var databaseBytes: Int64
     package var databaseBytesInUse: Int64
+    package var quotaBytes: Int64
+    package var member: UInt64
+    package var pendingProposals: Int
+    package var watchStreams: Int
+    package var watches: Int
+    package var leaderChanges: Int
+    package var failedProposals: Int
+    package var puts: Int
+    package var deletes: Int
+    package var logWrites: Distribution
+    package var commits: Distribution
+  }
+
+  /// How often something took how long.
+  package struct Distribution: Sendable {
+    /// Upper bounds of the buckets in seconds, and how often each was met; the last count has no bound.
+    package var bounds: [Double]
+    package var counts: [Int]
+    package var seconds: Double
+
+    init(_ histogram: Histogram) {
+      (bounds, counts, seconds) = (Histogram.bounds, histogram.counts, histogram.seconds)
+    }
   }
 
   /// - Throws: SQLite's error.
@@ -47,12 +70,19 @@ package struct MemberProbe: Sendable {
     let status = member.status
     let sizes = try member.store.sizes()
     let position = member.store.current
+    let watching = member.hub.size
+    let counts = member.counts
     return Figures(
       hasLeader: status.leader != 0, isLeader: status.leader == member.id,
       isLearner: status.isLearner(member.id), isFenced: status.isFenced,
       committed: status.committed,
       applied: status.applied, term: status.term, revision: position.revision.rawValue,
       compactRevision: position.compactRevision.rawValue, databaseBytes: sizes.total,
-      databaseBytesInUse: sizes.used)
+      databaseBytesInUse: sizes.used, quotaBytes: member.configuration.limits.quotaBytes,
+      member: member.id, pendingProposals: member.pendingProposals,
+      watchStreams: watching.streams, watches: watching.watches,
+      leaderChanges: counts.leaderChanges, failedProposals: counts.failedProposals,
+      puts: counts.puts, deletes: counts.deletes, logWrites: Distribution(counts.logWrites),
+      commits: Distribution(counts.commits))
   }
 }

@@ -45,11 +45,26 @@ package func offEventLoop<Value: Sendable>(
 
 /// The methods of a server, by path.
 package struct GRPCServices: Sendable {
-  private var methods: [String: GRPCMethod] = [:]
+  private var methods: [String: (counter: CountedMethod, method: GRPCMethod)] = [:]
 
   package init() {}
 
-  package mutating func add(_ path: String, _ method: GRPCMethod) { methods[path] = method }
+  package mutating func add(_ path: String, _ method: GRPCMethod) {
+    let counter = CountedMethod(method)
+    methods[path] = (counter, counter.method)
+  }
+
+  /// What was counted of each method since the start, by path.
+  package var counts: [(path: String, isStreaming: Bool, counts: GRPCCounts)] {
+    methods.sorted { $0.key < $1.key }.map { path, entry in
+      (path, entry.counter.isStreaming, entry.counter.counts)
+    }
+  }
+
+  /// Full names of the services, sorted.
+  package var serviceNames: [String] {
+    Set(methods.keys.compactMap { $0.split(separator: "/").first.map(String.init) }).sorted()
+  }
 
   /// Calls a unary method from within this process.
   package func unary(_ call: GRPCCall, _ request: [UInt8]) async -> Result<[UInt8], GRPCStatus> {
@@ -75,7 +90,7 @@ package struct GRPCServices: Sendable {
 
   /// The method, or the status that etcd answers for one that is not there.
   func method(at path: String) -> Result<GRPCMethod, GRPCStatus> {
-    if let method = methods[path] { return .success(method) }
+    if let found = methods[path] { return .success(found.method) }
     let parts = path.split(separator: "/", omittingEmptySubsequences: true)
     guard parts.count == 2 else {
       return .failure(GRPCStatus(.unimplemented, "malformed method name: \"\(path)\""))

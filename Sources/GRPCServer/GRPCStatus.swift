@@ -1,6 +1,6 @@
 /// The outcome of a call (https://grpc.io/docs/guides/status-codes/).
 package struct GRPCStatus: Error, Hashable, Sendable {
-  package enum Code: Int, Sendable {
+  package enum Code: Int, CaseIterable, Sendable {
     case ok = 0
     case cancelled, unknown, invalidArgument, deadlineExceeded, notFound, alreadyExists
     case permissionDenied, resourceExhausted, failedPrecondition, aborted, outOfRange

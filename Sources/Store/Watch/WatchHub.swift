@@ -20,6 +20,12 @@ package final class WatchHub: Sendable {
 
   package var current: Revision { state.withLock { $0.current } }
 
+  /// Open streams, and the watches on all of them.
+  package var size: (streams: Int, watches: Int) {
+    let streams = state.withLock { $0.streams }
+    return (streams.count, streams.reduce(0) { $0 + $1.watches })
+  }
+
   /// Opens a stream; the caller closes it.
   package func openStream() -> WatchStream {
     let (stream, isAllowed) = state.withLock { state in
@@ -102,6 +108,8 @@ package final class WatchStream: Sendable {
     wake()
     return added
   }
+
+  fileprivate var watches: Int { state.withLock { $0.table.count } }
 
   /// Deliveries that wait to be taken.
   package var waiting: Int { state.withLock { $0.table.waiting } }

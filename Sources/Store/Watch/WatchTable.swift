@@ -96,6 +96,7 @@ struct WatchTable: Sendable {
   /// The last revision that was published to this stream.
   private(set) var published: Revision
   private var watches: [WatchID: Watch] = [:]
+  var count: Int { watches.count }
   /// Of the watches that are in step.
   private var index = WatchIndex()
   /// The others, ascending.

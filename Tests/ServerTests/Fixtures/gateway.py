@@ -5,9 +5,11 @@ usage: gateway.py HOST:PORT
 import base64
 import http.client
 import json
+import re
 import socket
 import sys
 import threading
+import time
 
 address = sys.argv[1]
 
@@ -38,8 +40,29 @@ assert "[+]linearizable_read ok\n" in ask("GET", "/readyz?verbose")[1]
 assert ask("GET", "/readyz/non_learner") == (200, "ok\n")
 assert ask("GET", "/nothing")[0] == 404 and ask("POST", "/v3/nothing", "{}")[0] == 404
 assert ask("GET", "/v3/kv/range")[0] == 405 and ask("POST", "/version", "")[0] == 405
-assert "etcd_server_has_leader 1\n" in ask("GET", "/metrics")[1]
 
+
+def metrics():
+    """Every sample by its name and labels; each family announces itself once, before its samples."""
+    samples, families = {}, {}
+    for line in ask("GET", "/metrics")[1].splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in families, f"{name} twice"
+            families[name] = kind
+        elif not line.startswith("# HELP "):
+            name, value = re.fullmatch(r"([a-z_]+(?:\{[^{}]*\})?) (\S+)", line).groups()
+            family = re.sub(r"\{.*|_(bucket|sum|count)(\{.*)?$", "", name)
+            assert family in families or name.split("{")[0] in families, line
+            samples[name] = float(value)
+    return samples
+
+
+before = metrics()
+assert before["etcd_server_has_leader"] == 1 and before["etcd_server_leader_changes_seen_total"] == 1
+assert before['etcd_server_version{server_version="3.5.1"}'] == 1
+assert before["process_resident_memory_bytes"] > 1 << 20 and before["process_open_fds"] > 3
+assert 0 <= time.time() - before["process_start_time_seconds"] < 86_400
 status, put = post("/v3/kv/put", key=encoded("g1"), value=encoded("one"))
 assert status == 200 and set(put) == {"header"}, put
 revision = int(put["header"]["revision"])
@@ -53,6 +76,19 @@ for body in [
     found = json.loads(text)
     assert status == 200 and found["count"] == "1", text
     assert found["kvs"][0]["value"] == encoded("one") and "lease" not in found["kvs"][0], text
+
+labels = '{grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"}'
+ok = '{grpc_code="OK",grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"}'
+after = metrics()
+for name, more in [
+    ("etcd_mvcc_put_total", 1), ("etcd_mvcc_delete_total", 0), ("etcd_debugging_mvcc_current_revision", 1),
+    ("grpc_server_started_total" + labels, 1),
+]:
+    assert after[name] - before[name] == more, (name, before[name], after[name])
+assert after["grpc_server_handled_total" + ok] == 1
+fsyncs = "etcd_disk_wal_fsync_duration_seconds"
+assert after[fsyncs + "_count"] > before[fsyncs + "_count"]
+assert after[fsyncs + '_bucket{le="+Inf"}'] == after[fsyncs + "_count"] >= after[fsyncs + '_bucket{le="0.001"}']
 
 status, error = post("/v3/kv/range", key=encoded("g1"), revision=revision + 99)
 text = "etcdserver: mvcc: required revision is a future revision"
