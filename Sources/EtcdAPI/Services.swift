@@ -19,7 +19,7 @@ package struct ServiceOptions: Sendable {
 
 /// Every service of the API that this member answers.
 ///
-/// - Throws: `TokenSettingError` for a key that can't be used.
+/// - Throws: `TokenSettingError` for a key that can't be used; never else, but for generated code that is broken.
 package func etcdServices(
   for member: ClusterMember, options: ServiceOptions = ServiceOptions()
 ) async throws -> GRPCServices {
@@ -40,10 +40,8 @@ package func etcdServices(
   MaintenanceService(base: base).register(in: &services)
   ClusterService(base: base).register(in: &services)
   AuthService(base: base).register(in: &services)
-  // grpc.health.v1: the empty request answers SERVING (1), whatever the cluster does, or NOT_SERVING (2).
-  services.add(
-    "/grpc.health.v1.Health/Check",
-    .unary { _, _ in .success([0x08, member.status.isFenced ? 2 : 1]) })
+  HealthService(member: member).register(in: &services)
+  try ReflectionService().register(in: &services)
   return services
 }
 

@@ -38,6 +38,15 @@ struct HTTPAndClientsTests {
     try await run("python3", "gateway", separatingPort: false)
   }
 
+  /// With the client of gRPC's own project.
+  @Test func whatCanBeCalledIsDiscovered() async throws {
+    guard let python = HTTPAndClientsTests.python(with: "grpcio") else {
+      print("grpcio is not installed: skipped")
+      return
+    }
+    try await run(python, "discovery", separatingPort: false)
+  }
+
   @Test(arguments: ["etcd3", "aetcd"])
   func clientsOfPythonLogIn(client: String) async throws {
     guard let python = HTTPAndClientsTests.python(with: client) else {
