@@ -179,8 +179,7 @@ final class Applier: Sendable {
     private func commit() throws {
       uncommitted.withLock { $0 = Growth() }
       let start = reports.elapsed()
-      try store.commit()
-      reports.committed(reports.elapsed() - start)
+      if try store.commit() { reports.committed(reports.elapsed() - start) }
     }
 
     private func mustSize(after entries: [Entry]) -> Bool {

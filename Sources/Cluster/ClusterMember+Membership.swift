@@ -117,6 +117,16 @@ extension ClusterMember {
     }
   }
 
+  /// Reads who belongs to the cluster, on the thread that applies: the loop waits for no database.
+  func refreshRoll() {
+    do {
+      let read = (try store.members(), try store.removedMembers())
+      roll.withLock { $0 = read }
+    } catch {
+      failStop(error)
+    }
+  }
+
   // MARK: - The transport's view
 
   package func wasRemoved() { removed() }
@@ -131,7 +141,7 @@ extension ClusterMember {
     pending: [Entry]
   ) throws -> (peers: [Peer], removed: Set<MemberID>, isHearsay: Bool) {
     var peers: [MemberID: Peer] = [:]
-    let known = try store.members()
+    let (known, former) = roll.withLock { $0 }
     if known.isEmpty {
       for contact in configuration.contacts { peers[contact.id] = contact }
     }
@@ -148,7 +158,7 @@ extension ClusterMember {
         peers[id] = Peer(id: id, name: peers[id]?.name ?? "", urls: added.peerURLs)
       }
     }
-    let removed = Set(try store.removedMembers().map { MemberID($0) })
+    let removed = Set(former.map { MemberID($0) })
     return (peers.values.sorted { $0.id < $1.id }, removed, known.isEmpty)
   }
 }

@@ -37,6 +37,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
   let leaseClock: Mutex<LeaseClock>
   let tokens: Mutex<TokenTable>
   let counting = Mutex(MemberCounts())
+  /// Who belongs to the cluster, and who did, by what is applied.
+  let roll: Mutex<(members: [StoredMember], removed: Set<UInt64>)>
   /// The log's end when this member started: what was admitted before that may be long over.
   let lastIndexAtStart: LogIndex
   /// How many questions of other members are being answered.
@@ -81,6 +83,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
       .run()
     try store.removeLeftovers()
     recovery = Mutex((opened.log, recovered))
+    roll = Mutex((try store.members(), try store.removedMembers()))
     hub = WatchHub(store: store)
     inbox = Inbox(
       limit: configuration.limits.inboxEvents, queue: environment.makeQueue("configsync.loop"),
@@ -307,6 +310,7 @@ package final class ClusterMember: Sendable, TransportDelegate {
     if commands.contains(where: \.isDisagreement) {
       logger.error("the states of members differ, and too few have reported to tell whose is right")
     }
+    if changesMembers { refreshRoll() }
     if changesMembers || commands.contains(where: \.changesAlarms) { refreshFence() }
     published.withLock { $0.appliedIndex = index }
     let own = configuration.id.rawValue

@@ -85,12 +85,15 @@ final class Inbox: Sendable {
       if !state.hasTick { state.events.append(.raft(.tick)) }
       state.hasTick = true
     }
-    runTurns()
+    // One turn: the clock goes on.
+    if begin() { runTurns(atMost: 1) }
   }
 
   private func add(_ events: [LoopEvent], limit: Int) -> Bool {
     let (isAdded, mustRun) = state.withLock { state in
-      guard state.events.count < limit, state.phase != .stopped else { return (false, false) }
+      // Whoever still waits when the loop has stopped is told by `ClusterMember.run`.
+      guard state.phase != .stopped else { return (true, false) }
+      guard state.events.count < limit else { return (false, false) }
       state.events += events
       guard state.phase == .started, !state.isRunning, !state.isDue else { return (true, false) }
       state.isDue = true
@@ -102,7 +105,8 @@ final class Inbox: Sendable {
 
   // MARK: - Running the loop
 
-  var isStarted: Bool { state.withLock { $0.phase == .started } }
+  /// It was started, and nobody runs it.
+  var isIdle: Bool { state.withLock { $0.phase == .started && !$0.isRunning } }
 
   /// Lets the loop be run, until it takes no more.
   func run(_ loop: some InboxReader) async {
@@ -110,24 +114,30 @@ final class Inbox: Sendable {
     await withCheckedContinuation { continuation in
       state.withLock { state in
         state.phase = .started
+        state.isRunning = true
         state.stopped = continuation
       }
-      runTurns()
+      runTurns(atMost: Inbox.turnsInARow)
     }
   }
 
   private func runTurns() {
-    guard begin() else { return }
-    for _ in 0..<Inbox.turnsInARow {
+    if begin() { runTurns(atMost: Inbox.turnsInARow) }
+  }
+
+  /// For the one whose turn it is; what is left is done on a thread of its own.
+  private func runTurns(atMost count: Int) {
+    for _ in 0..<count {
       guard let events = take() else { return }
       let goesOn = reader.withLock { $0?.turn(events) ?? false }
       if !goesOn { return stop() }
     }
-    state.withLock { state in
+    let isLeft = state.withLock { state in
       state.isRunning = false
-      state.isDue = true
+      state.isDue = !state.events.isEmpty
+      return state.isDue
     }
-    queue.async { self.runTurns() }
+    if isLeft { queue.async { self.runTurns() } }
   }
 
   /// Whether the caller is to run the loop.

@@ -75,6 +75,8 @@ final class LogWriter: Sendable {
     let failure: Failure
     /// Written and synced, but not sealed: nothing of them is reported yet.
     var unsealed: [LogJob] = []
+    /// Sealed, and to be reported at the end: whoever hears of it may have much to do.
+    var persisted: [(last: Entry, epoch: UInt64)] = []
 
     mutating func run(_ jobs: [LogJob], _ areMoreWaiting: () -> Bool) {
       guard !failure.isSet else { return }
@@ -85,6 +87,7 @@ final class LogWriter: Sendable {
             try write(&batch)
             try seal()
             if let mark = job.reset {
+              report()
               try log.reset(to: mark)
               reports.wasReset(mark)
             }
@@ -94,6 +97,7 @@ final class LogWriter: Sendable {
         }
         try write(&batch)
         if !areMoreWaiting() { try seal() }
+        report()
       } catch {
         // After a failed write or sync nothing more may be promised.
         failure.set()
@@ -121,13 +125,19 @@ final class LogWriter: Sendable {
       release()
     }
 
+    private mutating func report() {
+      let done = persisted
+      persisted = []
+      if !done.isEmpty { reports.persisted(done) }
+    }
+
     /// Everything that was written before the last sync is sealed.
     private mutating func release() {
       let jobs = unsealed
       unsealed = []
-      let persisted = jobs.compactMap { job in job.entries.last.map { (last: $0, epoch: job.epoch) }
+      for job in jobs {
+        if let last = job.entries.last { persisted.append((last: last, epoch: job.epoch)) }
       }
-      if !persisted.isEmpty { reports.persisted(persisted) }
       let promises = jobs.flatMap(\.promises)
       if !promises.isEmpty { reports.send(promises) }
     }

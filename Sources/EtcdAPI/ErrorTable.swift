@@ -109,6 +109,7 @@ extension GRPCStatus {
     case let status as GRPCStatus: self = status
     case let error as StoreError: self.init(error)
     case let error as ClusterError: self.init(error)
+    case is CancellationError: self.init(.cancelled, "context canceled")
     default: self.init(.internalError, "etcdserver: the store can't be read")
     }
   }

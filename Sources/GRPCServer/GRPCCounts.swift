@@ -41,7 +41,9 @@ final class CountedMethod: Sendable {
     }
   }
 
+  /// Whoever called may have gone, or waited no longer, before the body was done.
   private func ended(_ status: GRPCStatus) {
-    state.withLock { $0.handled[status.code.rawValue] += 1 }
+    let code = Task.isCancelled ? GRPCStatus.Code.cancelled : status.code
+    state.withLock { $0.handled[code.rawValue] += 1 }
   }
 }

@@ -60,9 +60,12 @@ final class PeerLink: Sendable {
       connect()
       return lost()
     }
-    channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { [self] result in
-      state.withLock { $0.queuedBytes -= bytes.count }
-      if case .failure = result { lost() }
+    // Always by way of the loop: what its own thread sends must not overtake what others have sent before.
+    channel.eventLoop.execute { [self] in
+      channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { [self] result in
+        state.withLock { $0.queuedBytes -= bytes.count }
+        if case .failure = result { lost() }
+      }
     }
   }
 

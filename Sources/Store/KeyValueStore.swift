@@ -45,7 +45,7 @@ package final class KeyValueStore: Sendable {
     head = Mutex(StoreHead(state))
   }
 
-  /// Where the store stands: applied and committed to the database.
+  /// Where the store stands: applied, and told; the database may be behind.
   package var current: StorePosition { head.withLock { $0.position } }
 
   /// Entries through this one survive a loss of power, as far as this process has asked for it.
@@ -86,7 +86,10 @@ package final class KeyValueStore: Sendable {
   }
 
   /// Commits to the database what was applied: until then the log alone can bring it back.
-  package func commit() throws { try newest.commit() }
+  ///
+  /// - Returns: whether there was anything; a reader may have committed it already.
+  @discardableResult
+  package func commit() throws -> Bool { try newest.commit() }
 
   /// Leaves the database as a process does that dies here: nothing more is written by this store.
   package func abandon() { newest.abandon() }

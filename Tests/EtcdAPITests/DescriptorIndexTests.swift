@@ -9,7 +9,9 @@ struct DescriptorIndexTests {
     let index = try DescriptorIndex()
     for (symbol, file) in [
       ("etcdserverpb.KV", "rpc.proto"), ("etcdserverpb.KV.Range", "rpc.proto"),
-      ("etcdserverpb.RangeRequest.SortOrder", "rpc.proto"), ("mvccpb.KeyValue", "kv.proto"),
+      ("etcdserverpb.RangeRequest.SortOrder", "rpc.proto"),
+      ("etcdserverpb.RangeRequest.range_end", "rpc.proto"),
+      ("etcdserverpb.RangeRequest.ASCEND", "rpc.proto"), ("mvccpb.KeyValue", "kv.proto"),
       ("v3lockpb.Lock.Unlock", "v3lock.proto"), ("grpc.health.v1.Health", "health.proto"),
     ] { #expect(index.file(containing: symbol) == file) }
     #expect(index.file(containing: "etcdserverpb.KV.Nothing") == nil)

@@ -24,7 +24,7 @@ struct DescriptorIndex: Sendable {
       places[name] = file.name
       for method in service.method { places["\(name).\(method.name)"] = file.name }
     }
-    for enumeration in file.enumType { places["\(file.package).\(enumeration.name)"] = file.name }
+    for enumeration in file.enumType { add(enumeration, in: file.package, of: file.name) }
     for message in file.messageType { add(message, in: file.package, of: file.name) }
   }
 
@@ -34,8 +34,18 @@ struct DescriptorIndex: Sendable {
     let name = "\(scope).\(message.name)"
     places[name] = file
     messages.insert(name)
-    for enumeration in message.enumType { places["\(name).\(enumeration.name)"] = file }
+    for field in message.field { places["\(name).\(field.name)"] = file }
+    for choice in message.oneofDecl { places["\(name).\(choice.name)"] = file }
+    for enumeration in message.enumType { add(enumeration, in: name, of: file) }
     for nested in message.nestedType { add(nested, in: name, of: file) }
+  }
+
+  /// The values of an enumeration stand beside it, not in it.
+  private mutating func add(
+    _ enumeration: Google_Protobuf_EnumDescriptorProto, in scope: String, of file: String
+  ) {
+    places["\(scope).\(enumeration.name)"] = file
+    for value in enumeration.value { places["\(scope).\(value.name)"] = file }
   }
 
   func contains(message: String) -> Bool { messages.contains(message) }

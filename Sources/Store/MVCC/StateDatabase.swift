@@ -46,11 +46,16 @@ final class StateDatabase: Sendable {
     }
   }
 
-  /// Commits what is open.
-  func commit() throws {
-    try check()
-    guard uncommitted.withLock({ $0 != nil }) else { return }
+  /// Commits what is open; false if nothing is.
+  @discardableResult
+  func commit() throws -> Bool {
+    guard uncommitted.withLock({ $0 != nil }) else {
+      // Looked at last: what fails says so before it takes back what was open.
+      try check()
+      return false
+    }
     try onWriter(commit)
+    return true
   }
 
   private func commit(_ db: Database) throws {
