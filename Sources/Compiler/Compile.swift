@@ -28,6 +28,9 @@ private struct TreeCompiler {
   var settings = Settings()
   var diagnostics: [Diagnostic] = []
   var fileCount = 0
+  /// Files of layers and of namespaces that have some, by the bytes of their directory.
+  var layered: [[UInt8]: [(PublishedFile, ParsedFile)]] = [:]
+  var directories = LayerDirectories([])
 
   init(tree: SourceTree, cache: CompileCache) {
     self.tree = tree
@@ -36,17 +39,26 @@ private struct TreeCompiler {
 
   mutating func compile() -> Compilation {
     settings = SettingsReader.read(tree, &diagnostics)
+    directories = LayerDirectories(settings.layers)
     if let access = tree.files.first(where: { $0.path == "access.yaml" }) {
       refuse(access, "access.yaml is not supported by this version")
     }
     var keySpace: KeySpace?
     if !diagnostics.hasErrors {
       var merger = KeyMerger()
-      for file in tree.files { merger.add(compile(file)) }
-      let merged = merger.merge()
+      for file in tree.files { compile(file, into: &merger) }
+      compileLayers(into: &merger)
+      // What a malformed file would have given may be what is referred to.
+      let isComplete = !diagnostics.hasErrors
+      merger.checkFolders()
       diagnostics += merger.diagnostics
-      checkCount(merger.count)
-      if !diagnostics.hasErrors { keySpace = merged }
+      checkCount(merger.items.count)
+      if isComplete {
+        var resolver = ReferenceResolver(merger.items, settings)
+        merger.items = resolver.resolve()
+        diagnostics += resolver.diagnostics
+      }
+      if !diagnostics.hasErrors { keySpace = merger.keySpace }
     }
     return Compilation(
       settings: settings, keySpace: keySpace, diagnostics: diagnostics.sortedByPlace(),
@@ -62,12 +74,74 @@ private struct TreeCompiler {
         hint: "raise limits.maxKeys in configsync.yaml"))
   }
 
-  private mutating func compile(_ file: SourceTree.File) -> [CompiledItem] {
-    guard let name = publishedName(of: file) else { return [] }
-    let rule = settings.files.first { $0.match.matches(name) }
-    if rule?.isIgnored == true { return [] }
-    guard check(file, name: name) else { return [] }
-    guard let encoding = encoding(of: file, name: name, rule: rule) else { return [] }
+  /// A file of no layer gives its keys by itself; the others are put by for `compileLayers`.
+  private mutating func compile(_ file: SourceTree.File, into merger: inout KeyMerger) {
+    guard let published = published(file) else { return }
+    let key = cacheKey(of: published)
+    if let directory = directories.directory(of: published.name) {
+      let parsed = cache.parsed(key) { read(published) }
+      diagnostics += parsed.diagnostics
+      layered[Array(directory.utf8), default: []].append((published, parsed))
+      return
+    }
+    let compiled = cache.file(key) {
+      let parsed = read(published)
+      var compiled = CompiledFile()
+      let document = Document(published, parsed, under: settings.prefix)
+      if let document { compiled = Flattener.flatten(document, settings) }
+      compiled.diagnostics = parsed.diagnostics + compiled.diagnostics
+      return compiled
+    }
+    diagnostics += compiled.diagnostics
+    merger.add(compiled.items)
+  }
+
+  private func read(_ file: PublishedFile) -> ParsedFile {
+    FileReader.read(file.file, named: file.name, encoding: file.encoding, settings)
+  }
+
+  private func cacheKey(of file: PublishedFile) -> CompileCache.Key? {
+    file.file.objectID.map { id in
+      CompileCache.Key(
+        path: file.file.path, objectID: id, encoding: file.encoding, prefix: settings.prefix,
+        root: settings.root, maximumValueBytes: settings.maximumValueBytes)
+    }
+  }
+
+  private mutating func compileLayers(into merger: inout KeyMerger) {
+    var found: [Diagnostic] = []
+    for (namespace, layers) in settings.layers {
+      for layer in layers where layered[Array(layer.directory.utf8)] == nil {
+        guard !directories.isThere(layer.directory, in: tree, settings) else { continue }
+        diagnostics.append(
+          Diagnostic(
+            .configInvalid, at: layer.span, "the layer '\(layer.directory)' has no files",
+            hint: "layers are directories under the root of the configuration"))
+      }
+      var joined = LayeredNamespace(namespace, settings)
+      for directory in layers.map(\.directory) + [namespace] {
+        joined.add(layered[Array(directory.utf8)] ?? [], of: directory)
+      }
+      found += joined.diagnostics
+      for document in joined.documents {
+        let compiled = Flattener.flatten(document, settings)
+        found += compiled.diagnostics
+        merger.add(compiled.items)
+      }
+    }
+    diagnostics += found.uniqueByPlace()
+  }
+
+  /// The file and how it is published; nil if it is not.
+  private mutating func published(_ file: SourceTree.File) -> PublishedFile? {
+    let rules = PublishingRules(settings: settings)
+    guard let name = rules.name(of: file), rules.rule(for: name)?.isIgnored != true,
+      check(file, isWanted: rules.isWanted(name)), let encoding = rules.encoding(of: name)
+    else { return nil }
+    guard encoding == .raw || !name.hasSuffix(".jsonnet") else {
+      refuse(file, "Jsonnet is not supported by this version")
+      return nil
+    }
     fileCount += 1
     guard fileCount <= CompilerLimits.files else {
       if fileCount == CompilerLimits.files + 1 {
@@ -76,35 +150,13 @@ private struct TreeCompiler {
             .limitFiles, at: SourceSpan(file: file.path),
             "the repository publishes more than \(CompilerLimits.files) files"))
       }
-      return []
+      return nil
     }
-    let key = file.objectID.map { id in
-      CompileCache.Key(
-        path: file.path, objectID: id, encoding: encoding, prefix: settings.prefix,
-        root: settings.root, maximumValueBytes: settings.maximumValueBytes)
-    }
-    let compiled = cache.file(key) {
-      FileCompiler.compile(file, named: name, encoding: encoding, settings: settings)
-    }
-    diagnostics += compiled.diagnostics
-    return compiled.items
-  }
-
-  /// The path under the root; nil for what is never published.
-  private func publishedName(of file: SourceTree.File) -> String? {
-    var name = file.path
-    if !settings.root.isEmpty {
-      guard name.utf8.starts(with: (settings.root + "/").utf8) else { return nil }
-      name = String(name.dropFirst(settings.root.count + 1))
-    }
-    guard file.path != Settings.fileName, file.path != "access.yaml",
-      !name.split(separator: "/").contains(where: { $0.hasPrefix(".") })
-    else { return nil }
-    return name
+    return PublishedFile(file: file, name: name, encoding: encoding)
   }
 
   /// Whether the file may be read at all.
-  private mutating func check(_ file: SourceTree.File, name: String) -> Bool {
+  private mutating func check(_ file: SourceTree.File, isWanted: Bool) -> Bool {
     let place = SourceSpan(file: file.path)
     switch file.kind {
     case .file: break
@@ -129,7 +181,7 @@ private struct TreeCompiler {
           || part.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f || $0 == "\\" }
           || part.contains("\u{fffd}")
       }
-    guard isBad, encodingIsWanted(name) else { return true }
+    guard isBad, isWanted else { return true }
     diagnostics.append(
       Diagnostic(
         .pathInvalid, at: place, "the path can't become a key",
@@ -138,80 +190,10 @@ private struct TreeCompiler {
     return false
   }
 
-  private func encodingIsWanted(_ name: String) -> Bool {
-    FileParser.format(of: name) != nil || settings.files.contains { $0.match.matches(name) }
-  }
-
-  /// How the file is published; nil if it is not.
-  private mutating func encoding(
-    of file: SourceTree.File, name: String, rule: Settings.FileRule?
-  ) -> Settings.Encoding? {
-    if name.hasSuffix(".libsonnet") || name.hasSuffix("_test.jsonnet") { return nil }
-    if rule?.encoding == .raw { return .raw }
-    if name.hasSuffix(".jsonnet") {
-      refuse(file, "Jsonnet is not supported by this version")
-      return nil
-    }
-    guard FileParser.format(of: name) != nil else {
-      // A rule that wants something else of such a file is answered by the file compiler.
-      return rule?.encoding
-    }
-    return rule?.encoding ?? settings.encoding
-  }
-
   private mutating func refuse(_ file: SourceTree.File, _ message: String) {
     diagnostics.append(
       Diagnostic(
         .featureUnsupported, at: SourceSpan(file: file.path), message,
         hint: "it is refused, not ignored: what it asks for would not be done"))
-  }
-}
-
-/// Joins what the files give into one key space, and finds what can't stand together.
-private struct KeyMerger {
-  private var items: [ConfigPath: CompiledItem] = [:]
-  /// For each folder of a key, the value that it is or stands under.
-  private var valuesAbove: [ConfigPath: CompiledItem?] = [:]
-  private(set) var diagnostics: [Diagnostic] = []
-
-  mutating func add(_ file: [CompiledItem]) {
-    for item in file {
-      guard let first = items[item.path] else {
-        items[item.path] = item
-        continue
-      }
-      diagnostics.append(
-        Diagnostic(
-          .keyConflict, at: item.origin, key: item.path,
-          "the key '\(item.path)' is given by two places",
-          hint: "remove one of them", related: [.init(first.origin, "given here first")]))
-    }
-  }
-
-  var count: Int { items.count }
-
-  /// The key space; adds a finding for each value that is a folder as well.
-  mutating func merge() -> KeySpace? {
-    for item in items.values.sorted(by: { $0.path < $1.path }) {
-      guard let shorter = valueAbove(item.path.text) else { continue }
-      diagnostics.append(
-        Diagnostic(
-          .keyValueAndFolder, at: item.origin, key: item.path,
-          "'\(shorter.path)' is a value, so '\(item.path)' can't be below it",
-          hint: "rename one of them", related: [.init(shorter.origin, "the value is here")]))
-    }
-    guard !diagnostics.hasErrors else { return nil }
-    return KeySpace(
-      items.values.map { ($0.path, KeySpace.Item(value: $0.value, origin: $0.origin)) })
-  }
-
-  /// The value nearest above a key, if there is one; each folder is looked at once.
-  private mutating func valueAbove(_ text: String) -> CompiledItem? {
-    guard let slash = text.lastIndex(of: "/"), slash > text.startIndex else { return nil }
-    let folder = ConfigPath(escaped: String(text[..<slash]))
-    if let known = valuesAbove[folder] { return known }
-    let found = items[folder] ?? valueAbove(folder.text)
-    valuesAbove[folder] = .some(found)
-    return found
   }
 }

@@ -11,6 +11,10 @@ public enum CompilerLimits {
   public static let pathBytes = 4096
   public static let nameBytes = 255
   public static let pathDepth = 64
+  /// References that lead on to each other.
+  public static let referenceChain = 200
+  /// Bytes of all values that hold references, once these are resolved.
+  public static let resolvedBytes = 256 << 20
   /// Findings of one file; what follows is not looked for.
   public static let diagnosticsPerFile = 200
 }

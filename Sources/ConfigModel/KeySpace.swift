@@ -22,4 +22,5 @@ public struct KeySpace: Sendable {
 
   public static let empty = KeySpace([])
   public var count: Int { items.count }
+  public subscript(_ key: ConfigPath) -> Item? { items[key] }
 }

@@ -95,6 +95,17 @@ struct CommandLineTests {
     #expect(made.status == 0)
     let valid = try run("validate", "--repo", folder.path + "/config")
     #expect(valid.status == 0)
-    #expect(valid.output == "valid: 3 files, 7 keys\n")
+    #expect(valid.output == "valid: 4 files, 7 keys\n")
+    let explained = try run(
+      "build", "--repo", folder.path + "/config", "--explain", "/staging/api/log/level")
+    #expect(
+      explained.output == """
+        /staging/api/log/level = debug
+          config/staging/api.yaml:2:3  debug    wins
+          config/base/api.yaml:4:3     warning  overridden
+
+        """)
+    #expect(
+      try run("build", "--repo", folder.path + "/config", "--explain", "/no").status == 1)
   }
 }

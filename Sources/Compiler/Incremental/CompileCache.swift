@@ -18,17 +18,29 @@ public final class CompileCache: Sendable {
   /// Files remembered; when more come, all are forgotten.
   private static let limit = 50_000
   private let files = Mutex<[Key: CompiledFile]>([:])
+  /// Of layers: what a file gives depends on the others.
+  private let parsed = Mutex<[Key: ParsedFile]>([:])
 
   public init() {}
 
   func file(_ key: Key?, compile: () -> CompiledFile) -> CompiledFile {
-    guard let key else { return compile() }
-    if let known = files.withLock({ $0[key] }) { return known }
-    let file = compile()
-    files.withLock { files in
-      if files.count >= CompileCache.limit { files.removeAll() }
-      files[key] = file
+    CompileCache.find(key, in: files, compile)
+  }
+
+  func parsed(_ key: Key?, read: () -> ParsedFile) -> ParsedFile {
+    CompileCache.find(key, in: parsed, read)
+  }
+
+  private static func find<Value: Sendable>(
+    _ key: Key?, in table: borrowing Mutex<[Key: Value]>, _ make: () -> Value
+  ) -> Value {
+    guard let key else { return make() }
+    if let known = table.withLock({ $0[key] }) { return known }
+    let value = make()
+    table.withLock { table in
+      if table.count >= limit { table.removeAll() }
+      table[key] = value
     }
-    return file
+    return value
   }
 }

@@ -10,6 +10,13 @@ public struct Settings: Sendable {
     var isIgnored = false
   }
 
+  /// A directory whose files lie below those of a namespace.
+  struct Layer: Hashable, Sendable {
+    /// Under the root, without slashes at its ends.
+    var directory: String
+    var span: SourceSpan
+  }
+
   /// The name of the file, at the root of the repository.
   public static let fileName = "configsync.yaml"
 
@@ -21,6 +28,8 @@ public struct Settings: Sendable {
   public internal(set) var prefix = ConfigPath.root
   var encoding = Encoding.leaf
   var files: [FileRule] = []
+  /// Of each namespace its layers, lowest first; in the order of the file.
+  var layers: [(namespace: String, layers: [Layer])] = []
   var maximumValueBytes = 1 << 20
   var maximumKeys = 1_000_000
 
@@ -30,15 +39,15 @@ public struct Settings: Sendable {
 /// Reads configsync.yaml, reporting everything that is wrong with it.
 struct SettingsReader {
   private static let known: Set<String> = [
-    "apiVersion", "name", "root", "prefix", "encode", "files", "limits",
+    "apiVersion", "name", "root", "prefix", "encode", "files", "layers", "limits",
   ]
   /// What the contract has and this version does not: never ignored, since it would decide what is
   /// valid.
   private static let unsupported: Set<String> = [
-    "layers", "policies", "owners", "signatures", "prune", "freeze", "protect",
+    "policies", "owners", "signatures", "prune", "freeze", "protect",
   ]
 
-  private var settings = Settings()
+  var settings = Settings()
   private var diagnostics: [Diagnostic] = []
 
   static func read(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) -> Settings {
@@ -61,7 +70,7 @@ struct SettingsReader {
     return reader.settings
   }
 
-  private mutating func invalid(_ span: SourceSpan, _ message: String, hint: String? = nil) {
+  mutating func invalid(_ span: SourceSpan, _ message: String, hint: String? = nil) {
     diagnostics.append(Diagnostic(.configInvalid, at: span, message, hint: hint))
   }
 
@@ -89,6 +98,7 @@ struct SettingsReader {
     case "prefix": readPrefix(value)
     case "encode": settings.encoding = encoding(value) ?? settings.encoding
     case "files": readFiles(value)
+    case "layers": readLayers(value)
     case "limits": readLimits(value)
     case "signatures" where value.content == .string("none"): break
     case let key where SettingsReader.unsupported.contains(key):

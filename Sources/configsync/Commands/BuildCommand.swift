@@ -12,6 +12,7 @@ struct BuildCommand: ParsableCommand {
     discussion: """
       Example:
         configsync build --repo my-config --prefix /production/
+        configsync build --repo my-config --explain /production/database/pool/size
       """)
 
   @OptionGroup var repository: RepositoryOptions
@@ -21,6 +22,9 @@ struct BuildCommand: ParsableCommand {
 
   @Option(help: "Only keys that begin with this.")
   var prefix = ""
+
+  @Option(help: "Show which files, layers and references made the value of this key.")
+  var explain: String?
 
   @Option(name: .shortAndLong, help: "table, json or env.")
   var output = Format.table
@@ -34,6 +38,7 @@ struct BuildCommand: ParsableCommand {
       printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
       throw CommandFailure(.no, "the configuration is invalid; nothing is built")
     }
+    if let explain { return try show(explanationOf: explain, in: tree, compilation) }
     let items = keySpace.items.filter { $0.key.text.utf8.starts(with: prefix.utf8) }
     switch output {
     case .table:
@@ -44,6 +49,19 @@ struct BuildCommand: ParsableCommand {
       for (path, item) in items {
         print("\(variable(path.text.dropFirst(prefix.count)))=\(quoted(item.value))")
       }
+    }
+  }
+
+  private func show(
+    explanationOf key: String, in tree: SourceTree, _ compilation: Compilation
+  ) throws {
+    let explanations = Compiler.explain(ConfigPath(escaped: key), in: tree, compilation)
+    guard !explanations.isEmpty else {
+      throw CommandFailure(.no, "no file says anything of '\(key)'")
+    }
+    for (index, explanation) in explanations.enumerated() {
+      if index > 0 { print() }
+      print(explanation.text)
     }
   }
 

@@ -46,9 +46,23 @@ struct InitCommand: ParsableCommand {
       root: config
       prefix: /
       encode: leaf
+      layers:
+        production: [base]
+        staging: [base]
       files:
         - match: "**/*.conf"
           encode: raw
+
+      """
+    ),
+    (
+      "config/base/api.yaml",
+      """
+      # Lies below every namespace that names it under 'layers' in configsync.yaml.
+      replicas: 1
+      log:
+        level: warning
+      features: [search]
 
       """
     ),
@@ -74,10 +88,8 @@ struct InitCommand: ParsableCommand {
     (
       "config/staging/api.yaml",
       """
-      replicas: 1
       log:
         level: debug
-      features: [search]
 
       """
     ),

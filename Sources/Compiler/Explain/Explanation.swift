@@ -1,0 +1,163 @@
+public import ConfigModel
+
+/// Where the value of a key comes from: the layers that it went through, and what it refers to.
+public struct Explanation: Sendable {
+  /// What one file says of the key.
+  public struct Step: Hashable, Sendable {
+    public enum Verdict: String, Hashable, Sendable {
+      /// This is the value.
+      case wins
+      /// It would be, but for a higher layer.
+      case overridden
+      /// It takes away what lies below.
+      case removes
+    }
+
+    public var span: SourceSpan
+    /// As it is written, on one line; a text without quotes.
+    public var text: String
+    public var verdict: Verdict
+  }
+
+  /// A reference in the value that wins.
+  public struct Link: Hashable, Sendable {
+    public var text: String
+    public var span: SourceSpan
+    public var target: ConfigPath
+  }
+
+  public var key: ConfigPath
+  /// nil if the key is not published.
+  public var value: [UInt8]?
+  /// From the highest layer down.
+  public var steps: [Step]
+  public var links: [Link]
+}
+
+/// What made the value of `key`, and then of each key that it refers to, each once.
+///
+/// - Returns: nothing if no file says anything of the key, or `compilation` has no key space.
+/// - Complexity: that of reading the files that may hold the keys.
+public func explain(
+  _ key: ConfigPath, in tree: SourceTree, _ compilation: Compilation
+) -> [Explanation] {
+  guard let keySpace = compilation.keySpace else { return [] }
+  let explainer = Explainer(tree: tree, settings: compilation.settings, keySpace: keySpace)
+  var explained: [Explanation] = []
+  var open = [key]
+  var seen: Set<ConfigPath> = [key]
+  while !open.isEmpty, explained.count < CompilerLimits.referenceChain {
+    let explanation = explainer.explain(open.removeFirst())
+    guard !explanation.steps.isEmpty else { continue }
+    explained.append(explanation)
+    open += explanation.links.map(\.target).filter { seen.insert($0).inserted }
+  }
+  return explained
+}
+
+struct Explainer {
+  let tree: SourceTree
+  let settings: Settings
+  let keySpace: KeySpace
+
+  func explain(_ key: ConfigPath) -> Explanation {
+    var explanation = Explanation(
+      key: key, value: keySpace[key]?.value, steps: [], links: [])
+    for file in candidates(for: key) {
+      let parsed = FileReader.read(
+        file.file, named: file.name, encoding: file.encoding, settings)
+      switch parsed.content {
+      case .nothing: continue
+      case .raw(let bytes):
+        add("\(bytes.count) bytes", SourceSpan(file: file.file.path), to: &explanation)
+      case .value(let value):
+        let rest = key.text.dropFirst(file.key.text.count).split(separator: "/")
+        guard let (found, place) = Explainer.find(rest[...], in: value) else { continue }
+        let isFirst = explanation.steps.isEmpty
+        add(found, place, to: &explanation)
+        if isFirst { explanation.links = links(in: found, of: key, parsed.references) }
+      }
+    }
+    return explanation
+  }
+
+  private func add(_ value: ConfigValue, _ place: SourceSpan, to explanation: inout Explanation) {
+    let text: String =
+      if case .string(let text) = value.content { text } else {
+        String(decoding: value.canonicalJSON(nulls: .kept), as: UTF8.self)
+      }
+    let isFirst = explanation.steps.isEmpty
+    let verdict: Explanation.Step.Verdict =
+      value.isNothing ? .removes : isFirst ? .wins : .overridden
+    explanation.steps.append(.init(span: place, text: text, verdict: verdict))
+  }
+
+  private func add(_ text: String, _ place: SourceSpan, to explanation: inout Explanation) {
+    let verdict: Explanation.Step.Verdict = explanation.steps.isEmpty ? .wins : .overridden
+    explanation.steps.append(.init(span: place, text: text, verdict: verdict))
+  }
+
+  private func links(
+    in value: ConfigValue, of key: ConfigPath, _ references: ReferencePlaces
+  ) -> [Explanation.Link] {
+    switch value.content {
+    case .string(let text):
+      var places = (references[value.span] ?? [])[...]
+      return ReferenceText.parts(of: text).compactMap { part in
+        guard case .reference(let reference) = part else { return nil }
+        let span = places.popFirst() ?? value.span
+        return reference.target(from: key).map {
+          .init(text: reference.text, span: span, target: $0)
+        }
+      }
+    case .sequence(let items): return items.flatMap { links(in: $0, of: key, references) }
+    case .map(let members): return members.flatMap { links(in: $0.value, of: key, references) }
+    case .null, .boolean, .number: return []
+    }
+  }
+
+  /// The value at the end of some segments, and where it is written.
+  private static func find(
+    _ segments: ArraySlice<Substring>, in value: ConfigValue, at place: SourceSpan? = nil
+  ) -> (ConfigValue, SourceSpan)? {
+    guard let first = segments.first else { return (value, place ?? value.span) }
+    guard case .map(let members) = value.content,
+      let member = members.first(where: { ConfigPath.escape($0.key).utf8.elementsEqual(first.utf8) }
+      )
+    else { return nil }
+    return find(segments.dropFirst(), in: member.value, at: member.keySpan)
+  }
+
+  // MARK: - Files
+
+  private struct Candidate {
+    var file: SourceTree.File
+    var name: String
+    var encoding: Settings.Encoding
+    /// The key of the whole file.
+    var key: ConfigPath
+  }
+
+  /// The files that may say something of a key, from the highest layer down.
+  private func candidates(for key: ConfigPath) -> [Candidate] {
+    let directories = LayerDirectories(settings.layers)
+    let rules = PublishingRules(settings: settings)
+    let inner = key.text.dropFirst(settings.prefix.text.count).split(separator: "/")
+    let layers = settings.layers.first { $0.namespace == inner.first.map(String.init) }
+    // Highest first; nil stands for a file outside of all layers.
+    let order: [String?] =
+      layers.map { [$0.namespace] + $0.layers.reversed().map(\.directory) } ?? [nil]
+    return order.flatMap { directory in
+      tree.files.compactMap { file -> Candidate? in
+        guard let name = rules.name(of: file), directories.directory(of: name) == directory,
+          file.kind == .file, let encoding = rules.encoding(of: name)
+        else { return nil }
+        let placed =
+          directory.map { (layers?.namespace ?? $0) + name.dropFirst($0.count) } ?? name
+        let own = Flattener.path(of: placed, encoding: encoding, under: settings.prefix)
+        guard own == key || key.text.utf8.starts(with: (own.text + "/").utf8) else { return nil }
+        return Candidate(file: file, name: name, encoding: encoding, key: own)
+      }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import ConfigModel
+
+/// Joins what the files give into one key space, and finds what can't stand together.
+struct KeyMerger {
+  var items: [ConfigPath: CompiledItem] = [:]
+  /// For each folder of a key, the value that it is or stands under.
+  private var valuesAbove: [ConfigPath: CompiledItem?] = [:]
+  private(set) var diagnostics: [Diagnostic] = []
+
+  mutating func add(_ file: [CompiledItem]) {
+    for item in file {
+      guard let first = items[item.path] else {
+        items[item.path] = item
+        continue
+      }
+      diagnostics.append(
+        Diagnostic(
+          .keyConflict, at: item.origin, key: item.path,
+          "the key '\(item.path)' is given by two places",
+          hint: "remove one of them", related: [.init(first.origin, "given here first")]))
+    }
+  }
+
+  /// Adds a finding for each value that is a folder as well.
+  mutating func checkFolders() {
+    for item in items.values.sorted(by: { $0.path < $1.path }) {
+      guard let shorter = valueAbove(item.path.text) else { continue }
+      diagnostics.append(
+        Diagnostic(
+          .keyValueAndFolder, at: item.origin, key: item.path,
+          "'\(shorter.path)' is a value, so '\(item.path)' can't be below it",
+          hint: "rename one of them", related: [.init(shorter.origin, "the value is here")]))
+    }
+  }
+
+  var keySpace: KeySpace {
+    KeySpace(items.values.map { ($0.path, KeySpace.Item(value: $0.value, origin: $0.origin)) })
+  }
+
+  /// The value nearest above a key, if there is one; each folder is looked at once.
+  private mutating func valueAbove(_ text: String) -> CompiledItem? {
+    guard let slash = text.lastIndex(of: "/"), slash > text.startIndex else { return nil }
+    let folder = ConfigPath(escaped: String(text[..<slash]))
+    if let known = valuesAbove[folder] { return known }
+    let found = items[folder] ?? valueAbove(folder.text)
+    valuesAbove[folder] = .some(found)
+    return found
+  }
+}

@@ -1,0 +1,128 @@
+import ConfigModel
+
+/// What one file holds, before it is joined with others; the same for the same bytes and path.
+struct ParsedFile: Sendable {
+  enum Content: Sendable {
+    /// Without its root `$schema`.
+    case value(ConfigValue)
+    case raw([UInt8])
+    /// It is malformed, or can't be read.
+    case nothing
+  }
+
+  var content = Content.nothing
+  var diagnostics: [Diagnostic] = []
+  /// Where the references of each text stand, by the place of the text.
+  var references: ReferencePlaces = [:]
+}
+
+typealias ReferencePlaces = [SourceSpan: [SourceSpan]]
+
+/// Reads a file, and finds what it must not hold.
+struct FileReader {
+  private let file: SourceTree.File
+  private var result = ParsedFile()
+
+  /// - Parameters:
+  ///   - name: the path under the settings' root.
+  ///   - settings: say beyond which size a raw file is not even read.
+  static func read(
+    _ file: SourceTree.File, named name: String, encoding: Settings.Encoding, _ settings: Settings
+  ) -> ParsedFile {
+    var reader = FileReader(file: file)
+    reader.read(name, encoding, settings)
+    return reader.result
+  }
+
+  private init(file: SourceTree.File) { self.file = file }
+
+  private mutating func report(
+    _ code: DiagnosticCode, _ span: SourceSpan, key: ConfigPath? = nil, _ message: String,
+    hint: String? = nil, severity: Diagnostic.Severity = .error
+  ) {
+    guard result.diagnostics.count < CompilerLimits.diagnosticsPerFile else { return }
+    result.diagnostics.append(Diagnostic(code, severity, at: span, key: key, message, hint: hint))
+  }
+
+  private mutating func read(
+    _ name: String, _ encoding: Settings.Encoding, _ settings: Settings
+  ) {
+    if encoding == .raw {
+      guard file.byteCount <= settings.maximumValueBytes else {
+        return report(
+          .limitValueBytes, SourceSpan(file: file.path),
+          key: Flattener.path(of: name, encoding: .raw, under: settings.prefix),
+          "the value has \(file.byteCount) bytes, more than \(settings.maximumValueBytes)",
+          hint: Flattener.tooLargeHint)
+      }
+      if let bytes = FileParser.load(file, &result.diagnostics) { result.content = .raw(bytes) }
+      return
+    }
+    guard let format = FileParser.format(of: name) else {
+      return report(
+        .configInvalid, SourceSpan(file: file.path),
+        "the file is neither YAML, JSON nor TOML, so it can't be encoded as \(encoding.rawValue)",
+        hint: "encode it as raw")
+    }
+    guard let (value, text) = FileParser.parse(file, format, &result.diagnostics) else { return }
+    if format == .yaml { checkSchemaComment(text) }
+    look(at: value, text)
+    result.content = .value(withoutSchema(value))
+  }
+
+  /// Finds sealed values, and the places of references.
+  private mutating func look(at value: ConfigValue, _ text: SourceText) {
+    switch value.content {
+    case .string(let string):
+      guard ReferenceText.isCandidate(string) else { return }
+      let count = ReferenceText.parts(of: string).count(where: \.isReference)
+      guard count > 0 else { return }
+      result.references[value.span] = ReferenceText.places(of: count, in: value.span, text)
+    case .sequence(let items): for item in items { look(at: item, text) }
+    case .map(let members):
+      if members.count == 1, members[0].key == "$sealed" {
+        report(
+          .featureUnsupported, members[0].keySpan,
+          "sealed values are not supported by this version",
+          hint: "nothing is published, so that no secret leaks")
+      }
+      for member in members { look(at: member.value, text) }
+    case .null, .boolean, .number: break
+    }
+  }
+
+  // MARK: - Schemas
+
+  /// The root `$schema` is not published; one that the repository holds would have to be checked.
+  private mutating func withoutSchema(_ value: ConfigValue) -> ConfigValue {
+    guard case .map(let members) = value.content,
+      let schema = members.first(where: { $0.key == "$schema" }),
+      case .string(let target) = schema.value.content
+    else { return value }
+    checkSchema(target, at: schema.value.span)
+    let rest = members.filter { $0.key != "$schema" }
+    // What held nothing but its schema publishes nothing.
+    return ConfigValue(rest.isEmpty ? .null : .map(rest), at: value.span)
+  }
+
+  private mutating func checkSchemaComment(_ text: SourceText) {
+    let marker = Array("# yaml-language-server: $schema=".utf8)
+    guard let range = text.bytes.firstRange(of: marker) else { return }
+    let target = text.bytes[range.upperBound...].prefix { $0 > 0x20 }
+    checkSchema(
+      String(decoding: target, as: UTF8.self),
+      at: text.span(range.upperBound, range.upperBound + target.count))
+  }
+
+  private mutating func checkSchema(_ target: String, at span: SourceSpan) {
+    if target.contains("://") {
+      report(
+        .featureUnsupported, span, "the schema is not checked by this version",
+        hint: "it names a URL, which is never fetched", severity: .note)
+    } else {
+      report(
+        .featureUnsupported, span, "schemas are not supported by this version",
+        hint: "it is refused, not ignored: the file would not be checked")
+    }
+  }
+}

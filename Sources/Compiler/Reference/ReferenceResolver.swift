@@ -1,0 +1,350 @@
+import ConfigModel
+
+/// Puts the values in the places of the references, once every key of the configuration is known.
+///
+/// - Complexity: O(*n*) in the bytes of what is open and of what it becomes, which
+///   `CompilerLimits.resolvedBytes` bounds; O(*n* log *n*) in keys if something is wrong.
+struct ReferenceResolver {
+  /// What a key turned out to hold.
+  private enum Outcome {
+    case value(ConfigValue)
+    /// A folder or a map: no value.
+    case map(SourceSpan)
+    /// A file whose bytes are no text.
+    case bytes
+    case missing
+    /// It was reported already.
+    case failed
+  }
+
+  /// A key that is being looked at, and the reference in it that leads on.
+  private struct Step {
+    var path: ConfigPath
+    var span: SourceSpan
+  }
+
+  private var items: [ConfigPath: CompiledItem]
+  private let settings: Settings
+  private(set) var diagnostics: [Diagnostic] = []
+  private var outcomes: [ConfigPath: Outcome] = [:]
+  /// From the key that was begun with to the one that is looked at.
+  private var steps: [Step] = []
+  /// Documents that were read again, since something refers into them.
+  private var documents: [ConfigPath: ConfigValue?] = [:]
+  private var bytesLeft = CompilerLimits.resolvedBytes
+  private lazy var index = KeyIndex(items.keys)
+
+  init(_ items: [ConfigPath: CompiledItem], _ settings: Settings) {
+    self.items = items
+    self.settings = settings
+  }
+
+  /// The items, each with its bytes; those that have none were reported.
+  mutating func resolve() -> [ConfigPath: CompiledItem] {
+    let open = items.values.filter { $0.open != nil }.sorted { $0.path < $1.path }
+    var done: [CompiledItem] = []
+    for item in open {
+      guard let value = resolve(item) else { continue }
+      var item = item
+      item.open = nil
+      item.value = value.published(as: item.form)
+      // A text that is nothing but a reference is what it refers to.
+      if item.form == .text, !value.isText { item.form = .json }
+      guard check(item.value.count, item.path, item.origin) else { continue }
+      done.append(item)
+    }
+    for item in done { items[item.path] = item }
+    diagnostics = diagnostics.uniqueByPlace()
+    return items
+  }
+
+  private mutating func resolve(_ item: CompiledItem) -> ConfigValue? {
+    guard let open = item.open else { return nil }
+    if item.form == .document { return resolve(open.value, at: item.path, in: open) }
+    if case .value(let value) = outcome(of: item.path) { return value }
+    return nil
+  }
+
+  /// A document, every value of which is a key of its own to references.
+  private mutating func resolve(
+    _ value: ConfigValue, at path: ConfigPath, in open: OpenValue
+  ) -> ConfigValue? {
+    if case .null = value.content { return value }
+    guard case .map(let members) = value.content else {
+      if case .value(let found) = outcome(of: path, value, open) { return found }
+      return nil
+    }
+    var resolved = value
+    var isWhole = true
+    resolved.content = .map(
+      members.map { member in
+        var member = member
+        if let found = resolve(member.value, at: path.appending(member.key), in: open) {
+          member.value = found
+        } else {
+          isWhole = false
+        }
+        return member
+      })
+    return isWhole ? resolved : nil
+  }
+
+  private mutating func check(_ count: Int, _ path: ConfigPath, _ place: SourceSpan) -> Bool {
+    bytesLeft -= count
+    guard count <= settings.maximumValueBytes else {
+      diagnostics.append(
+        Diagnostic(
+          .limitValueBytes, at: place, key: path,
+          "the value has \(count) bytes, more than \(settings.maximumValueBytes)",
+          hint: Flattener.tooLargeHint))
+      return false
+    }
+    guard bytesLeft >= 0 else {
+      diagnostics.append(
+        Diagnostic(
+          .limitReferences, at: place, key: path,
+          "references make more than \(CompilerLimits.resolvedBytes) bytes in all",
+          hint: "a large value that many keys refer to is published as often"))
+      return false
+    }
+    return true
+  }
+
+  // MARK: - Looking keys up
+
+  private mutating func outcome(of path: ConfigPath) -> Outcome {
+    if let known = outcomes[path] { return known }
+    if let item = items[path], item.form != .document {
+      guard let open = item.open else { return remember(closed(item), path) }
+      return outcome(of: path, open.value, open)
+    }
+    guard let (document, value) = valueInDocument(path) else {
+      return remember(
+        index.firstBelow(path).flatMap { items[$0] }.map { .map($0.origin) } ?? .missing, path)
+    }
+    switch value.content {
+    case .null: return remember(.missing, path)
+    case .map: return remember(.map(value.span), path)
+    default:
+      guard let open = document.open else { return remember(.value(value), path) }
+      return outcome(of: path, value, open)
+    }
+  }
+
+  private mutating func remember(_ outcome: Outcome, _ path: ConfigPath) -> Outcome {
+    outcomes[path] = outcome
+    return outcome
+  }
+
+  private mutating func closed(_ item: CompiledItem) -> Outcome {
+    if item.form == .text {
+      guard let text = String(validating: item.value, as: UTF8.self) else {
+        return .bytes
+      }
+      return .value(ConfigValue(.string(text), at: item.origin))
+    }
+    guard let value = ReferenceResolver.read(item) else { return .missing }
+    return value.isMap ? .map(item.origin) : .value(value)
+  }
+
+  /// What a published document, or value, says: its bytes are JSON that this program has written.
+  private static func read(_ item: CompiledItem) -> ConfigValue? {
+    var ignored: [Diagnostic] = []
+    let text = SourceText(file: item.origin.file, bytes: item.value)
+    guard var value = JSONParser.parse(text, &ignored) else { return nil }
+    value.span = item.origin
+    return value
+  }
+
+  /// The value that stands at a key inside a document.
+  private mutating func valueInDocument(_ path: ConfigPath) -> (CompiledItem, ConfigValue)? {
+    var folder = path.text[...]
+    while !folder.isEmpty {
+      if let item = items[ConfigPath(escaped: String(folder))], item.form == .document {
+        guard let root = root(of: item) else { return nil }
+        let inner = path.text.dropFirst(folder.count).split(separator: "/")
+        return ReferenceResolver.value(in: root, at: inner[...]).map { (item, $0) }
+      }
+      guard let slash = folder.lastIndex(of: "/") else { return nil }
+      folder = folder[..<slash]
+    }
+    return nil
+  }
+
+  private mutating func root(of document: CompiledItem) -> ConfigValue? {
+    if let open = document.open { return open.value }
+    if let known = documents[document.path] { return known }
+    let read = ReferenceResolver.read(document)
+    documents[document.path] = .some(read)
+    return read
+  }
+
+  private static func value(
+    in value: ConfigValue, at segments: ArraySlice<Substring>
+  ) -> ConfigValue? {
+    guard let first = segments.first else { return value }
+    guard case .map(let members) = value.content,
+      let member = members.first(where: { ConfigPath.escape($0.key).utf8.elementsEqual(first.utf8) }
+      )
+    else { return nil }
+    return self.value(in: member.value, at: segments.dropFirst())
+  }
+
+  // MARK: - Resolving
+
+  /// What an open value becomes.
+  private mutating func outcome(
+    of path: ConfigPath, _ value: ConfigValue, _ open: OpenValue
+  ) -> Outcome {
+    if let known = outcomes[path] { return known }
+    steps.append(Step(path: path, span: value.span))
+    let resolved = expand(value, open)
+    steps.removeLast()
+    return remember(resolved.map { .value($0) } ?? .failed, path)
+  }
+
+  /// The value of the key that is looked at, or a part of it; nil if something is wrong in it.
+  private mutating func expand(_ value: ConfigValue, _ open: OpenValue) -> ConfigValue? {
+    var expanded = value
+    switch value.content {
+    case .string(let text):
+      guard ReferenceText.isCandidate(text) else { return value }
+      return expand(text, of: value, open)
+    case .sequence(let items):
+      let found = items.map { expand($0, open) }
+      guard !found.contains(nil) else { return nil }
+      expanded.content = .sequence(found.compactMap(\.self))
+    case .map(let members):
+      let found = members.map { member -> ConfigValue.Member? in
+        var member = member
+        guard let value = expand(member.value, open) else { return nil }
+        member.value = value
+        return member
+      }
+      guard !found.contains(nil) else { return nil }
+      expanded.content = .map(found.compactMap(\.self))
+    case .null, .boolean, .number: break
+    }
+    return expanded
+  }
+
+  private mutating func expand(
+    _ text: String, of value: ConfigValue, _ open: OpenValue
+  ) -> ConfigValue? {
+    let parts = ReferenceText.parts(of: text)
+    var places = (open.references[value.span] ?? [])[...]
+    var joined = ""
+    var isWhole = true
+    for part in parts {
+      switch part {
+      case .text(let text): joined += text
+      case .reference(let reference):
+        let span = places.popFirst() ?? value.span
+        guard let (found, place) = target(of: reference, at: span) else {
+          isWhole = false
+          continue
+        }
+        if parts.count == 1 { return ConfigValue(found.content, at: value.span) }
+        guard let inserted = inserted(found, from: place, of: reference, at: span) else {
+          isWhole = false
+          continue
+        }
+        joined += inserted
+        guard joined.utf8.count <= settings.maximumValueBytes else {
+          _ = check(joined.utf8.count, key, value.span)
+          return nil
+        }
+      }
+    }
+    return isWhole ? ConfigValue(.string(joined), at: value.span) : nil
+  }
+
+  private var key: ConfigPath { steps.last?.path ?? .root }
+
+  /// The text that stands for a value inside another text.
+  private mutating func inserted(
+    _ value: ConfigValue, from place: SourceSpan, of reference: Reference, at span: SourceSpan
+  ) -> String? {
+    switch value.content {
+    case .string(let text): return text
+    case .number(let digits): return digits
+    case .boolean(let flag): return flag ? "true" : "false"
+    case .null, .sequence, .map:
+      report(
+        .referenceType, span, "'\(reference.text)' is a list, which has no place in a text",
+        hint: "a reference that is the whole text keeps the type",
+        related: .init(place, "the list is here"))
+      return nil
+    }
+  }
+
+  private mutating func report(
+    _ code: DiagnosticCode, _ span: SourceSpan, _ message: String, hint: String? = nil,
+    related: Diagnostic.Related? = nil
+  ) {
+    diagnostics.append(
+      Diagnostic(
+        code, at: span, key: key, message, hint: hint, related: related.map { [$0] } ?? []))
+  }
+
+  /// The value that a reference means, and where it stands; nil if there is none, and then that is reported,
+  /// once.
+  private mutating func target(
+    of reference: Reference, at span: SourceSpan
+  ) -> (ConfigValue, SourceSpan)? {
+    guard let target = reference.target(from: key) else {
+      report(
+        .referenceUnknown, span, "'\(reference.text)' leads to no key",
+        hint: "'${/a/b}' is a key, '${./b}' one of the same map, '${../b}' one of the map above")
+      return nil
+    }
+    steps[steps.count - 1].span = span
+    if let first = steps.firstIndex(where: { $0.path == target }) {
+      reportCycle(Array(steps[first...]))
+      return nil
+    }
+    guard steps.count < CompilerLimits.referenceChain else {
+      report(
+        .limitReferences, span,
+        "more than \(CompilerLimits.referenceChain) references lead on to each other")
+      return nil
+    }
+    switch outcome(of: target) {
+    case .value(let value): return (value, items[target]?.origin ?? value.span)
+    case .bytes:
+      report(
+        .referenceType, span, "'\(target)' is a file that is no text",
+        related: items[target].map { .init($0.origin, "the file is here") })
+      return nil
+    case .failed: return nil
+    case .map(let place):
+      report(
+        .referenceMap, span, "'\(target)' is a map, which is not one value",
+        hint: "refer to one of the keys below it", related: .init(place, "its values begin here"))
+      return nil
+    case .missing:
+      let near = index.near(target)
+      report(
+        .referenceUnknown, span, "'\(key)' refers to '\(target)', which is not there",
+        hint: near.map { "did you mean '\($0)'?" } ?? "it has no value, after all layers")
+      return nil
+    }
+  }
+
+  /// Once, from its first key on.
+  private mutating func reportCycle(_ cycle: [Step]) {
+    guard let least = cycle.indices.min(by: { cycle[$0].path < cycle[$1].path }) else { return }
+    let ordered = Array(cycle[least...] + cycle[..<least])
+    let chain = (ordered + ordered.prefix(1)).map(\.path.text).joined(separator: " → ")
+    diagnostics.append(
+      Diagnostic(
+        .referenceCycle, at: ordered[0].span, key: ordered[0].path,
+        "the references lead back to where they began: \(chain)",
+        hint: "give one of them a value",
+        related: ordered.dropFirst().map { .init($0.span, "'\($0.path)' refers on from here") }))
+  }
+}
+
+extension ConfigValue {
+  fileprivate var isText: Bool { if case .string = content { true } else { false } }
+}

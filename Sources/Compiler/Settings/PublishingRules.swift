@@ -1,0 +1,41 @@
+import ConfigModel
+
+/// Which files are published, and how, by their names alone.
+struct PublishingRules {
+  let settings: Settings
+
+  /// The path under the root; nil for what is never published.
+  func name(of file: SourceTree.File) -> String? {
+    var name = file.path
+    if !settings.root.isEmpty {
+      guard name.utf8.starts(with: (settings.root + "/").utf8) else { return nil }
+      name = String(name.dropFirst(settings.root.count + 1))
+    }
+    guard file.path != Settings.fileName, file.path != "access.yaml",
+      !name.split(separator: "/").contains(where: { $0.hasPrefix(".") })
+    else { return nil }
+    return name
+  }
+
+  func rule(for name: String) -> Settings.FileRule? {
+    settings.files.first { $0.match.matches(name) }
+  }
+
+  /// How the file is published; nil if it is not.
+  func encoding(of name: String) -> Settings.Encoding? {
+    let rule = rule(for: name)
+    if rule?.isIgnored == true { return nil }
+    if name.hasSuffix(".libsonnet") || name.hasSuffix("_test.jsonnet") { return nil }
+    if rule?.encoding == .raw { return .raw }
+    // A rule that wants something else of a file that is not structured is answered by who reads it.
+    guard FileParser.format(of: name) != nil || name.hasSuffix(".jsonnet") else {
+      return rule?.encoding
+    }
+    return rule?.encoding ?? settings.encoding
+  }
+
+  /// Whether a file of this name would be published, could its path become a key.
+  func isWanted(_ name: String) -> Bool {
+    FileParser.format(of: name) != nil || rule(for: name) != nil
+  }
+}

@@ -1,0 +1,37 @@
+import Compiler
+import ConfigModel
+import Testing
+
+/// What a hostile repository may write with references.
+struct ReferenceLimitTests {
+  private func codes(_ files: [String: String]) -> [DiagnosticCode] {
+    compile(SourceTree(contents: files.mapValues { Array($0.utf8) })).diagnostics.map(\.code)
+  }
+
+  @Test func aChainHasAnEnd() {
+    func chain(_ count: Int) -> String {
+      (0..<count).map { "k\($0): ${./k\($0 + 1)}\n" }.joined() + "k\(count): 1\n"
+    }
+    #expect(codes(["a.yaml": chain(CompilerLimits.referenceChain - 1)]) == [])
+    #expect(codes(["a.yaml": chain(20_000)]).first == .limitReferences)
+  }
+
+  /// Each text is twice the one that it refers to.
+  @Test func aBombOfReferencesIsStopped() {
+    let bomb = (0..<60).map { "k\($0): ${./k\($0 + 1)}${./k\($0 + 1)}\n" }.joined() + "k60: xxxx\n"
+    #expect(codes(["a.yaml": bomb]).first == .limitValueBytes)
+  }
+
+  @Test func whatManyKeysReferToCountsAsOften() {
+    let large = String(repeating: "x", count: 1 << 20)
+    let keys = (0..<300).map { "k\($0): ${/big}\n" }.joined()
+    #expect(Set(codes(["big.yaml": large, "a.yaml": keys])) == [.limitReferences])
+  }
+
+  @Test func manyReferencesIntoOneDocumentReadItOnce() {
+    let document = (0..<5_000).map { "v\($0): \($0)\n" }.joined()
+    let keys = (0..<5_000).map { "k\($0): ${/doc/v\($0)}\n" }.joined()
+    let settings = "apiVersion: configsync/v1\nfiles: [{match: doc.yaml, encode: document}]\n"
+    #expect(codes(["configsync.yaml": settings, "doc.yaml": document, "a.yaml": keys]) == [])
+  }
+}
