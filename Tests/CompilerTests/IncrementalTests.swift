@@ -1,0 +1,74 @@
+import Compiler
+import ConfigModel
+import TestSupport
+import Testing
+
+/// A cache changes what a compilation costs, never what it gives.
+struct IncrementalTests {
+  private static let paths = [
+    "configsync.yaml", "base/db.yaml", "base/_.yaml", "base/sub/x.json", "eu/db.toml",
+    "eu/motd.conf",
+    "production/db.yaml", "production/motd.conf", "production/sub/x.yaml", "staging/db.json",
+    "shared.yaml", "doc.yaml",
+  ]
+
+  /// Contents that mean something where they stand, some of them wrong.
+  private static func content(
+    of path: String, _ random: inout SeededRandomNumbers
+  ) -> String {
+    let number = Int.random(in: 0..<4, using: &random)
+    if path == "configsync.yaml" {
+      return """
+        apiVersion: configsync/v1
+        encode: \(number == 0 ? "document" : "leaf")
+        prefix: \(number == 1 ? "/acme" : "/")
+        limits: {maxValueBytes: \(number == 2 ? 6 : 4096)}
+        layers:
+          production: [\(["base", "base, eu", "eu", "eu, base"][number])]
+          staging: [base]
+        files:
+          - {match: "**/*.conf", encode: raw}
+          - {match: doc.yaml, encode: \(number < 2 ? "document" : "leaf")}
+          - {match: eu/db.toml, ignore: \(number == 3)}
+
+        """
+    }
+    let isBroken = Int.random(in: 0..<40, using: &random) == 0
+    if path.hasSuffix(".conf") { return "line \(number)" }
+    let text = ["x", "${/shared/a}", "y${/shared/a}", isBroken ? "${./none}" : "$${./a}"][number]
+    let other = Int.random(in: 0..<4, using: &random)
+    if path.hasSuffix(".json") { return #"{"a": \#(other), "b": "\#(text)", "c": null}"# }
+    if path.hasSuffix(".toml") { return "a = \(other)\nb = \"\(text)\"\n" }
+    if isBroken { return "a: [1, 2\n" }
+    return ["a: \(other)\nb: \(text)\n", "a: \(text)\n", "a: null\nb: {}\n", "a: [1, 2]\n"][other]
+  }
+
+  private static func describe(_ compilation: Compilation) -> [String] {
+    let items = compilation.keySpace?.items.map { "\($0.key) = \($0.value)" } ?? []
+    return items + compilation.diagnostics.map { "\($0)" } + ["\(compilation.fileCount)"]
+  }
+
+  @Test(arguments: 0..<8)
+  func aCacheChangesNothing(seed: UInt64) {
+    var random = SeededRandomNumbers(seed: seed)
+    let cache = CompileCache()
+    var files = ["shared.yaml": "a: 1\n", "base/db.yaml": "a: 0\n", "eu/motd.conf": "hello"]
+    var valid = 0
+    for _ in 0..<120 {
+      let path = Self.paths.randomElement(using: &random) ?? ""
+      let isGone = Int.random(in: 0..<5, using: &random) == 0
+      files[path] = isGone ? nil : Self.content(of: path, &random)
+      let tree = SourceTree(
+        files.map { path, content in
+          SourceTree.File(
+            path: path, objectID: content,
+            byteCount: content.utf8.count
+          ) { Array(content.utf8) }
+        })
+      let found = Self.describe(compile(tree, cache: cache))
+      #expect(found == Self.describe(compile(tree)))
+      if compile(tree).keySpace != nil { valid += 1 }
+    }
+    #expect((1..<120).contains(valid), "some commits are valid, and some are not")
+  }
+}
