@@ -103,13 +103,22 @@ private struct TreeCompiler {
   private func cacheKey(of file: PublishedFile) -> CompileCache.Key? {
     file.file.objectID.map { id in
       CompileCache.Key(
-        path: file.file.path, objectID: id, encoding: file.encoding, prefix: settings.prefix,
-        root: settings.root, maximumValueBytes: settings.maximumValueBytes)
+        path: ConfigPath(escaped: file.file.path), objectID: id, encoding: file.encoding,
+        prefix: settings.prefix, root: ConfigPath(escaped: settings.root),
+        maximumValueBytes: settings.maximumValueBytes)
     }
   }
 
   private mutating func compileLayers(into merger: inout KeyMerger) {
     var found: [Diagnostic] = []
+    let uses = settings.layers.reduce(0) { sum, entry in
+      sum
+        + (entry.layers.map(\.directory) + [entry.namespace]).reduce(0) { sum, directory in
+          sum + (layered[Array(directory.utf8)]?.count ?? 0)
+        }
+    }
+    // Before anything is made of them: a few files below many namespaces are many.
+    guard uses <= CompilerLimits.layeredFiles else { return reportTooManyUses() }
     for (namespace, layers) in settings.layers {
       for layer in layers where layered[Array(layer.directory.utf8)] == nil {
         guard !directories.isThere(layer.directory, in: tree, settings) else { continue }
@@ -118,6 +127,8 @@ private struct TreeCompiler {
             .configInvalid, at: layer.span, "the layer '\(layer.directory)' has no files",
             hint: "layers are directories under the root of the configuration"))
       }
+      // So are the keys, of which no more is made than needed to say that they are too many.
+      guard merger.items.count <= settings.maximumKeys else { break }
       var joined = LayeredNamespace(namespace, settings)
       for directory in layers.map(\.directory) + [namespace] {
         joined.add(layered[Array(directory.utf8)] ?? [], of: directory)
@@ -130,6 +141,14 @@ private struct TreeCompiler {
       }
     }
     diagnostics += found.uniqueByPlace()
+  }
+
+  private mutating func reportTooManyUses() {
+    diagnostics.append(
+      Diagnostic(
+        .limitFiles, at: SourceSpan(file: Settings.fileName),
+        "the namespaces use files of layers more than \(CompilerLimits.layeredFiles) times",
+        hint: "have fewer namespaces, or fewer files in the layers below them"))
   }
 
   /// The file and how it is published; nil if it is not.

@@ -11,6 +11,10 @@ public enum CompilerLimits {
   public static let pathBytes = 4096
   public static let nameBytes = 255
   public static let pathDepth = 64
+  /// Files of layers, each counted once a namespace that uses it.
+  public static let layeredFiles = 1_000_000
+  /// Unknown references for which a key like the one that was meant is looked for.
+  public static let suggestions = 100
   /// References that lead on to each other.
   public static let referenceChain = 200
   /// Bytes of all values that hold references, once these are resolved.

@@ -28,6 +28,23 @@ struct ReferenceLimitTests {
     #expect(Set(codes(["big.yaml": large, "a.yaml": keys])) == [.limitReferences])
   }
 
+  /// Twenty keys below three thousand namespaces are stopped at the limit of keys, and not made first.
+  @Test func aLayerBelowManyNamespacesIsNoBomb() {
+    let namespaces = (0..<3_000).map { "  n\($0): [base]\n" }.joined()
+    let settings = "apiVersion: configsync/v1\nlimits: {maxKeys: 1000}\nlayers:\n" + namespaces
+    let keys = (0..<20).map { "k\($0): 1\n" }.joined()
+    #expect(codes(["configsync.yaml": settings, "base/a.yaml": keys]) == [.limitKeys])
+    let empty = (0..<400).map { ("base/f\($0).yaml", "") }
+    #expect(
+      codes(Dictionary(uniqueKeysWithValues: empty + [("configsync.yaml", settings)]))
+        == [.limitFiles])
+  }
+
+  @Test func unknownReferencesAreAllReported() {
+    let keys = (0..<2_000).map { "k\($0): ${./q\($0)}\n" }.joined()
+    #expect(codes(["a.yaml": keys]) == Array(repeating: .referenceUnknown, count: 2_000))
+  }
+
   @Test func manyReferencesIntoOneDocumentReadItOnce() {
     let document = (0..<5_000).map { "v\($0): \($0)\n" }.joined()
     let keys = (0..<5_000).map { "k\($0): ${/doc/v\($0)}\n" }.joined()

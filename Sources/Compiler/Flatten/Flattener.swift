@@ -56,6 +56,8 @@ struct CompiledItem: Sendable {
   var form: Form
   var origin: SourceSpan
   var open: OpenValue?
+  /// Of a document without references, what references may lead into.
+  var document: OpenValue?
 }
 
 /// What one document gives on its own; the same for the same bytes, path and settings.
@@ -168,7 +170,12 @@ struct Flattener {
       result.items.append(
         CompiledItem(path: path, value: [], form: form, origin: place, open: open))
     } else {
-      publish(path, value.unescaped.published(as: form), form, place)
+      let count = result.items.count
+      let plain = value.unescaped
+      publish(path, plain.published(as: form), form, place)
+      if form == .document, result.items.count > count {
+        result.items[count].document = OpenValue(plain, [:])
+      }
     }
   }
 

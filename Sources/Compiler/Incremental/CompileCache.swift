@@ -7,11 +7,12 @@ import Synchronization
 /// of the file.
 public final class CompileCache: Sendable {
   struct Key: Hashable {
-    var path: String
+    /// Compared by bytes, as paths are: names that only look alike stay apart.
+    var path: ConfigPath
     var objectID: String
     var encoding: Settings.Encoding
     var prefix: ConfigPath
-    var root: String
+    var root: ConfigPath
     var maximumValueBytes: Int
   }
 

@@ -25,9 +25,21 @@ struct LayerDirectories {
   }
 
   /// Whether the tree has anything at all in a directory.
+  ///
+  /// - Complexity: O(log *n*) in files, which are sorted.
   func isThere(_ directory: String, in tree: SourceTree, _ settings: Settings) -> Bool {
     let prefix = (settings.root.isEmpty ? "" : settings.root + "/") + directory + "/"
-    return tree.files.contains { $0.path.utf8.starts(with: prefix.utf8) }
+    let files = tree.files
+    var (low, high) = (0, files.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if files[middle].path.utf8.lexicographicallyPrecedes(prefix.utf8) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low < files.count && files[low].path.utf8.starts(with: prefix.utf8)
   }
 }
 

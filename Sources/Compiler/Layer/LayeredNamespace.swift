@@ -7,10 +7,15 @@ struct PublishedFile {
   var name: String
   var encoding: Settings.Encoding
 
+  /// The path below a directory; in bytes, since a directory's name may hold any character.
+  func path(in directory: String) -> String {
+    String(decoding: name.utf8.dropFirst(directory.utf8.count + 1), as: UTF8.self)
+  }
+
   /// The file without what a layer replaces: its folder, and if structured its extension.
   func place(in directory: String) -> (path: String, isRaw: Bool) {
-    let inner = name.dropFirst(directory.utf8.count + 1)
-    guard encoding != .raw, let dot = inner.lastIndex(of: ".") else { return (String(inner), true) }
+    let inner = path(in: directory)
+    guard encoding != .raw, let dot = inner.lastIndex(of: ".") else { return (inner, true) }
     return (String(inner[..<dot]), false)
   }
 }
@@ -22,13 +27,22 @@ struct LayeredNamespace {
     var document: Document
     /// The paths of its files inside their layers, with extensions.
     var files: Set<[UInt8]>
-    var layer: Int
+
+    func laid(over below: Slot) -> Slot {
+      guard case .value(let low) = below.document.content,
+        case .value(let high) = document.content
+      else { return self }
+      var slot = self
+      slot.document.content = .value(LayerMerge.lay(high, over: low))
+      slot.document.references.merge(below.document.references) { own, _ in own }
+      slot.files.formUnion(below.files)
+      return slot
+    }
   }
 
   private let namespace: String
   private let settings: Settings
   private var slots: [[UInt8]: Slot] = [:]
-  private var layer = 0
   private(set) var diagnostics: [Diagnostic] = []
 
   init(_ namespace: String, _ settings: Settings) {
@@ -36,20 +50,32 @@ struct LayeredNamespace {
     self.settings = settings
   }
 
-  /// Adds the files of the next layer, in the order of their paths.
+  /// Adds the files of the next layer, in the order of their paths: they are joined with each other first.
   mutating func add(_ files: [(PublishedFile, ParsedFile)], of directory: String) {
-    layer += 1
-    for (file, parsed) in files { add(file, parsed, of: directory) }
+    var own: [[UInt8]: Slot] = [:]
+    for (file, parsed) in files { join(file, parsed, of: directory, into: &own) }
+    for (file, _) in files {
+      // One file that is raw in one layer and structured in another: the higher one counts.
+      let inner = file.path(in: directory)
+      let isRaw = file.place(in: directory).isRaw
+      let other = Slot.key(isRaw ? stem(of: inner) : inner, isRaw: !isRaw)
+      if slots[other]?.files.contains(Array(inner.utf8)) == true { slots[other] = nil }
+    }
+    for (key, slot) in own {
+      guard let below = slots[key] else {
+        slots[key] = slot
+        continue
+      }
+      slots[key] = slot.laid(over: below)
+    }
   }
 
-  private mutating func add(_ file: PublishedFile, _ parsed: ParsedFile, of directory: String) {
-    let inner = String(file.name.dropFirst(directory.utf8.count + 1))
+  private mutating func join(
+    _ file: PublishedFile, _ parsed: ParsedFile, of directory: String,
+    into own: inout [[UInt8]: Slot]
+  ) {
+    let inner = file.path(in: directory)
     let (place, isRaw) = file.place(in: directory)
-    // One file that is raw in one layer and structured in another: the higher one counts.
-    let other = Slot.key(isRaw ? stem(of: inner) : inner, isRaw: !isRaw)
-    if let below = slots[other], below.layer < layer, below.files.contains(Array(inner.utf8)) {
-      slots[other] = nil
-    }
     let path = Flattener.path(
       of: namespace + "/" + inner, encoding: file.encoding, under: settings.prefix)
     var document = Document(
@@ -61,19 +87,15 @@ struct LayeredNamespace {
     case .value(let value): document.content = .value(value)
     }
     let key = Slot.key(place, isRaw: isRaw)
-    guard let below = slots[key], case .value(let low) = below.document.content,
-      case .value(let high) = document.content
-    else {
-      slots[key] = Slot(document: document, files: [Array(inner.utf8)], layer: layer)
-      return
+    var files: Set = [Array(inner.utf8)]
+    if let first = own[key], case .value(let known) = first.document.content,
+      case .value(let value) = document.content
+    {
+      document.content = .value(LayerMerge.join(known, value, at: path, &diagnostics))
+      document.references.merge(first.document.references) { own, _ in own }
+      files.formUnion(first.files)
     }
-    let joined =
-      below.layer == layer
-      ? LayerMerge.join(low, high, at: path, &diagnostics) : LayerMerge.lay(high, over: low)
-    document.content = .value(joined)
-    document.references.merge(below.document.references) { own, _ in own }
-    slots[key] = Slot(
-      document: document, files: below.files.union([Array(inner.utf8)]), layer: layer)
+    own[key] = Slot(document: document, files: files)
   }
 
   private func stem(of path: String) -> String {

@@ -6,7 +6,7 @@ struct ParsedFile: Sendable {
     /// Without its root `$schema`.
     case value(ConfigValue)
     case raw([UInt8])
-    /// It is malformed, or can't be read.
+    /// It is malformed, can't be read, or says nothing.
     case nothing
   }
 
@@ -67,7 +67,8 @@ struct FileReader {
     guard let (value, text) = FileParser.parse(file, format, &result.diagnostics) else { return }
     if format == .yaml { checkSchemaComment(text) }
     look(at: value, text)
-    result.content = .value(withoutSchema(value))
+    // What holds nothing but its schema says nothing: it does not even take away what lies below.
+    if let rest = withoutSchema(value) { result.content = .value(rest) }
   }
 
   /// Finds sealed values, and the places of references.
@@ -94,15 +95,14 @@ struct FileReader {
   // MARK: - Schemas
 
   /// The root `$schema` is not published; one that the repository holds would have to be checked.
-  private mutating func withoutSchema(_ value: ConfigValue) -> ConfigValue {
+  private mutating func withoutSchema(_ value: ConfigValue) -> ConfigValue? {
     guard case .map(let members) = value.content,
       let schema = members.first(where: { $0.key == "$schema" }),
       case .string(let target) = schema.value.content
     else { return value }
     checkSchema(target, at: schema.value.span)
     let rest = members.filter { $0.key != "$schema" }
-    // What held nothing but its schema publishes nothing.
-    return ConfigValue(rest.isEmpty ? .null : .map(rest), at: value.span)
+    return rest.isEmpty ? nil : ConfigValue(.map(rest), at: value.span)
   }
 
   private mutating func checkSchemaComment(_ text: SourceText) {

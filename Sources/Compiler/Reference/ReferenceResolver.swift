@@ -30,7 +30,9 @@ struct ReferenceResolver {
   /// From the key that was begun with to the one that is looked at.
   private var steps: [Step] = []
   /// Documents that were read again, since something refers into them.
-  private var documents: [ConfigPath: ConfigValue?] = [:]
+  private var documents: [ConfigPath: [ConfigPath: ConfigValue]] = [:]
+  /// Looking for a near key costs more than finding that one is not there.
+  private var suggestionsLeft = CompilerLimits.suggestions
   private var bytesLeft = CompilerLimits.resolvedBytes
   private lazy var index = KeyIndex(items.keys)
 
@@ -147,7 +149,7 @@ struct ReferenceResolver {
     return value.isMap ? .map(item.origin) : .value(value)
   }
 
-  /// What a published document, or value, says: its bytes are JSON that this program has written.
+  /// What a published value says: its bytes are JSON that this program has written.
   private static func read(_ item: CompiledItem) -> ConfigValue? {
     var ignored: [Diagnostic] = []
     let text = SourceText(file: item.origin.file, bytes: item.value)
@@ -161,9 +163,7 @@ struct ReferenceResolver {
     var folder = path.text[...]
     while !folder.isEmpty {
       if let item = items[ConfigPath(escaped: String(folder))], item.form == .document {
-        guard let root = root(of: item) else { return nil }
-        let inner = path.text.dropFirst(folder.count).split(separator: "/")
-        return ReferenceResolver.value(in: root, at: inner[...]).map { (item, $0) }
+        return values(of: item)[path].map { (item, $0) }
       }
       guard let slash = folder.lastIndex(of: "/") else { return nil }
       folder = folder[..<slash]
@@ -171,23 +171,23 @@ struct ReferenceResolver {
     return nil
   }
 
-  private mutating func root(of document: CompiledItem) -> ConfigValue? {
-    if let open = document.open { return open.value }
+  /// Everything in a document by the key that it would have as a leaf, looked for once.
+  private mutating func values(of document: CompiledItem) -> [ConfigPath: ConfigValue] {
     if let known = documents[document.path] { return known }
-    let read = ReferenceResolver.read(document)
-    documents[document.path] = .some(read)
-    return read
+    var values: [ConfigPath: ConfigValue] = [:]
+    if let root = (document.open ?? document.document)?.value {
+      ReferenceResolver.collect(root, at: document.path, into: &values)
+    }
+    documents[document.path] = values
+    return values
   }
 
-  private static func value(
-    in value: ConfigValue, at segments: ArraySlice<Substring>
-  ) -> ConfigValue? {
-    guard let first = segments.first else { return value }
-    guard case .map(let members) = value.content,
-      let member = members.first(where: { ConfigPath.escape($0.key).utf8.elementsEqual(first.utf8) }
-      )
-    else { return nil }
-    return self.value(in: member.value, at: segments.dropFirst())
+  private static func collect(
+    _ value: ConfigValue, at path: ConfigPath, into values: inout [ConfigPath: ConfigValue]
+  ) {
+    values[path] = value
+    guard case .map(let members) = value.content else { return }
+    for member in members { collect(member.value, at: path.appending(member.key), into: &values) }
   }
 
   // MARK: - Resolving
@@ -323,7 +323,8 @@ struct ReferenceResolver {
         hint: "refer to one of the keys below it", related: .init(place, "its values begin here"))
       return nil
     case .missing:
-      let near = index.near(target)
+      suggestionsLeft -= 1
+      let near = suggestionsLeft >= 0 ? index.near(target) : nil
       report(
         .referenceUnknown, span, "'\(key)' refers to '\(target)', which is not there",
         hint: near.map { "did you mean '\($0)'?" } ?? "it has no value, after all layers")
