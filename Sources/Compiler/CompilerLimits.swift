@@ -11,6 +11,8 @@ public enum CompilerLimits {
   public static let pathBytes = 4096
   public static let nameBytes = 255
   public static let pathDepth = 64
+  /// Lists, and references, inside each other while references are resolved.
+  public static let nesting = 400
   /// Files of layers, each counted once a namespace that uses it.
   public static let layeredFiles = 1_000_000
   /// Unknown references for which a key like the one that was meant is looked for.

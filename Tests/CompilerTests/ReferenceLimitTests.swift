@@ -22,6 +22,22 @@ struct ReferenceLimitTests {
     #expect(codes(["a.yaml": bomb]).first == .limitValueBytes)
   }
 
+  @Test func aBombOfListsIsStopped() {
+    let bomb = (1..<60).map { "a\($0): ['${./a\($0 - 1)}', '${./a\($0 - 1)}']\n" }.joined()
+    #expect(codes(["a.yaml": "a0: [x]\n" + bomb]).first == .limitReferences)
+  }
+
+  /// Forwards and backwards: what is known already must not hide how deep it is.
+  @Test(arguments: [1, -1])
+  func listsWithinListsHaveAnEnd(direction: Int) {
+    let (open, close) = (String(repeating: "[", count: 50), String(repeating: "]", count: 50))
+    let keys = (1..<300).map { number in
+      "k\(1_000 + number): \(open)'${./k\(1_000 + number + direction)}'\(close)\n"
+    }.joined()
+    let codes = codes(["a.yaml": "k1000: 1\nk1300: 1\n" + keys])
+    #expect(codes.first == .limitReferences && Set(codes).count == 1)
+  }
+
   @Test func whatManyKeysReferToCountsAsOften() {
     let large = String(repeating: "x", count: 1 << 20)
     let keys = (0..<300).map { "k\($0): ${/big}\n" }.joined()

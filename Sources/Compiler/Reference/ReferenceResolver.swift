@@ -33,6 +33,8 @@ struct ReferenceResolver {
   private var documents: [ConfigPath: [ConfigPath: ConfigValue]] = [:]
   /// Looking for a near key costs more than finding that one is not there.
   private var suggestionsLeft = CompilerLimits.suggestions
+  /// Lists and references inside each other on the way to what is looked at.
+  private var nesting = 0
   private var bytesLeft = CompilerLimits.resolvedBytes
   private lazy var index = KeyIndex(items.keys)
 
@@ -197,15 +199,62 @@ struct ReferenceResolver {
     of path: ConfigPath, _ value: ConfigValue, _ open: OpenValue
   ) -> Outcome {
     if let known = outcomes[path] { return known }
+    // Said once already: nothing more is made.
+    guard bytesLeft >= 0 else { return remember(.failed, path) }
     steps.append(Step(path: path, span: value.span))
-    let resolved = expand(value, open)
-    steps.removeLast()
-    return remember(resolved.map { .value($0) } ?? .failed, path)
+    defer { steps.removeLast() }
+    guard let resolved = expand(value, open), fits(resolved, at: value.span) else {
+      return remember(.failed, path)
+    }
+    return remember(.value(resolved), path)
+  }
+
+  /// Whether a value is one that a file could hold: else the next that refers to it would be larger still.
+  private mutating func fits(_ value: ConfigValue, at place: SourceSpan) -> Bool {
+    var left = settings.maximumValueBytes
+    guard ReferenceResolver.isWithin(CompilerLimits.depth, &left, value) else {
+      report(
+        .limitReferences, place,
+        "with its references it has more than \(settings.maximumValueBytes) bytes, or lists deeper than "
+          + "\(CompilerLimits.depth)")
+      return false
+    }
+    return check(settings.maximumValueBytes - left, key, place)
+  }
+
+  /// - Complexity: O(*n*) in what is within.
+  private static func isWithin(_ depth: Int, _ bytes: inout Int, _ value: ConfigValue) -> Bool {
+    guard depth >= 0 else { return false }
+    switch value.content {
+    case .null, .boolean: bytes -= 4
+    case .number(let digits): bytes -= digits.utf8.count
+    case .string(let text): bytes -= text.utf8.count
+    case .sequence(let items):
+      bytes -= 2
+      for item in items where bytes >= 0 {
+        guard isWithin(depth - 1, &bytes, item) else { return false }
+      }
+    case .map(let members):
+      bytes -= 2
+      for member in members where bytes >= 0 {
+        bytes -= member.key.utf8.count
+        guard isWithin(depth - 1, &bytes, member.value) else { return false }
+      }
+    }
+    return bytes >= 0
   }
 
   /// The value of the key that is looked at, or a part of it; nil if something is wrong in it.
   private mutating func expand(_ value: ConfigValue, _ open: OpenValue) -> ConfigValue? {
     var expanded = value
+    nesting += 1
+    defer { nesting -= 1 }
+    guard nesting <= CompilerLimits.nesting else {
+      report(
+        .limitReferences, value.span,
+        "lists and references lead more than \(CompilerLimits.nesting) levels deep")
+      return nil
+    }
     switch value.content {
     case .string(let text):
       guard ReferenceText.isCandidate(text) else { return value }
