@@ -9,7 +9,7 @@ extension SettingsReader {
         hint: "for instance 'production: [base]'")
     }
     for member in members {
-      guard !member.key.isEmpty, !member.key.contains("/"), !member.key.hasPrefix(".") else {
+      guard SettingsReader.isName(member.key[...]) else {
         invalid(member.keySpan, "a namespace is the name of a folder right under the root")
         continue
       }
@@ -45,11 +45,21 @@ extension SettingsReader {
     }
     let trimmed = text.hasSuffix("/") ? text.dropLast() : text[...]
     let parts = trimmed.split(separator: "/", omittingEmptySubsequences: false)
-    let isPlain = parts.allSatisfy { !$0.isEmpty && $0 != ".." && $0 != "." }
-    guard isPlain else {
-      invalid(item.span, "a layer is a directory relative to the root, without '..'")
+    guard parts.allSatisfy(SettingsReader.isName) else {
+      invalid(
+        item.span, "a layer is a directory relative to the root, without '..'",
+        hint: "names that begin with '.' are never published")
       return nil
     }
     return String(trimmed)
+  }
+
+  /// Whether a folder of this name can be published.
+  private static func isName(_ name: Substring) -> Bool {
+    !name.isEmpty && !name.utf8.starts(with: ".".utf8)
+      && name.utf8.count <= CompilerLimits.nameBytes
+      && !name.unicodeScalars.contains {
+        $0.value < 0x20 || $0.value == 0x7f || $0 == "\\" || $0 == "/"
+      }
   }
 }
