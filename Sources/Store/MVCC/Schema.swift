@@ -66,6 +66,10 @@ enum Schema {
         """)
   }
 
+  /// How long another program may hold the database, a backup tool for instance: a member that finds it locked
+  /// for longer ends.
+  private static let busySeconds = 10
+
   /// Pages of the write-ahead log after which a commit writes them to the database: pages that change all the
   /// time are then written there once for many commits.
   private static let checkpointPages = 4_000
@@ -74,6 +78,7 @@ enum Schema {
   static func configuration(readers: Int) -> Configuration {
     var configuration = Configuration()
     configuration.maximumReaderCount = readers
+    configuration.busyMode = .timeout(Double(busySeconds))
     configuration.prepareDatabase { db in
       try db.execute(
         sql: """
@@ -90,9 +95,11 @@ enum Schema {
   static func verify(_ db: Database) throws {
     let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode")
     let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous")
+    let busy = try Int.fetchOne(db, sql: "PRAGMA busy_timeout")
     let found = try Int.fetchOne(db, sql: "PRAGMA user_version")
-    guard mode == "wal", synchronous == 1 else {
-      throw StateDatabaseError("journal mode \(mode ?? "-"), synchronous \(synchronous ?? -1)")
+    guard mode == "wal", synchronous == 1, busy == 1_000 * busySeconds else {
+      throw StateDatabaseError(
+        "journal mode \(mode ?? "-"), synchronous \(synchronous ?? -1), busy timeout \(busy ?? -1)")
     }
     guard found == version else {
       throw StateDatabaseError("its format is version \(found ?? 0), this program reads \(version)")
