@@ -87,8 +87,11 @@ private struct TreeCompiler {
     let compiled = cache.file(key) {
       let parsed = read(published)
       var compiled = CompiledFile()
-      let document = Document(published, parsed, under: settings.prefix)
-      if let document { compiled = Flattener.flatten(document, settings) }
+      let path = Flattener.path(
+        of: published.name, encoding: published.encoding, under: settings.prefix)
+      if let document = Document(published, parsed, at: path) {
+        compiled = Flattener.flatten(document, settings)
+      }
       compiled.diagnostics = parsed.diagnostics + compiled.diagnostics
       return compiled
     }
@@ -118,7 +121,11 @@ private struct TreeCompiler {
         }
     }
     // Before anything is made of them: a few files below many namespaces are many.
-    guard uses <= CompilerLimits.layeredFiles else { return reportTooManyUses() }
+    guard uses <= CompilerLimits.layeredFiles else {
+      return reportTooMuch(
+        "the namespaces use files of layers more than \(CompilerLimits.layeredFiles) times")
+    }
+    var bytes = 0
     for (namespace, layers) in settings.layers {
       for layer in layers where layered[Array(layer.directory.utf8)] == nil {
         guard !directories.isThere(layer.directory, in: tree, settings) else { continue }
@@ -133,21 +140,24 @@ private struct TreeCompiler {
       for directory in layers.map(\.directory) + [namespace] {
         joined.add(layered[Array(directory.utf8)] ?? [], of: directory)
       }
-      found += joined.diagnostics
-      for document in joined.documents {
+      for document in joined.documents(&found) {
         let compiled = Flattener.flatten(document, settings)
         found += compiled.diagnostics
+        bytes += compiled.items.reduce(0) { $0 + $1.value.count }
         merger.add(compiled.items)
+      }
+      guard bytes <= CompilerLimits.layeredBytes else {
+        reportTooMuch("the layers give more than \(CompilerLimits.layeredBytes) bytes of values")
+        break
       }
     }
     diagnostics += found.uniqueByPlace()
   }
 
-  private mutating func reportTooManyUses() {
+  private mutating func reportTooMuch(_ message: String) {
     diagnostics.append(
       Diagnostic(
-        .limitFiles, at: SourceSpan(file: Settings.fileName),
-        "the namespaces use files of layers more than \(CompilerLimits.layeredFiles) times",
+        .limitFiles, at: SourceSpan(file: Settings.fileName), message,
         hint: "have fewer namespaces, or fewer files in the layers below them"))
   }
 

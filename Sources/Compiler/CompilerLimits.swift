@@ -16,7 +16,13 @@ public enum CompilerLimits {
   /// Files of layers, each counted once a namespace that uses it.
   public static let layeredFiles = 1_000_000
   /// Unknown references for which a key like the one that was meant is looked for.
-  public static let suggestions = 100
+  public static let suggestions = 20
+  /// Of the key that a reference names.
+  public static let referenceBytes = 16 << 10
+  /// Findings about references; what follows is not looked for.
+  public static let referenceFindings = 10_000
+  /// Bytes of all values that come out of layers: a few files below many namespaces are many.
+  public static let layeredBytes = 1 << 30
   /// References that lead on to each other.
   public static let referenceChain = 200
   /// Bytes of all values that hold references, once these are resolved.

@@ -30,6 +30,39 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
     return String(escaped)
   }
 
+  // Cut by bytes: to Swift's characters a `/` before a combining mark is another one.
+
+  /// The folder that the key is in; nil for the root.
+  public var parent: ConfigPath? {
+    let bytes = text.utf8
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+    return ConfigPath(escaped: String(text[..<slash]))
+  }
+
+  /// What comes after the folder; all of it for the root.
+  public var lastSegment: String { ConfigPath.segments(of: text).last ?? "" }
+
+  /// Whether the key is inside the folder, at any depth.
+  public func isInside(_ folder: ConfigPath) -> Bool {
+    let (own, other) = (text.utf8, folder.text.utf8)
+    return own.count > other.count && own.starts(with: other)
+      && own.dropFirst(other.count).first == UInt8(ascii: "/")
+  }
+
+  /// The segments between a folder and the key in it, escaped.
+  public func segments(below folder: ConfigPath) -> [String] {
+    Array(
+      ConfigPath.segments(
+        of: String(decoding: text.utf8.dropFirst(folder.text.utf8.count), as: UTF8.self)
+      ).dropFirst())
+  }
+
+  /// A path cut at each `/`.
+  public static func segments(of path: String) -> [String] {
+    path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { String(decoding: $0, as: UTF8.self) }
+  }
+
   public var description: String { text }
 
   // Swift compares texts by canonical equivalence; keys are bytes. Paths are compared and hashed

@@ -27,6 +27,12 @@ public struct SourceSpan: Hashable, Sendable {
     self.end = end
   }
 
+  /// Names of files are bytes: those that only look alike stay apart.
+  public static func == (left: SourceSpan, right: SourceSpan) -> Bool {
+    left.start == right.start && left.end == right.end
+      && left.file.utf8.elementsEqual(right.file.utf8)
+  }
+
   /// The whole file, where no place in it is meant.
   public init(file: String) { self.init(file: file, start: .start, end: .start) }
 }

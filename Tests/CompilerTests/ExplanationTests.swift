@@ -16,8 +16,8 @@ struct ExplanationTests {
     "motd.conf": "hello",
   ]
 
-  private func explain(_ key: String) -> [Explanation] {
-    let tree = SourceTree(contents: Self.files.mapValues { Array($0.utf8) })
+  private func explain(_ key: String, in files: [String: String] = files) -> [Explanation] {
+    let tree = SourceTree(contents: files.mapValues { Array($0.utf8) })
     return Compiler.explain(ConfigPath(escaped: key), in: tree, compile(tree))
   }
 
@@ -54,6 +54,32 @@ struct ExplanationTests {
     #expect(found[0].links.map(\.target.text) == ["/shared/host"])
     #expect(found[0].links.map(\.span.start.column) == [7])
     #expect(found[1].value.map { String(decoding: $0, as: UTF8.self) } == "db.internal")
+  }
+
+  @Test func whatStandsInTheWayIsShown() {
+    let files = [
+      "configsync.yaml": "apiVersion: configsync/v1\nlayers: {50%: [base, eu]}\n",
+      "base/app.yaml": "a: {x: 1}\n", "eu/app.yaml": "a: off\n", "50%/app.yaml": "a: {y: 2}\n",
+    ]
+    let found = explain("/50%25/app/a/x", in: files)
+    #expect(
+      found.map(lines) == [["eu/app.yaml:1:1 off removes", "base/app.yaml:1:5 1 overridden"]])
+    #expect(found.map(\.value) == [nil])
+    #expect(
+      explain("/50%25/app/a", in: files).map(lines) == [
+        [
+          #"50%/app.yaml:1:1 {"y":2} folder"#, "eu/app.yaml:1:1 off overridden",
+          #"base/app.yaml:1:1 {"x":1} overridden"#,
+        ]
+      ])
+  }
+
+  @Test func referencesInsideADocumentCountFromTheirOwnMap() {
+    let files = [
+      "configsync.yaml": "apiVersion: configsync/v1\nencode: document\n",
+      "app.yaml": "x: 1\np: {x: 2, y: '${./x}'}\n",
+    ]
+    #expect(explain("/app", in: files).flatMap(\.links).map(\.target.text) == ["/app/p/x"])
   }
 
   @Test func aKeyThatNobodyKnowsHasNoExplanation() { #expect(explain("/production/no").isEmpty) }

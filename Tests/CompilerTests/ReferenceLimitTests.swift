@@ -14,6 +14,12 @@ struct ReferenceLimitTests {
     }
     #expect(codes(["a.yaml": chain(CompilerLimits.referenceChain - 1)]) == [])
     #expect(codes(["a.yaml": chain(20_000)]).first == .limitReferences)
+    // The same from its other end: targets sort before what refers to them.
+    func reversed(_ count: Int) -> String {
+      "k1000: 1\n" + (1...count).map { "k\(1000 + $0): ${./k\(999 + $0)}\n" }.joined()
+    }
+    #expect(codes(["a.yaml": reversed(CompilerLimits.referenceChain - 1)]) == [])
+    #expect(codes(["a.yaml": reversed(300)]) == [.limitReferences])
   }
 
   /// Each text is twice the one that it refers to.

@@ -11,6 +11,8 @@ public struct Explanation: Sendable {
       case overridden
       /// It takes away what lies below.
       case removes
+      /// It is a map: its members have keys, it has none.
+      case folder
     }
 
     public var span: SourceSpan
@@ -71,25 +73,31 @@ struct Explainer {
       case .raw(let bytes):
         add("\(bytes.count) bytes", SourceSpan(file: file.file.path), to: &explanation)
       case .value(let value):
-        let rest = key.text.dropFirst(file.key.text.count).split(separator: "/")
-        guard let (found, place) = Explainer.find(rest[...], in: value) else { continue }
+        let rest = key.segments(below: file.key)
+        guard let found = Explainer.find(rest[...], in: value) else { continue }
         let isFirst = explanation.steps.isEmpty
-        add(found, place, to: &explanation)
-        if isFirst { explanation.links = links(in: found, of: key, parsed.references) }
+        add(found, to: &explanation)
+        if isFirst, found.isWhole {
+          explanation.links = links(in: found.value, of: key, parsed.references)
+        }
       }
     }
     return explanation
   }
 
-  private func add(_ value: ConfigValue, _ place: SourceSpan, to explanation: inout Explanation) {
+  private func add(_ found: Found, to explanation: inout Explanation) {
+    let value = found.value
     let text: String =
       if case .string(let text) = value.content { text } else {
         String(decoding: value.canonicalJSON(nulls: .kept), as: UTF8.self)
       }
-    let isFirst = explanation.steps.isEmpty
+    let takesAway = value.isNothing || !found.isWhole
+    // In a document a map is a value, or a part of one.
+    let isFolder = value.isMap && explanation.value == nil
     let verdict: Explanation.Step.Verdict =
-      value.isNothing ? .removes : isFirst ? .wins : .overridden
-    explanation.steps.append(.init(span: place, text: text, verdict: verdict))
+      !explanation.steps.isEmpty
+      ? .overridden : takesAway ? .removes : isFolder ? .folder : .wins
+    explanation.steps.append(.init(span: found.place, text: text, verdict: verdict))
   }
 
   private func add(_ text: String, _ place: SourceSpan, to explanation: inout Explanation) {
@@ -111,21 +119,30 @@ struct Explainer {
         }
       }
     case .sequence(let items): return items.flatMap { links(in: $0, of: key, references) }
-    case .map(let members): return members.flatMap { links(in: $0.value, of: key, references) }
+    case .map(let members):
+      return members.flatMap { links(in: $0.value, of: key.appending($0.key), references) }
     case .null, .boolean, .number: return []
     }
   }
 
-  /// The value at the end of some segments, and where it is written.
+  /// What a file says of a key.
+  private struct Found {
+    var value: ConfigValue
+    var place: SourceSpan
+    /// False if a folder of the key is a value here: what lies below has no place.
+    var isWhole = true
+  }
+
+  /// The value at the end of some segments, or what stands in its way.
   private static func find(
-    _ segments: ArraySlice<Substring>, in value: ConfigValue, at place: SourceSpan? = nil
-  ) -> (ConfigValue, SourceSpan)? {
-    guard let first = segments.first else { return (value, place ?? value.span) }
-    guard case .map(let members) = value.content,
-      let member = members.first(where: { ConfigPath.escape($0.key).utf8.elementsEqual(first.utf8) }
-      )
-    else { return nil }
-    return find(segments.dropFirst(), in: member.value, at: member.keySpan)
+    _ segments: ArraySlice<String>, in value: ConfigValue, at place: SourceSpan? = nil
+  ) -> Found? {
+    guard let first = segments.first else { return Found(value: value, place: place ?? value.span) }
+    guard case .map(let members) = value.content else {
+      return Found(value: value, place: place ?? value.span, isWhole: false)
+    }
+    let member = members.first { ConfigPath.escape($0.key).utf8.elementsEqual(first.utf8) }
+    return member.flatMap { find(segments.dropFirst(), in: $0.value, at: $0.keySpan) }
   }
 
   // MARK: - Files
@@ -142,8 +159,10 @@ struct Explainer {
   private func candidates(for key: ConfigPath) -> [Candidate] {
     let directories = LayerDirectories(settings.layers)
     let rules = PublishingRules(settings: settings)
-    let inner = key.text.dropFirst(settings.prefix.text.count).split(separator: "/")
-    let layers = settings.layers.first { $0.namespace == inner.first.map(String.init) }
+    let first = key.segments(below: settings.prefix).first ?? ""
+    let layers = settings.layers.first {
+      ConfigPath.escape($0.namespace).utf8.elementsEqual(first.utf8)
+    }
     // Highest first; nil stands for a file outside of all layers.
     let order: [String?] =
       layers.map { [$0.namespace] + $0.layers.reversed().map(\.directory) } ?? [nil]
@@ -153,9 +172,12 @@ struct Explainer {
           file.kind == .file, let encoding = rules.encoding(of: name)
         else { return nil }
         let placed =
-          directory.map { (layers?.namespace ?? $0) + name.dropFirst($0.count) } ?? name
+          directory.map { directory in
+            let file = PublishedFile(file: file, name: name, encoding: encoding)
+            return (layers?.namespace ?? directory) + "/" + file.path(in: directory)
+          } ?? name
         let own = Flattener.path(of: placed, encoding: encoding, under: settings.prefix)
-        guard own == key || key.text.utf8.starts(with: (own.text + "/").utf8) else { return nil }
+        guard own == key || key.isInside(own) else { return nil }
         return Candidate(file: file, name: name, encoding: encoding, key: own)
       }
     }

@@ -17,14 +17,14 @@ struct Document: Sendable {
 
 extension Document {
   /// What a file gives by itself; nil if there is nothing in it to be published.
-  init?(_ file: PublishedFile, _ parsed: ParsedFile, under prefix: ConfigPath) {
+  init?(_ file: PublishedFile, _ parsed: ParsedFile, at path: ConfigPath) {
     switch parsed.content {
     case .nothing: return nil
     case .raw(let bytes): content = .raw(bytes)
     case .value(let value): content = .value(value)
     }
-    path = Flattener.path(of: file.name, encoding: file.encoding, under: prefix)
-    (encoding, self.file, references) = (file.encoding, file.file.path, parsed.references)
+    (self.path, encoding) = (path, file.encoding)
+    (self.file, references) = (file.file.path, parsed.references)
   }
 }
 
@@ -91,7 +91,7 @@ struct Flattener {
   static func path(
     of name: String, encoding: Settings.Encoding, under prefix: ConfigPath
   ) -> ConfigPath {
-    let segments = name.split(separator: "/").map(String.init)
+    let segments = ConfigPath.segments(of: name)
     var path = prefix
     for folder in segments.dropLast() { path = path.appending(folder) }
     guard let last = segments.last else { return path }

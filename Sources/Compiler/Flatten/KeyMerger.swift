@@ -24,7 +24,7 @@ struct KeyMerger {
   /// Adds a finding for each value that is a folder as well.
   mutating func checkFolders() {
     for item in items.values.sorted(by: { $0.path < $1.path }) {
-      guard let shorter = valueAbove(item.path.text) else { continue }
+      guard let shorter = valueAbove(item.path) else { continue }
       diagnostics.append(
         Diagnostic(
           .keyValueAndFolder, at: item.origin, key: item.path,
@@ -38,11 +38,10 @@ struct KeyMerger {
   }
 
   /// The value nearest above a key, if there is one; each folder is looked at once.
-  private mutating func valueAbove(_ text: String) -> CompiledItem? {
-    guard let slash = text.lastIndex(of: "/"), slash > text.startIndex else { return nil }
-    let folder = ConfigPath(escaped: String(text[..<slash]))
+  private mutating func valueAbove(_ path: ConfigPath) -> CompiledItem? {
+    guard let folder = path.parent, folder != .root else { return nil }
     if let known = valuesAbove[folder] { return known }
-    let found = items[folder] ?? valueAbove(folder.text)
+    let found = items[folder] ?? valueAbove(folder)
     valuesAbove[folder] = .some(found)
     return found
   }

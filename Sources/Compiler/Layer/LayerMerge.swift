@@ -1,7 +1,41 @@
 import ConfigModel
 
-/// Lays one value over another.
+/// Lays one document over another.
 enum LayerMerge {
+  /// The document of a higher layer; what it does not say is the lower one's.
+  static func lay(_ high: Document, over low: Document) -> Document {
+    guard case .value(let below) = low.content, case .value(let above) = high.content else {
+      return high
+    }
+    var document = high
+    document.content = .value(lay(above, over: below))
+    document.references.merge(low.references) { own, _ in own }
+    return document
+  }
+
+  /// Two files of one place in one layer.
+  static func join(
+    _ first: Document, _ second: Document, _ diagnostics: inout [Diagnostic]
+  ) -> Document {
+    guard case .value(let known) = first.content, case .value(let value) = second.content else {
+      return second
+    }
+    guard first.encoding == second.encoding else {
+      diagnostics.append(
+        Diagnostic(
+          .configInvalid, at: SourceSpan(file: second.file), key: second.path,
+          "the file is encoded as \(second.encoding.rawValue), and another of the same place as "
+            + first.encoding.rawValue,
+          hint: "encode both alike under 'files', or rename one of them",
+          related: [.init(SourceSpan(file: first.file), "the other file")]))
+      return first
+    }
+    var document = second
+    document.content = .value(join(known, value, at: second.path, &diagnostics))
+    document.references.merge(first.references) { own, _ in own }
+    return document
+  }
+
   /// Maps are joined member by member, null removes, and anything else replaces what lies below. Every value
   /// keeps the place that it comes from.
   static func lay(_ high: ConfigValue, over low: ConfigValue) -> ConfigValue {

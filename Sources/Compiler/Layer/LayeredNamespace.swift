@@ -15,105 +15,88 @@ struct PublishedFile {
   /// The file without what a layer replaces: its folder, and if structured its extension.
   func place(in directory: String) -> (path: String, isRaw: Bool) {
     let inner = path(in: directory)
-    guard encoding != .raw, let dot = inner.lastIndex(of: ".") else { return (inner, true) }
-    return (String(inner[..<dot]), false)
+    return encoding == .raw ? (inner, true) : (PublishedFile.stem(of: inner), false)
+  }
+
+  static func stem(of path: String) -> String {
+    path.lastIndex(of: ".").map { String(path[..<$0]) } ?? path
   }
 }
 
 /// Joins the directories of a namespace, lowest first, its own last.
 struct LayeredNamespace {
-  /// What stands at one place of the namespace so far.
-  fileprivate struct Slot {
+  /// What one file says of its place.
+  private struct Part {
+    /// The path inside its layer, with the extension.
+    var inner: String
+    var layer: Int
     var document: Document
-    /// The paths of its files inside their layers, with extensions.
-    var files: Set<[UInt8]>
-
-    func laid(over below: Slot) -> Slot {
-      guard case .value(let low) = below.document.content,
-        case .value(let high) = document.content
-      else { return self }
-      var slot = self
-      slot.document.content = .value(LayerMerge.lay(high, over: low))
-      slot.document.references.merge(below.document.references) { own, _ in own }
-      slot.files.formUnion(below.files)
-      return slot
-    }
   }
 
   private let namespace: String
   private let settings: Settings
-  private var slots: [[UInt8]: Slot] = [:]
-  private(set) var diagnostics: [Diagnostic] = []
+  /// By the bytes of the place, ascending by layer and path: names that only look alike stay apart.
+  private var parts: [[UInt8]: [Part]] = [:]
+  private var layer = 0
 
   init(_ namespace: String, _ settings: Settings) {
     self.namespace = namespace
     self.settings = settings
   }
 
-  /// Adds the files of the next layer, in the order of their paths: they are joined with each other first.
+  /// Adds the files of the next layer, in the order of their paths.
   mutating func add(_ files: [(PublishedFile, ParsedFile)], of directory: String) {
-    var own: [[UInt8]: Slot] = [:]
-    for (file, parsed) in files { join(file, parsed, of: directory, into: &own) }
-    for (file, _) in files {
-      // One file that is raw in one layer and structured in another: the higher one counts.
-      let inner = file.path(in: directory)
-      let isRaw = file.place(in: directory).isRaw
-      let other = Slot.key(isRaw ? stem(of: inner) : inner, isRaw: !isRaw)
-      if slots[other]?.files.contains(Array(inner.utf8)) == true { slots[other] = nil }
-    }
-    for (key, slot) in own {
-      guard let below = slots[key] else {
-        slots[key] = slot
-        continue
-      }
-      slots[key] = slot.laid(over: below)
-    }
+    layer += 1
+    for (file, parsed) in files { add(file, parsed, of: directory) }
   }
 
-  private mutating func join(
-    _ file: PublishedFile, _ parsed: ParsedFile, of directory: String,
-    into own: inout [[UInt8]: Slot]
-  ) {
+  private mutating func add(_ file: PublishedFile, _ parsed: ParsedFile, of directory: String) {
     let inner = file.path(in: directory)
     let (place, isRaw) = file.place(in: directory)
+    // A file that is raw in one layer and structured in another: the higher one counts.
+    let other = LayeredNamespace.key(isRaw ? PublishedFile.stem(of: inner) : inner, isRaw: !isRaw)
+    parts[other]?.removeAll { part in
+      part.layer < layer && part.inner.utf8.elementsEqual(inner.utf8)
+    }
     let path = Flattener.path(
       of: namespace + "/" + inner, encoding: file.encoding, under: settings.prefix)
-    var document = Document(
-      path: path, encoding: file.encoding, content: .raw([]), file: file.file.path,
-      references: parsed.references)
-    switch parsed.content {
-    case .nothing: return
-    case .raw(let bytes): document.content = .raw(bytes)
-    case .value(let value): document.content = .value(value)
-    }
-    let key = Slot.key(place, isRaw: isRaw)
-    var files: Set = [Array(inner.utf8)]
-    if let first = own[key], case .value(let known) = first.document.content,
-      case .value(let value) = document.content
-    {
-      document.content = .value(LayerMerge.join(known, value, at: path, &diagnostics))
-      document.references.merge(first.document.references) { own, _ in own }
-      files.formUnion(first.files)
-    }
-    own[key] = Slot(document: document, files: files)
+    guard let document = Document(file, parsed, at: path) else { return }
+    parts[LayeredNamespace.key(place, isRaw: isRaw), default: []].append(
+      Part(inner: inner, layer: layer, document: document))
   }
 
-  private func stem(of path: String) -> String {
-    path.lastIndex(of: ".").map { String(path[..<$0]) } ?? path
+  /// No path holds a NUL.
+  private static func key(_ place: String, isRaw: Bool) -> [UInt8] {
+    (isRaw ? [0] : []) + Array(place.utf8)
   }
 
-  /// Sorted by the key of each.
-  var documents: [Document] {
-    slots.values.map(\.document).sorted { left, right in
+  /// What the layers make together, sorted by the key of each.
+  func documents(_ diagnostics: inout [Diagnostic]) -> [Document] {
+    var documents: [Document] = []
+    for key in parts.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      if let document = LayeredNamespace.fold(parts[key] ?? [], &diagnostics) {
+        documents.append(document)
+      }
+    }
+    return documents.sorted { left, right in
       left.path == right.path
         ? left.file.utf8.lexicographicallyPrecedes(right.file.utf8) : left.path < right.path
     }
   }
-}
 
-extension LayeredNamespace.Slot {
-  /// In bytes: names that only look alike stay apart. No path holds a NUL.
-  fileprivate static func key(_ place: String, isRaw: Bool) -> [UInt8] {
-    (isRaw ? [0] : []) + Array(place.utf8)
+  /// The files of one layer are joined with each other before they lie over what is below.
+  private static func fold(_ parts: [Part], _ diagnostics: inout [Diagnostic]) -> Document? {
+    var below: Document?
+    var rest = parts[...]
+    while let first = rest.first {
+      var joined = first.document
+      rest = rest.dropFirst()
+      while let next = rest.first, next.layer == first.layer {
+        joined = LayerMerge.join(joined, next.document, &diagnostics)
+        rest = rest.dropFirst()
+      }
+      below = below.map { LayerMerge.lay(joined, over: $0) } ?? joined
+    }
+    return below
   }
 }

@@ -67,8 +67,10 @@ struct FileReader {
     guard let (value, text) = FileParser.parse(file, format, &result.diagnostics) else { return }
     if format == .yaml { checkSchemaComment(text) }
     look(at: value, text)
-    // What holds nothing but its schema says nothing: it does not even take away what lies below.
-    if let rest = withoutSchema(value) { result.content = .value(rest) }
+    // A file with nothing in it, or nothing but its schema, says nothing: it does not even take away what
+    // lies below, as a null does that is written.
+    guard let rest = withoutSchema(value), !FileReader.isUnwritten(rest) else { return }
+    result.content = .value(rest)
   }
 
   /// Finds sealed values, and the places of references.
@@ -90,6 +92,10 @@ struct FileReader {
       for member in members { look(at: member.value, text) }
     case .null, .boolean, .number: break
     }
+  }
+
+  private static func isUnwritten(_ value: ConfigValue) -> Bool {
+    if case .null = value.content { value.span.start == value.span.end } else { false }
   }
 
   // MARK: - Schemas

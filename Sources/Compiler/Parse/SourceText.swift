@@ -6,6 +6,9 @@ struct SourceText {
   let bytes: [UInt8]
   /// Where each line begins.
   private let lineStarts: [Int]
+  /// Continuation bytes before each block: a position costs no more in a file of one long line.
+  private let continuations: [Int]
+  private static let blockBytes = 256
 
   /// The text of `bytes`, or the finding that they are none.
   static func decode(
@@ -37,11 +40,24 @@ struct SourceText {
       starts.append(offset + 1)
     }
     lineStarts = starts
+    var before = [0]
+    for start in stride(from: 0, to: bytes.count, by: SourceText.blockBytes) {
+      let block = bytes[start..<min(start + SourceText.blockBytes, bytes.count)]
+      before.append(before[before.count - 1] + block.count { $0 & 0xc0 == 0x80 })
+    }
+    continuations = before
+  }
+
+  /// Characters that begin before `offset`.
+  private func characters(before offset: Int) -> Int {
+    let block = offset / SourceText.blockBytes
+    let rest = bytes[(block * SourceText.blockBytes)..<offset]
+    return offset - continuations[block] - rest.count { $0 & 0xc0 == 0x80 }
   }
 
   /// The place of the byte at `offset`.
   ///
-  /// - Complexity: O(log *n*) in lines, and the length of the line.
+  /// - Complexity: O(log *n*) in lines.
   func position(_ offset: Int) -> SourcePosition {
     let offset = min(max(offset, 0), bytes.count)
     var low = 0
@@ -51,21 +67,25 @@ struct SourceText {
       if lineStarts[middle] <= offset { low = middle } else { high = middle }
     }
     // Continuation bytes begin no character; a broken one before `offset` counts as one each.
-    let column = bytes[lineStarts[low]..<offset].count { $0 & 0xc0 != 0x80 }
+    let column = characters(before: offset) - characters(before: lineStarts[low])
     return SourcePosition(line: low + 1, column: column + 1)
   }
 
   /// The byte at a place; the end of its line, where the line is shorter.
   func offset(_ position: SourcePosition) -> Int {
     guard position.line <= lineStarts.count else { return bytes.count }
-    var offset = lineStarts[position.line - 1]
-    var column = 1
-    while column < position.column, offset < bytes.count, bytes[offset] != UInt8(ascii: "\n") {
-      offset += 1
-      while offset < bytes.count, bytes[offset] & 0xc0 == 0x80 { offset += 1 }
-      column += 1
+    let start = lineStarts[position.line - 1]
+    // The end of the line, before its line feed.
+    let next = position.line < lineStarts.count ? lineStarts[position.line] - 1 : bytes.count
+    let wanted = characters(before: start) + min(max(position.column, 1) - 1, next - start)
+    // The first byte before which that many characters begin; a character's later bytes come after it.
+    var (low, high) = (start, next)
+    while low < high {
+      let middle = (low + high) / 2
+      if characters(before: middle) < wanted { low = middle + 1 } else { high = middle }
     }
-    return offset
+    while low < next, bytes[low] & 0xc0 == 0x80 { low += 1 }
+    return low
   }
 
   func span(_ start: Int, _ end: Int) -> SourceSpan {

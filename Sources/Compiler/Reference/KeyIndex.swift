@@ -5,29 +5,28 @@ struct KeyIndex {
   private let keys: [ConfigPath]
 
   /// Siblings that are compared with a key that is not there, at most.
-  private static let siblings = 1_000
+  private static let siblings = 200
 
   init(_ keys: some Sequence<ConfigPath>) { self.keys = keys.sorted() }
 
   /// The first key inside a folder.
   func firstBelow(_ folder: ConfigPath) -> ConfigPath? {
-    let prefix = folder.text + "/"
-    let place = firstPlace(from: ConfigPath(escaped: prefix))
-    guard place < keys.count, keys[place].text.utf8.starts(with: prefix.utf8) else { return nil }
+    let place = firstPlace(from: folder.appending(""))
+    guard place < keys.count, keys[place].isInside(folder) else { return nil }
     return keys[place]
   }
 
-  /// A key of the same folder that differs by a slip.
-  func near(_ key: ConfigPath) -> ConfigPath? {
-    guard let slash = key.text.lastIndex(of: "/") else { return nil }
-    let prefix = key.text[...slash]
-    let name = String(key.text[slash...].dropFirst())
-    let start = firstPlace(from: ConfigPath(escaped: String(prefix)))
+  /// A key of the same folder that differs by a slip, and is not `other`.
+  func near(_ key: ConfigPath, besides other: ConfigPath) -> ConfigPath? {
+    let name = key.lastSegment
+    guard let folder = key.parent, name.utf8.count > 1 else { return nil }
+    let start = firstPlace(from: folder.appending(""))
     for place in start..<min(start + KeyIndex.siblings, keys.count) {
-      let text = keys[place].text
-      guard text.utf8.starts(with: prefix.utf8) else { break }
-      let rest = text.dropFirst(prefix.count)
-      if !rest.contains("/"), Spelling.isNear(name, String(rest)) { return keys[place] }
+      let found = keys[place]
+      guard found.isInside(folder) else { break }
+      if found != other, found.parent == folder, Spelling.isNear(name, found.lastSegment) {
+        return found
+      }
     }
     return nil
   }

@@ -33,6 +33,10 @@ struct ReferenceResolver {
   private var documents: [ConfigPath: [ConfigPath: ConfigValue]] = [:]
   /// Looking for a near key costs more than finding that one is not there.
   private var suggestionsLeft = CompilerLimits.suggestions
+  /// Of keys with references, how many lead on from them one after the other at most.
+  private var ranks: [ConfigPath: Int] = [:]
+  /// Where those begin that were reported.
+  private var cycles: Set<SourceSpan> = []
   /// Lists and references inside each other on the way to what is looked at.
   private var nesting = 0
   private var bytesLeft = CompilerLimits.resolvedBytes
@@ -162,13 +166,12 @@ struct ReferenceResolver {
 
   /// The value that stands at a key inside a document.
   private mutating func valueInDocument(_ path: ConfigPath) -> (CompiledItem, ConfigValue)? {
-    var folder = path.text[...]
-    while !folder.isEmpty {
-      if let item = items[ConfigPath(escaped: String(folder))], item.form == .document {
+    var next: ConfigPath? = path
+    while let folder = next {
+      if let item = items[folder], item.form == .document {
         return values(of: item)[path].map { (item, $0) }
       }
-      guard let slash = folder.lastIndex(of: "/") else { return nil }
-      folder = folder[..<slash]
+      next = folder.parent
     }
     return nil
   }
@@ -331,6 +334,7 @@ struct ReferenceResolver {
     _ code: DiagnosticCode, _ span: SourceSpan, _ message: String, hint: String? = nil,
     related: Diagnostic.Related? = nil
   ) {
+    guard diagnostics.count < CompilerLimits.referenceFindings else { return }
     diagnostics.append(
       Diagnostic(
         code, at: span, key: key, message, hint: hint, related: related.map { [$0] } ?? []))
@@ -352,14 +356,14 @@ struct ReferenceResolver {
       reportCycle(Array(steps[first...]))
       return nil
     }
-    guard steps.count < CompilerLimits.referenceChain else {
-      report(
-        .limitReferences, span,
-        "more than \(CompilerLimits.referenceChain) references lead on to each other")
-      return nil
-    }
+    guard steps.count < CompilerLimits.referenceChain else { return reportLongChain(span) }
     switch outcome(of: target) {
-    case .value(let value): return (value, items[target]?.origin ?? value.span)
+    case .value(let value):
+      // Whichever end of a chain is looked at first, it is as long.
+      let rank = (ranks[target] ?? 0) + 1
+      guard rank < CompilerLimits.referenceChain else { return reportLongChain(span) }
+      ranks[key] = max(ranks[key] ?? 0, rank)
+      return (value, items[target]?.origin ?? value.span)
     case .bytes:
       report(
         .referenceType, span, "'\(target)' is a file that is no text",
@@ -373,7 +377,7 @@ struct ReferenceResolver {
       return nil
     case .missing:
       suggestionsLeft -= 1
-      let near = suggestionsLeft >= 0 ? index.near(target) : nil
+      let near = suggestionsLeft >= 0 ? index.near(target, besides: key) : nil
       report(
         .referenceUnknown, span, "'\(key)' refers to '\(target)', which is not there",
         hint: near.map { "did you mean '\($0)'?" } ?? "it has no value, after all layers")
@@ -381,9 +385,18 @@ struct ReferenceResolver {
     }
   }
 
+  private mutating func reportLongChain(_ span: SourceSpan) -> (ConfigValue, SourceSpan)? {
+    report(
+      .limitReferences, span,
+      "\(CompilerLimits.referenceChain) references or more lead on to each other",
+      hint: "refer to where the value is given")
+    return nil
+  }
+
   /// Once, from its first key on.
   private mutating func reportCycle(_ cycle: [Step]) {
     guard let least = cycle.indices.min(by: { cycle[$0].path < cycle[$1].path }) else { return }
+    guard cycles.insert(cycle[least].span).inserted else { return }
     let ordered = Array(cycle[least...] + cycle[..<least])
     let chain = (ordered + ordered.prefix(1)).map(\.path.text).joined(separator: " → ")
     diagnostics.append(

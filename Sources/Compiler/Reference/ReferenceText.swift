@@ -27,25 +27,26 @@ struct Reference: Hashable {
         rest = rest.dropFirst(3)
       }
     }
-    segments = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-      .map { String(decoding: $0, as: UTF8.self) }
+    segments = ConfigPath.segments(of: String(decoding: rest, as: UTF8.self))
   }
 
-  /// The key that is meant; nil if there can't be one: a segment is empty, or it leads above the root.
+  /// The key that is meant; nil if there can't be one: a segment is empty, it leads above the root, or is
+  /// longer than `CompilerLimits.referenceBytes`.
   ///
   /// - Parameter key: the one that holds the reference.
   func target(from key: ConfigPath) -> ConfigPath? {
     guard !segments.contains(where: \.isEmpty), !segments.isEmpty else { return nil }
-    var base = ""
+    var base = ConfigPath.root
     if let levels {
-      var rest = Array(key.text.utf8)[...]
+      base = key
       for _ in 0...levels {
-        guard let slash = rest.lastIndex(of: UInt8(ascii: "/")) else { return nil }
-        rest = rest[..<slash]
+        guard let folder = base.parent else { return nil }
+        base = folder
       }
-      base = String(decoding: rest, as: UTF8.self)
     }
-    return ConfigPath(escaped: base + "/" + segments.joined(separator: "/"))
+    let target = ConfigPath(escaped: base.text + "/" + segments.joined(separator: "/"))
+    // No key is longer, but for those that maps make; and each folder on the way is looked at.
+    return target.text.utf8.count <= CompilerLimits.referenceBytes ? target : nil
   }
 }
 

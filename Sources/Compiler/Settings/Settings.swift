@@ -234,6 +234,10 @@ struct SettingsReader {
 enum Spelling {
   /// Whether two words differ by one or two slips (Levenshtein distance), relative to their length.
   static func isNear(_ left: String, _ right: String) -> Bool {
+    // Before anything is done with them: two slips are a few bytes, and nobody mistypes a long name so.
+    guard abs(left.utf8.count - right.utf8.count) <= 16, right.utf8.count <= 256 else {
+      return false
+    }
     let (left, right) = (Array(left.lowercased()), Array(right.lowercased()))
     guard abs(left.count - right.count) <= 2, right.count <= 64 else { return false }
     var row = Array(0...right.count)
