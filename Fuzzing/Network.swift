@@ -35,7 +35,7 @@ private final class Connection: HTTP2SessionDelegate {
     }
   }
   func ended(stream: Int32) {
-    session?.respond(stream: stream, headers: [(":status", "200")], withData: false)
+    session?.respond(stream: stream, headers: HTTP2Fields([(":status", "200")]), withData: false)
   }
   func sentEnd(stream: Int32) {}
   func pinged() {}
