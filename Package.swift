@@ -70,7 +70,8 @@ var targets: [Target] = [
 targets += module("BinaryCoding", ["CChecksum"])
 targets += module("Raft", [deque])
 targets += module("ConfigModel", [ordered])
-targets += module("Compiler", ["ConfigModel", "CYAML", "CTOML"])
+targets += module("JSONSchema", ["ConfigModel"], testing: ["Compiler"])
+targets += module("Compiler", ["ConfigModel", "JSONSchema", "CYAML", "CTOML"])
 
 // Layer 1: storage.
 targets += module("RaftLog", ["BinaryCoding", "Raft"])

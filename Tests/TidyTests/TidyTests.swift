@@ -24,7 +24,8 @@ struct TidyTests {
       "JWTKit", "Store", "SwiftProtobuf",
     ],
     "ConfigModel": ["Foundation", "OrderedCollections"],
-    "Compiler": ["CTOML", "CYAML", "ConfigModel"],
+    "JSONSchema": ["ConfigModel", "Foundation"],
+    "Compiler": ["CTOML", "CYAML", "ConfigModel", "JSONSchema"],
     "GitSource": ["CLibGit2", "ConfigModel", "Foundation"],
     "Reconciler": ["Compiler", "ConfigModel", "OrderedCollections"],
     "ConfigSyncClient": [
