@@ -31,10 +31,14 @@ private struct TreeCompiler {
   /// Files of layers and of namespaces that have some, by the bytes of their directory.
   var layered: [[UInt8]: [(PublishedFile, ParsedFile)]] = [:]
   var directories = LayerDirectories([])
+  private var schemas: SchemaStage
+  /// Documents that are checked once their references are resolved.
+  private var open: [Document] = []
 
   init(tree: SourceTree, cache: CompileCache) {
     self.tree = tree
     self.cache = cache
+    schemas = SchemaStage(tree, cache)
   }
 
   mutating func compile() -> Compilation {
@@ -56,8 +60,12 @@ private struct TreeCompiler {
       if isComplete {
         var resolver = ReferenceResolver(merger.items, settings)
         merger.items = resolver.resolve()
+        for document in open {
+          if let resolved = resolver.resolved(document) { schemas.check(resolved) }
+        }
         diagnostics += resolver.diagnostics
       }
+      diagnostics += schemas.diagnostics.uniqueFindings()
       if !diagnostics.hasErrors { keySpace = merger.keySpace }
     }
     return Compilation(
@@ -89,14 +97,22 @@ private struct TreeCompiler {
       var compiled = CompiledFile()
       let path = Flattener.path(
         of: published.name, encoding: published.encoding, under: settings.prefix)
-      if let document = Document(published, parsed, at: path) {
+      let schemas = PublishingRules(settings: settings).schemas(of: published.name, parsed.schema)
+      if let document = Document(published, parsed, at: path, schemas: schemas) {
         compiled = Flattener.flatten(document, settings)
+        if !schemas.isEmpty { compiled.checked = document }
       }
       compiled.diagnostics = parsed.diagnostics + compiled.diagnostics
       return compiled
     }
     diagnostics += compiled.diagnostics
     merger.add(compiled.items)
+    if let document = compiled.checked { check(document, key: key) }
+  }
+
+  /// Checks a document by its schemas, now or once its references are resolved.
+  private mutating func check(_ document: Document, key: CompileCache.Key?) {
+    if document.isOpen { open.append(document) } else { schemas.check(document.closed, key: key) }
   }
 
   private func read(_ file: PublishedFile) -> ParsedFile {
@@ -108,7 +124,8 @@ private struct TreeCompiler {
       CompileCache.Key(
         path: ConfigPath(escaped: file.file.path), objectID: id, encoding: file.encoding,
         prefix: settings.prefix, root: ConfigPath(escaped: settings.root),
-        maximumValueBytes: settings.maximumValueBytes)
+        maximumValueBytes: settings.maximumValueBytes,
+        schema: PublishingRules(settings: settings).rule(for: file.name)?.schema)
     }
   }
 
@@ -145,6 +162,7 @@ private struct TreeCompiler {
         found += compiled.diagnostics
         bytes += compiled.items.reduce(0) { $0 + $1.value.count }
         merger.add(compiled.items)
+        if !document.schemas.isEmpty { check(document, key: nil) }
       }
       guard bytes <= CompilerLimits.layeredBytes else {
         reportTooMuch("the layers give more than \(CompilerLimits.layeredBytes) bytes of values")

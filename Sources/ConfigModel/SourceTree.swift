@@ -33,6 +33,36 @@ public struct SourceTree: Sendable {
     self.files = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
+  /// The file at a path; nil if none is there.
+  ///
+  /// - Complexity: O(log *n*).
+  public func file(at path: String) -> File? {
+    let place = firstPlace(from: path)
+    guard place < files.count, files[place].path.utf8.elementsEqual(path.utf8) else { return nil }
+    return files[place]
+  }
+
+  /// Whether any path begins with this.
+  ///
+  /// - Complexity: O(log *n*).
+  public func hasFiles(below prefix: String) -> Bool {
+    let place = firstPlace(from: prefix)
+    return place < files.count && files[place].path.utf8.starts(with: prefix.utf8)
+  }
+
+  private func firstPlace(from path: String) -> Int {
+    var (low, high) = (0, files.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if files[middle].path.utf8.lexicographicallyPrecedes(path.utf8) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low
+  }
+
   /// A tree of files in memory.
   public init(contents: [String: [UInt8]]) {
     self.init(

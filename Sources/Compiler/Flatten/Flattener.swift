@@ -13,18 +13,45 @@ struct Document: Sendable {
   /// The file that it comes from; of several the one of the highest layer.
   var file: String
   var references: ReferencePlaces
+  /// Those that it is to keep.
+  var schemas: [NamedSchema] = []
+  /// Whether several files or layers made it.
+  var isJoined = false
+  /// Whether the file says nothing: then its value is there for a schema alone.
+  var isUnwritten = false
+
+  /// As it is published, where it holds no references.
+  var closed: Document {
+    guard case .value(let value) = content else { return self }
+    var document = self
+    document.content = .value(value.unescaped)
+    return document
+  }
+
+  /// Whether it is checked only once its references are resolved.
+  var isOpen: Bool {
+    if case .value(let value) = content { value.hasReference } else { false }
+  }
 }
 
 extension Document {
-  /// What a file gives by itself; nil if there is nothing in it to be published.
-  init?(_ file: PublishedFile, _ parsed: ParsedFile, at path: ConfigPath) {
+  /// What a file gives by itself; nil if there is nothing in it to be published or checked.
+  ///
+  /// - Parameter schemas: what the settings ask of the file; it may name one itself.
+  init?(
+    _ file: PublishedFile, _ parsed: ParsedFile, at path: ConfigPath, schemas: [NamedSchema]
+  ) {
     switch parsed.content {
-    case .nothing: return nil
+    case .nothing:
+      guard let unwritten = parsed.unwritten, !schemas.isEmpty else { return nil }
+      content = .value(unwritten)
+      isUnwritten = true
     case .raw(let bytes): content = .raw(bytes)
     case .value(let value): content = .value(value)
     }
     (self.path, encoding) = (path, file.encoding)
     (self.file, references) = (file.file.path, parsed.references)
+    self.schemas = schemas
   }
 }
 
@@ -64,6 +91,8 @@ struct CompiledItem: Sendable {
 struct CompiledFile: Sendable {
   var items: [CompiledItem] = []
   var diagnostics: [Diagnostic] = []
+  /// The document, where a schema is to check it.
+  var checked: Document?
 }
 
 /// Turns a document into keys.
@@ -109,6 +138,7 @@ struct Flattener {
   }
 
   private mutating func flatten() {
+    guard !document.isUnwritten else { return }
     let place = SourceSpan(file: document.file)
     guard case .value(let value) = document.content else {
       if case .raw(let bytes) = document.content { publish(document.path, bytes, .text, place) }

@@ -6,7 +6,7 @@ import Synchronization
 /// Keyed by everything that the result depends on: the path, the bytes' object id, and the settings
 /// of the file.
 public final class CompileCache: Sendable {
-  struct Key: Hashable {
+  struct Key: Hashable, Sendable {
     /// Compared by bytes, as paths are: names that only look alike stay apart.
     var path: ConfigPath
     var objectID: String
@@ -14,6 +14,26 @@ public final class CompileCache: Sendable {
     var prefix: ConfigPath
     var root: ConfigPath
     var maximumValueBytes: Int
+    /// What the settings name for the file.
+    var schema: NamedSchema?
+  }
+
+  /// A document that was checked by a schema.
+  private struct Check: Hashable, Sendable {
+    var key: Key
+    var schema: ObjectIdentifier
+  }
+
+  struct CheckResult: Sendable {
+    var diagnostics: [Diagnostic]
+    var steps: Int
+    /// It lives as long as what is remembered of it, so that its identity stands for it.
+    fileprivate var schema: LoadedSchema?
+
+    init(diagnostics: [Diagnostic], steps: Int) {
+      self.diagnostics = diagnostics
+      self.steps = steps
+    }
   }
 
   /// Files remembered; when more come, all are forgotten.
@@ -22,7 +42,40 @@ public final class CompileCache: Sendable {
   /// Of layers: what a file gives depends on the others.
   private let parsed = Mutex<[Key: ParsedFile]>([:])
 
+  private let schemas = Mutex<[ConfigPath: LoadedSchema]>([:])
+  private let checks = Mutex<[Check: CheckResult]>([:])
+  /// Of each object its `$id`, or that it has none.
+  private let identifiers = Mutex<[String: String?]>([:])
+
   public init() {}
+
+  /// The schema at a path, made anew if it is not current.
+  func schema(
+    _ path: ConfigPath, isCurrent: (LoadedSchema) -> Bool, load: () -> LoadedSchema
+  ) -> LoadedSchema {
+    if let known = schemas.withLock({ $0[path] }), isCurrent(known) { return known }
+    let schema = load()
+    schemas.withLock { table in
+      if table.count >= CompileCache.limit { table.removeAll() }
+      table[path] = schema
+    }
+    return schema
+  }
+
+  func check(
+    of key: Key?, by schema: LoadedSchema, _ check: () -> CheckResult
+  ) -> CheckResult {
+    let key = key.map { Check(key: $0, schema: ObjectIdentifier(schema)) }
+    return CompileCache.find(key, in: checks) {
+      var result = check()
+      result.schema = schema
+      return result
+    }
+  }
+
+  func identifier(_ file: SourceTree.File, read: () -> String?) -> String? {
+    CompileCache.find(file.objectID, in: identifiers, read)
+  }
 
   func file(_ key: Key?, compile: () -> CompiledFile) -> CompiledFile {
     CompileCache.find(key, in: files, compile)
@@ -32,8 +85,8 @@ public final class CompileCache: Sendable {
     CompileCache.find(key, in: parsed, read)
   }
 
-  private static func find<Value: Sendable>(
-    _ key: Key?, in table: borrowing Mutex<[Key: Value]>, _ make: () -> Value
+  private static func find<Name: Hashable & Sendable, Value: Sendable>(
+    _ key: Name?, in table: borrowing Mutex<[Name: Value]>, _ make: () -> Value
   ) -> Value {
     guard let key else { return make() }
     if let known = table.withLock({ $0[key] }) { return known }

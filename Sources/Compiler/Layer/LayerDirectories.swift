@@ -28,18 +28,7 @@ struct LayerDirectories {
   ///
   /// - Complexity: O(log *n*) in files, which are sorted.
   func isThere(_ directory: String, in tree: SourceTree, _ settings: Settings) -> Bool {
-    let prefix = (settings.root.isEmpty ? "" : settings.root + "/") + directory + "/"
-    let files = tree.files
-    var (low, high) = (0, files.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if files[middle].path.utf8.lexicographicallyPrecedes(prefix.utf8) {
-        low = middle + 1
-      } else {
-        high = middle
-      }
-    }
-    return low < files.count && files[low].path.utf8.starts(with: prefix.utf8)
+    tree.hasFiles(below: (settings.root.isEmpty ? "" : settings.root + "/") + directory + "/")
   }
 }
 
@@ -48,5 +37,17 @@ extension [Diagnostic] {
   func uniqueByPlace() -> [Diagnostic] {
     var seen: [SourceSpan: Set<DiagnosticCode>] = [:]
     return filter { seen[$0.span, default: []].insert($0.code).inserted }
+  }
+
+  /// Each finding once: a value of a layer may be wrong in many namespaces.
+  func uniqueFindings() -> [Diagnostic] {
+    var seen: [SourceSpan: [Diagnostic]] = [:]
+    return filter { finding in
+      let known = seen[finding.span, default: []]
+      guard !known.contains(where: { $0.code == finding.code && $0.message == finding.message })
+      else { return false }
+      seen[finding.span, default: []].append(finding)
+      return true
+    }
   }
 }

@@ -7,9 +7,11 @@ enum LayerMerge {
     guard case .value(let below) = low.content, case .value(let above) = high.content else {
       return high
     }
+    if high.isUnwritten || low.isUnwritten { return written(of: high, low) }
     var document = high
     document.content = .value(lay(above, over: below))
     document.references.merge(low.references) { own, _ in own }
+    document.add(schemasOf: low)
     return document
   }
 
@@ -20,6 +22,7 @@ enum LayerMerge {
     guard case .value(let known) = first.content, case .value(let value) = second.content else {
       return second
     }
+    if first.isUnwritten || second.isUnwritten { return written(of: second, first) }
     guard first.encoding == second.encoding else {
       diagnostics.append(
         Diagnostic(
@@ -33,6 +36,14 @@ enum LayerMerge {
     var document = second
     document.content = .value(join(known, value, at: second.path, &diagnostics))
     document.references.merge(first.references) { own, _ in own }
+    document.add(schemasOf: first)
+    return document
+  }
+
+  /// The one of two documents that says something, with the schemas of both.
+  private static func written(of one: Document, _ other: Document) -> Document {
+    var document = one.isUnwritten ? other : one
+    document.add(schemasOf: one.isUnwritten ? one : other)
     return document
   }
 
@@ -104,5 +115,15 @@ enum LayerMerge {
     Dictionary(
       members.enumerated().map { (Array($0.element.key.utf8), $0.offset) },
       uniquingKeysWith: { first, _ in first })
+  }
+}
+
+extension Document {
+  /// What made a part of it asks for is asked of the whole.
+  fileprivate mutating func add(schemasOf other: Document) {
+    isJoined = true
+    for schema in other.schemas where !schemas.contains(where: { $0.target == schema.target }) {
+      schemas.append(schema)
+    }
   }
 }

@@ -60,7 +60,11 @@ struct LayeredNamespace {
     }
     let path = Flattener.path(
       of: namespace + "/" + inner, encoding: file.encoding, under: settings.prefix)
-    guard let document = Document(file, parsed, at: path) else { return }
+    // The rule for the place that it is published at, and that for the file itself.
+    let rules = PublishingRules(settings: settings)
+    let schemas =
+      rules.schemas(of: namespace + "/" + inner, nil) + rules.schemas(of: file.name, parsed.schema)
+    guard let document = Document(file, parsed, at: path, schemas: schemas.unique()) else { return }
     parts[LayeredNamespace.key(place, isRaw: isRaw), default: []].append(
       Part(inner: inner, layer: layer, document: document))
   }

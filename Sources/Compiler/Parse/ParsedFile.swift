@@ -14,6 +14,10 @@ struct ParsedFile: Sendable {
   var diagnostics: [Diagnostic] = []
   /// Where the references of each text stand, by the place of the text.
   var references: ReferencePlaces = [:]
+  /// The schema that the file itself names.
+  var schema: NamedSchema?
+  /// What a schema is to check, where the file says nothing else.
+  var unwritten: ConfigValue?
 }
 
 typealias ReferencePlaces = [SourceSpan: [SourceSpan]]
@@ -65,12 +69,19 @@ struct FileReader {
         hint: "encode it as raw")
     }
     guard let (value, text) = FileParser.parse(file, format, &result.diagnostics) else { return }
-    if format == .yaml { checkSchemaComment(text) }
+    if format == .yaml { readSchemaComment(text) }
     look(at: value, text)
     // A file with nothing in it, or nothing but its schema, says nothing: it does not even take away what
     // lies below, as a null does that is written.
-    guard let rest = withoutSchema(value), !FileReader.isUnwritten(rest) else { return }
-    result.content = .value(rest)
+    guard let rest = withoutSchema(value) else {
+      result.unwritten = ConfigValue(.map([]), at: value.span)
+      return
+    }
+    if FileReader.isUnwritten(rest) {
+      result.unwritten = rest
+    } else {
+      result.content = .value(rest)
+    }
   }
 
   /// Finds sealed values, and the places of references.
@@ -100,35 +111,20 @@ struct FileReader {
 
   // MARK: - Schemas
 
-  /// The root `$schema` is not published; one that the repository holds would have to be checked.
+  /// The root `$schema` is not published.
   private mutating func withoutSchema(_ value: ConfigValue) -> ConfigValue? {
     guard case .map(let members) = value.content,
       let schema = members.first(where: { $0.key == "$schema" }),
       case .string(let target) = schema.value.content
     else { return value }
-    checkSchema(target, at: schema.value.span)
+    result.schema = NamedSchema(target, from: file.path, at: schema.value.span)
     let rest = members.filter { $0.key != "$schema" }
     return rest.isEmpty ? nil : ConfigValue(.map(rest), at: value.span)
   }
 
-  private mutating func checkSchemaComment(_ text: SourceText) {
-    let marker = Array("# yaml-language-server: $schema=".utf8)
-    guard let range = text.bytes.firstRange(of: marker) else { return }
-    let target = text.bytes[range.upperBound...].prefix { $0 > 0x20 }
-    checkSchema(
-      String(decoding: target, as: UTF8.self),
-      at: text.span(range.upperBound, range.upperBound + target.count))
-  }
-
-  private mutating func checkSchema(_ target: String, at span: SourceSpan) {
-    if target.contains("://") {
-      report(
-        .featureUnsupported, span, "the schema is not checked by this version",
-        hint: "it names a URL, which is never fetched", severity: .note)
-    } else {
-      report(
-        .featureUnsupported, span, "schemas are not supported by this version",
-        hint: "it is refused, not ignored: the file would not be checked")
-    }
+  /// The comment by which editors know the schema of a YAML file.
+  private mutating func readSchemaComment(_ text: SourceText) {
+    guard let span = SchemaComment.target(in: text) else { return }
+    result.schema = NamedSchema(text.slice(span), from: file.path, at: span)
   }
 }

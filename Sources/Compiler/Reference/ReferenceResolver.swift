@@ -66,6 +66,17 @@ struct ReferenceResolver {
     return items
   }
 
+  /// The document with the values in the places of its references; nil if one of them has none, and then that
+  /// is reported.
+  mutating func resolved(_ document: Document) -> Document? {
+    guard case .value(let value) = document.content,
+      let found = resolve(value, at: document.path, in: OpenValue(value, document.references))
+    else { return nil }
+    var document = document
+    document.content = .value(found)
+    return document
+  }
+
   private mutating func resolve(_ item: CompiledItem) -> ConfigValue? {
     guard let open = item.open else { return nil }
     if item.form == .document { return resolve(open.value, at: item.path, in: open) }
@@ -296,7 +307,7 @@ struct ReferenceResolver {
           isWhole = false
           continue
         }
-        if parts.count == 1 { return ConfigValue(found.content, at: value.span) }
+        if parts.count == 1 { return found.moved(to: value.span) }
         guard let inserted = inserted(found, from: place, of: reference, at: span) else {
           isWhole = false
           continue
@@ -409,5 +420,20 @@ struct ReferenceResolver {
 }
 
 extension ConfigValue {
+  /// The value as if it stood at a place, with all that is in it.
+  fileprivate func moved(to place: SourceSpan) -> ConfigValue {
+    switch content {
+    case .sequence(let items):
+      ConfigValue(.sequence(items.map { $0.moved(to: place) }), at: place)
+    case .map(let members):
+      ConfigValue(
+        .map(
+          members.map { member in
+            .init(key: member.key, keySpan: place, value: member.value.moved(to: place))
+          }), at: place)
+    default: ConfigValue(content, at: place)
+    }
+  }
+
   fileprivate var isText: Bool { if case .string = content { true } else { false } }
 }

@@ -11,10 +11,17 @@ struct PublishingRules {
       guard name.utf8.starts(with: (settings.root + "/").utf8) else { return nil }
       name = String(name.dropFirst(settings.root.count + 1))
     }
-    guard file.path != Settings.fileName, file.path != "access.yaml",
+    guard file.path != Settings.fileName, file.path != "access.yaml", !isNamed(file.path),
       !name.split(separator: "/").contains(where: { $0.hasPrefix(".") })
     else { return nil }
     return name
+  }
+
+  /// Whether configsync.yaml names the file as something else than configuration.
+  private func isNamed(_ path: String) -> Bool {
+    settings.files.contains { rule in
+      rule.schema?.target == .file(ConfigPath(escaped: path))
+    }
   }
 
   func rule(for name: String) -> Settings.FileRule? {
@@ -37,5 +44,18 @@ struct PublishingRules {
   /// Whether a file of this name would be published, could its path become a key.
   func isWanted(_ name: String) -> Bool {
     FileParser.format(of: name) != nil || rule(for: name) != nil
+  }
+
+  /// The schemas that a file is to keep: the rule's, else the one that it names itself.
+  func schemas(of name: String, _ own: NamedSchema?) -> [NamedSchema] {
+    (rule(for: name)?.schema ?? own).map { [$0] } ?? []
+  }
+}
+
+extension [NamedSchema] {
+  /// Each schema once.
+  func unique() -> [NamedSchema] {
+    var seen: Set<NamedSchema.Target> = []
+    return filter { seen.insert($0.target).inserted }
   }
 }

@@ -8,6 +8,7 @@ public struct Settings: Sendable {
     var match: Glob
     var encoding: Encoding?
     var isIgnored = false
+    var schema: NamedSchema?
   }
 
   /// A directory whose files lie below those of a namespace.
@@ -180,6 +181,7 @@ struct SettingsReader {
     var match: Glob?
     var encoding: Settings.Encoding?
     var isIgnored = false
+    var schema: NamedSchema?
     if value["match"] == nil { invalid(value.span, "the rule has no 'match'") }
     for member in members {
       switch (member.key, member.value.content) {
@@ -193,17 +195,19 @@ struct SettingsReader {
       case ("encode", _): encoding = self.encoding(member.value)
       case ("ignore", .boolean(let flag)): isIgnored = flag
       case ("ignore", _): invalid(member.value.span, "ignore is true or false")
-      case ("schema", _):
-        diagnostics.append(
-          Diagnostic(
-            .featureUnsupported, at: member.keySpan, "'schema' is not supported by this version",
-            hint: "it is refused, not ignored: the files would not be checked"))
+      case ("schema", _): schema = namedSchema(member.value)
       default: unknown(member, among: ["match", "encode", "ignore", "schema"])
       }
     }
+    if let schema, encoding == .raw || isIgnored {
+      invalid(
+        schema.span, "a file that is \(isIgnored ? "ignored" : "raw") is not checked by a schema",
+        hint: "encode it as leaf or document, or leave the schema out")
+    }
     if let match {
       settings.files.append(
-        Settings.FileRule(match: match, encoding: encoding, isIgnored: isIgnored))
+        Settings.FileRule(
+          match: match, encoding: encoding, isIgnored: isIgnored, schema: schema))
     }
   }
 
