@@ -22,6 +22,13 @@ public struct SchemaRequest: Hashable, Sendable {
   public var source: String
 }
 
+/// Which draft a document without `$schema` is read as.
+public enum UndeclaredDraft: Sendable {
+  case draft2020
+  /// That of the schema which refers to it.
+  case inherited
+}
+
 /// Whether `format` decides (2020-12 validation §7.2).
 public enum FormatAssertion: Sendable {
   case always

@@ -11,7 +11,7 @@ public struct SchemaProgram: Sendable {
   static let depth = 400
 
   let nodes: [SchemaNode]
-  let dynamicAnchors: [Int: [String: Int]]
+  let dynamicAnchors: [Int: [[UInt8]: Int]]
   /// Whether anything asks which keys and items were looked at.
   let tracksEvaluated: Bool
 
@@ -22,15 +22,17 @@ public struct SchemaProgram: Sendable {
   /// - Complexity: O(*n*) in the schemas that are reached.
   public static func compile(
     _ document: SchemaDocument, formats: FormatAssertion = .always,
+    undeclared: UndeclaredDraft = .draft2020,
     load: @escaping (SchemaRequest) -> SchemaDocument?
   ) -> (program: SchemaProgram?, problems: [SchemaProblem]) {
-    let compiler = SchemaCompiler(load: load, formats: formats)
+    let compiler = SchemaCompiler(load: load, formats: formats, undeclared: undeclared)
     compiler.compile(document)
     var problems = compiler.problems
     for document in compiler.registry.documents where !Metaschemas.contains(document.uri) {
       let dialect = compiler.registry.dialect(ofDocumentAt: document.uri)
       problems += Metaschemas.check(document.root, dialect)
     }
+    for (value, dialect) in compiler.strays { problems += Metaschemas.check(value, dialect) }
     var seen: Set<SourceSpan> = []
     // What the compiler says of a place is more to the point than what the metaschema says.
     problems = problems.filter { seen.insert($0.span).inserted }

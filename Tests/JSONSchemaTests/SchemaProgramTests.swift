@@ -82,4 +82,82 @@ struct SchemaProgramTests {
     #expect(try findings(schema, #"{"caf\u00e9": 1}"#).isEmpty)
     #expect(try findings(schema, #"{"cafe\u0301": 1}"#).map(\.kind) == [.unknownKey])
   }
+
+  // MARK: - What a reviewer found
+
+  @Test(arguments: ["(?:){1073741824}", "(?:(?:){30000}){30000}", "(?:a{0}){1073741824}"])
+  func whatMatchesNothingIsNotWrittenOut(pattern: String) throws {
+    #expect(try Pattern(pattern).program.count < 10)
+  }
+
+  @Test func aRelativeReferenceMeansTheFileBesideTheOneThatRefers() throws {
+    let root = try SchemaSuiteTests.parse(
+      Array(
+        #"{"properties": {"p": {"$ref": "a/root.json"}, "q": {"$ref": "b/root.json"}}}"#.utf8), "s")
+    let texts = [
+      "test:///a/root.json": #"{"$id": "https://e.x/ra.json", "$ref": "common.json"}"#,
+      "test:///b/root.json": #"{"$id": "https://e.x/rb.json", "$ref": "common.json"}"#,
+      "test:///a/common.json": #"{"type": "string"}"#,
+      "test:///b/common.json": #"{"type": "integer"}"#,
+    ]
+    let (program, problems) = SchemaProgram.compile(
+      SchemaDocument(uri: "test:///s.json", root: root)
+    ) { request in
+      let folder = String(request.source.prefix(upTo: request.source.lastIndex(of: "/")!)) + "/"
+      for uri in [request.uri, folder + request.reference] {
+        if let text = texts[uri], let root = try? SchemaSuiteTests.parse(Array(text.utf8), uri) {
+          return SchemaDocument(uri: uri, root: root)
+        }
+      }
+      return nil
+    }
+    #expect(problems.isEmpty)
+    let value = try SchemaSuiteTests.parse(Array(#"{"p": 1, "q": 1}"#.utf8), "v")
+    #expect(program?.check(value).findings.map(\.path) == [[.key("p")]])
+  }
+
+  @Test func aFileThatNamesNoDraftIsReadAs2020() throws {
+    let main =
+      ##"{"$schema": "http://json-schema.org/draft-07/schema#", "items": {"$ref": "c.json"}}"##
+    let root = try SchemaSuiteTests.parse(Array(main.utf8), "s")
+    let other = try SchemaSuiteTests.parse(
+      Array(#"{"prefixItems": [{"type": "string"}]}"#.utf8), "c")
+    let (program, _) = SchemaProgram.compile(SchemaDocument(uri: "test:///s.json", root: root)) {
+      SchemaDocument(uri: $0.uri, root: other)
+    }
+    let value = try SchemaSuiteTests.parse(Array("[[1]]".utf8), "v")
+    #expect(program?.check(value).findings.map(\.kind) == [.type])
+  }
+
+  @Test func whatAReferenceReachesOutsideOfAllKeywordsIsCheckedToo() throws {
+    let schema = ##"{"components": {"X": {"uniqueItems": "true"}}, "$ref": "#/components/X"}"##
+    #expect(try compile(schema).problems.map(\.kind) == [.malformed])
+  }
+
+  @Test(arguments: [
+    #"{"$defs": {"a": {"$id": "x:/a"}, "b": {"$id": "x:/a"}}}"#,
+    #"{"$defs": {"a": {"$anchor": "a"}, "b": {"$anchor": "a"}}}"#,
+  ])
+  func aNameThatTwoSchemasHaveIsAnError(schema: String) throws {
+    #expect(try compile(schema).problems.map(\.kind) == [.malformed])
+  }
+
+  @Test func aMetaschemaMayBeWrittenInItself() throws {
+    let schema = #"{"$schema": "https://e.x/meta", "$id": "https://e.x/meta", "type": "object"}"#
+    #expect(try compile(schema).problems.isEmpty)
+  }
+
+  @Test func wordsAreLookedForAFewTimesOnly() throws {
+    let names = (0..<1500).map { "\"name\($0)\"" }.joined(separator: ",")
+    let others = (0..<1500).map { "\"mane\($0)\": 1" }.joined(separator: ",")
+    let found = try findings("{\"required\": [\(names)]}", "{\(others)}")
+    #expect(found.count == SchemaProgram.findings)
+  }
+
+  @Test func longDivisionsCount() throws {
+    let items = (0..<200).map { _ in "1e200000" }.joined(separator: ",")
+    let found = try findings(
+      #"{"items": {"multipleOf": 1234567890123456789}}"#, "[\(items)]")
+    #expect(found.map(\.kind) == [.limit])
+  }
 }

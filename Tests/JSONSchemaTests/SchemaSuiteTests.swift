@@ -72,7 +72,7 @@ struct SchemaSuiteTests {
         }
         let (program, problems) = SchemaProgram.compile(
           SchemaDocument(uri: "suite:///\(file.lastPathComponent)", root: schema),
-          formats: formats, load: remote)
+          formats: formats, undeclared: .inherited, load: remote)
         for test in tests {
           tally.count += 1
           let name =

@@ -98,7 +98,8 @@ struct KeywordReader {
     let fragment = URIReference(text).fragment ?? ""
     let isDynamic = found.value["$dynamicAnchor"]?.content == .string(fragment)
     let node = compiler.node(for: found)
-    add(member, isDynamic ? .dynamicReference(node, anchor: fragment) : .reference(node))
+    add(
+      member, isDynamic ? .dynamicReference(node, anchor: Array(fragment.utf8)) : .reference(node))
   }
 
   // MARK: - Values
@@ -388,6 +389,8 @@ struct KeywordReader {
   /// A keyword that means nothing is ignored (2020-12 core §6.5), so that a slip would check nothing.
   private mutating func warnOfUnknown() {
     for member in members where !Keywords.all.contains(member.key) {
+      guard compiler.hintsLeft > 0 else { return }
+      compiler.hintsLeft -= 1
       guard let near = Keywords.near(member.key) else { continue }
       compiler.report(
         .suspicious, member.keySpan, "'\(member.key)' is no keyword, and checks nothing",

@@ -17,10 +17,10 @@ enum Keywords {
   private static let checking = all.subtracting([
     "$comment", "title", "description", "default", "deprecated", "readOnly", "writeOnly",
     "examples", "$recursiveRef", "$recursiveAnchor", "if", "not",
-  ])
+  ]).sorted()
 
   /// A keyword that differs by a slip.
-  static func near(_ name: String) -> String? { Slip.nearest(to: name, among: checking.sorted()) }
+  static func near(_ name: String) -> String? { Slip.nearest(to: name, among: checking) }
 }
 
 /// Words that differ by a slip of the fingers.

@@ -29,7 +29,7 @@ enum Metaschemas {
     guard let document = document(for: uri) else {
       preconditionFailure("a metaschema of this program is missing")
     }
-    let compiler = SchemaCompiler(load: { _ in nil }, formats: .always)
+    let compiler = SchemaCompiler(load: { _ in nil }, formats: .always, undeclared: .draft2020)
     compiler.compile(document)
     precondition(compiler.problems.isEmpty, "a metaschema of this program is malformed")
     return SchemaProgram(compiler)

@@ -14,14 +14,21 @@ final class SchemaCompiler {
   let formats: FormatAssertion
   private(set) var nodes: [SchemaNode] = []
   var problems: [SchemaProblem] = []
+  /// Unknown keywords that are looked at: most are extensions, and no slips.
+  var hintsLeft = 1000
+  /// Schemas that a reference reaches where no keyword has one, with the dialect that they are written in.
+  private(set) var strays: [(value: ConfigValue, dialect: Dialect)] = []
   /// By resource and name.
-  private(set) var dynamicAnchors: [Int: [String: Int]] = [:]
+  private(set) var dynamicAnchors: [Int: [[UInt8]: Int]] = [:]
   private var indices: [SchemaLocation: Int] = [:]
   private var work: [Work] = []
   private var entered: Set<Int> = []
 
-  init(load: @escaping (SchemaRequest) -> SchemaDocument?, formats: FormatAssertion) {
-    registry = SchemaRegistry(load: load)
+  init(
+    load: @escaping (SchemaRequest) -> SchemaDocument?, formats: FormatAssertion,
+    undeclared: UndeclaredDraft
+  ) {
+    registry = SchemaRegistry(undeclared: undeclared, load: load)
     self.formats = formats
   }
 
@@ -61,6 +68,10 @@ final class SchemaCompiler {
 
   private func compile(_ work: Work) {
     enter(work.target.resource)
+    if !registry.isVisited(work.target.location) {
+      strays.append(
+        (work.target.value, registry.resources[work.target.resource].dialect))
+    }
     switch work.target.value.content {
     case .boolean(let isValid): nodes[work.node].isNever = !isValid
     case .map(let members):
@@ -78,7 +89,8 @@ final class SchemaCompiler {
   private func enter(_ resource: Int) {
     guard entered.insert(resource).inserted else { return }
     let anchors = registry.resources[resource].dynamicAnchors
-    for (name, (location, value)) in anchors.sorted(by: { $0.key < $1.key }) {
+    for (name, (location, value)) in anchors.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }
+    ) {
       let target = SchemaTarget(location: location, value: value, resource: resource)
       dynamicAnchors[resource, default: [:]][name] = node(for: target)
     }

@@ -58,7 +58,7 @@ struct SchemaCheck: Sendable {
     case condition(Int, then: Int?, otherwise: Int?)
     case reference(Int)
     /// The node of the outermost schema that has the anchor, or that one.
-    case dynamicReference(Int, anchor: String)
+    case dynamicReference(Int, anchor: [UInt8])
     case unevaluatedItems(Int)
     case unevaluatedProperties(Int)
   }

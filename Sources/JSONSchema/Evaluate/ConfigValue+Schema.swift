@@ -72,7 +72,10 @@ extension ConfigValue {
   func shown(longest: Int = 60) -> String {
     let text: String
     switch content {
-    case .string(let string): text = "'\(string)'"
+    case .string(let string):
+      // Cut by bytes before anything is counted.
+      let start = String(decoding: string.utf8.prefix(4 * longest), as: UTF8.self)
+      text = string.utf8.count > start.utf8.count ? "'\(start)…" : "'\(string)'"
     case .map(let members) where members.count > 3: return "an object of \(members.count) keys"
     case .sequence(let items) where items.count > 10: return "an array of \(items.count) items"
     case .map, .sequence, .null, .boolean, .number:

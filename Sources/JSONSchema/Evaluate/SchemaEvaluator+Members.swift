@@ -11,13 +11,15 @@ extension SchemaEvaluator {
     case .required(let names): return checkRequired(check, names, value)
     case .dependentRequired(let rules):
       var isValid = true
-      for rule in rules where value[rule.key] != nil {
+      stepsLeft -= rules.count * (1 + members.count / 64)
+      for rule in rules where stepsLeft > 0 && value[rule.key] != nil {
         if !checkRequired(check, rule.required, value, because: rule.key) { isValid = false }
       }
       return isValid
     case .dependentSchemas(let rules):
       var isValid = true
-      for rule in rules where value[rule.key] != nil {
+      stepsLeft -= rules.count * (1 + members.count / 64)
+      for rule in rules where stepsLeft > 0 && value[rule.key] != nil {
         if !self.check(rule.node, value, &evaluated) { isValid = false }
       }
       return isValid
@@ -72,7 +74,8 @@ extension SchemaEvaluator {
     _ check: SchemaCheck, _ node: Int, _ member: ConfigValue.Member, names: [String]
   ) -> Bool {
     guard program.nodes[node].isNever, wanted == .all else { return descend(node, member) }
-    let near = Slip.nearest(to: member.key, among: names)
+    guard findings.count < SchemaProgram.findings else { return false }
+    let near = nearest(to: member.key, among: names)
     let known = names.isEmpty ? nil : "known: " + SchemaEvaluator.list(names)
     return fail(
       .unknownKey, at: member.keySpan, keyword: check.keyword, "unknown key '\(member.key)'",
@@ -99,26 +102,32 @@ extension SchemaEvaluator {
   private mutating func checkRequired(
     _ check: SchemaCheck, _ names: [String], _ value: ConfigValue, because key: String? = nil
   ) -> Bool {
-    stepsLeft -= names.count
+    guard case .map(let members) = value.content else { return true }
+    stepsLeft -= names.count + members.count / 8
+    // A few are looked for faster one by one.
+    let known =
+      names.count * members.count > 1000 ? Set(members.map { Array($0.key.utf8) }) : nil
     var isValid = true
-    for name in names where value[name] == nil {
+    for name in names {
+      let isThere = known.map { $0.contains(Array(name.utf8)) } ?? (value[name] != nil)
+      guard !isThere else { continue }
       isValid = false
-      guard wanted == .all else { return false }
+      guard wanted == .all, findings.count < SchemaProgram.findings else { return false }
       let reason = key.map { ", which '\($0)' asks for" } ?? ""
+      let near = nearKey(name, members, names)
       _ = fail(
         .missingKey, at: holder(of: value), check, "the key '\(name)' is missing\(reason)",
-        hint: SchemaEvaluator.nearKey(name, value, names))
+        hint: near)
     }
     return isValid
   }
 
   /// A key that may have been meant: one that is there, and not asked for.
-  private static func nearKey(
-    _ name: String, _ value: ConfigValue, _ names: [String]
+  private mutating func nearKey(
+    _ name: String, _ members: [ConfigValue.Member], _ names: [String]
   ) -> String? {
-    guard case .map(let members) = value.content else { return nil }
+    guard names.count <= 200, members.count <= 200 else { return nil }
     let others = members.map(\.key).filter { !names.contains($0) }
-    guard others.count <= 200 else { return nil }
-    return Slip.nearest(to: name, among: others).map { "there is '\($0)'" }
+    return nearest(to: name, among: others).map { "there is '\($0)'" }
   }
 }

@@ -11,10 +11,7 @@ extension SchemaEvaluator {
       guard case .number(let digits) = value.content, let number = ExactNumber(json: digits) else {
         return true
       }
-      guard let isMultiple = number.isMultiple(of: divisor) else {
-        stepsLeft = 0
-        return false
-      }
+      guard let isMultiple = number.isMultiple(of: divisor, steps: &stepsLeft) else { return false }
       return isMultiple
         || fail(.range, at: value.span, check, "\(value.shown()) is no multiple of \(text)")
     case .size(let size, let limit): return checkSize(check, size, limit, value)
@@ -40,7 +37,9 @@ extension SchemaEvaluator {
   private mutating func checkType(
     _ check: SchemaCheck, _ types: TypeSet, _ value: ConfigValue
   ) -> Bool {
+    if case .number(let text) = value.content { stepsLeft -= text.utf8.count / 64 }
     guard types.isDisjoint(with: value.types) else { return true }
+    guard wanted == .all else { return false }
     let names = types.names.map {
       ["array", "object", "integer"].contains($0) ? "an \($0)" : "a \($0)"
     }
@@ -71,11 +70,13 @@ extension SchemaEvaluator {
   private mutating func checkValues(
     _ check: SchemaCheck, _ allowed: AllowedValues, _ value: ConfigValue
   ) -> Bool {
-    guard !allowed.canonical.contains(value.canonicalBytes) else { return true }
+    let bytes = value.canonicalBytes
+    stepsLeft -= bytes.count / 16
+    guard !allowed.canonical.contains(bytes) else { return true }
     guard wanted == .all else { return false }
     var hint = SchemaEvaluator.list(allowed.shown)
     if case .string(let text) = value.content,
-      let near = Slip.nearest(to: text, among: allowed.texts)
+      let near = nearest(to: text, among: allowed.texts)
     {
       hint = "did you mean '\(near)'? " + hint
     }
@@ -99,6 +100,7 @@ extension SchemaEvaluator {
     guard case .number(let digits) = value.content, let number = ExactNumber(json: digits) else {
       return true
     }
+    stepsLeft -= digits.utf8.count / 64
     let (isValid, expected) =
       switch bound {
       case .minimum: (number >= limit, "less than \(text)")

@@ -12,6 +12,8 @@ struct SchemaEvaluator {
   var stepsLeft: Int
   private var depth = 0
   private(set) var isTooDeep = false
+  private var hintsLeft = 50
+  private static let hintWords = 500
   /// The resources of the schemas that led here, outermost first.
   private var scope: [Int] = []
   /// From the root to what is looked at.
@@ -144,22 +146,35 @@ struct SchemaEvaluator {
   var level: Int { path.count }
 
   mutating func fail(
-    _ kind: SchemaFinding.Kind, at span: SourceSpan, _ check: SchemaCheck, _ message: String,
-    hint: String? = nil
+    _ kind: SchemaFinding.Kind, at span: SourceSpan, _ check: SchemaCheck,
+    _ message: @autoclosure () -> String, hint: @autoclosure () -> String? = nil
   ) -> Bool {
-    fail(kind, at: span, keyword: check.keyword, message, hint: hint)
+    fail(kind, at: span, keyword: check.keyword, message(), hint: hint())
   }
 
   /// - Returns: false.
   mutating func fail(
-    _ kind: SchemaFinding.Kind, at span: SourceSpan, keyword: SourceSpan, _ message: String,
-    hint: String? = nil, inside steps: [SchemaFinding.Step] = []
+    _ kind: SchemaFinding.Kind, at span: SourceSpan, keyword: SourceSpan,
+    _ message: @autoclosure () -> String, hint: @autoclosure () -> String? = nil,
+    inside steps: [SchemaFinding.Step] = []
   ) -> Bool {
+    // Words are made for those who read them.
     guard wanted == .all, findings.count < SchemaProgram.findings else { return false }
     findings.append(
       SchemaFinding(
-        kind: kind, span: span, keyword: keyword, path: path + steps, message: message, hint: hint))
+        kind: kind, span: span, keyword: keyword, path: path + steps, message: message(),
+        hint: hint()))
     return false
+  }
+
+  /// A word that may have been meant; looked for a few times only, since it costs more than to see that one is not
+  /// allowed.
+  mutating func nearest(to word: String, among words: [String]) -> String? {
+    guard wanted == .all, hintsLeft > 0, words.count <= SchemaEvaluator.hintWords else {
+      return nil
+    }
+    hintsLeft -= 1
+    return Slip.nearest(to: word, among: words)
   }
 
   /// The place for a key that is missing: the key that holds the map, or where the map begins.

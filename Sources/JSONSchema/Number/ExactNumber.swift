@@ -4,9 +4,6 @@
 struct ExactNumber: Hashable, Sendable {
   /// Beyond it an exponent is as good as infinite; no file can hold the digits.
   private static let largestExponent = 1 << 40
-  /// Steps that a division of long numbers may take.
-  private static let divisionSteps = 50_000_000
-
   private var isNegative = false
   /// Without zeros at either end; empty for zero.
   private var digits: [UInt8] = []
@@ -87,21 +84,27 @@ struct ExactNumber: Hashable, Sendable {
       + "e\(exponent)"
   }
 
-  /// Whether dividing by `divisor` leaves nothing over; nil if that would take too long to find out.
+  /// Whether dividing by `divisor` leaves nothing over; nil if `steps` end before that is known.
   ///
   /// - Precondition: `divisor` is not zero.
   /// - Complexity: O(*n*) in the digits if the divisor has at most 18, O(*n* × *m*) else.
-  func isMultiple(of divisor: ExactNumber) -> Bool? {
+  func isMultiple(of divisor: ExactNumber, steps: inout Int) -> Bool? {
     precondition(!divisor.isZero, "no number is divided by zero")
     if isZero { return true }
     // Neither ends in a zero: a quotient with a fraction of tens can't be whole.
     let zeros = exponent - divisor.exponent
     guard zeros >= 0 else { return false }
-    if divisor.digits.count <= 18 { return isMultiple(of: divisor.smallDigits, zeros: zeros) }
-    guard zeros < ExactNumber.divisionSteps,
-      (digits.count + zeros) * divisor.digits.count * 10 <= ExactNumber.divisionSteps
-    else { return nil }
-    return isMultiple(ofLong: divisor.digits, zeros: zeros)
+    if divisor.digits.count <= 18 {
+      steps -= digits.count / 4
+      return steps > 0 ? isMultiple(of: divisor.smallDigits, zeros: zeros) : nil
+    }
+    // About ten subtractions for each digit.
+    guard zeros < steps else {
+      steps = 0
+      return nil
+    }
+    steps -= (digits.count + zeros) * divisor.digits.count
+    return steps > 0 ? isMultiple(ofLong: divisor.digits, zeros: zeros) : nil
   }
 
   private var smallDigits: UInt64 { digits.reduce(0) { $0 * 10 + UInt64($1) } }

@@ -4,6 +4,9 @@ extension Pattern {
   /// Without backreferences no step is taken twice at one place, so that no text costs more than
   /// O(steps of the program × characters); with them it may take exponentially many.
   func isFound(in text: String, steps: inout Int) -> Bool? {
+    // What is copied counts, too.
+    steps -= text.utf8.count / 16
+    guard steps > 0 else { return nil }
     var matcher = PatternMatcher(self, Array(text.unicodeScalars), steps)
     defer { steps = matcher.stepsLeft }
     return matcher.find()
@@ -27,6 +30,10 @@ private struct PatternMatcher {
   /// One bit for each step at each place; empty if what a step does depends on more.
   private var tried: [UInt64]
   private(set) var stepsLeft: Int
+  /// How many `look`s what runs is inside of.
+  private var looks = 0
+  /// Places that one of them may have to forget.
+  private static let maximumLog = 1 << 20
 
   init(_ pattern: Pattern, _ text: [Unicode.Scalar], _ steps: Int) {
     self.pattern = pattern
@@ -59,7 +66,11 @@ private struct PatternMatcher {
     let mask = UInt64(1) << UInt64(bit & 63)
     guard tried[bit >> 6] & mask == 0 else { return false }
     tried[bit >> 6] |= mask
-    log.append(bit)
+    // The outermost ends with success: nothing is forgotten there.
+    if looks > 0 {
+      log.append(bit)
+      if log.count > PatternMatcher.maximumLog { stepsLeft = 0 }
+    }
     return true
   }
 
@@ -129,9 +140,10 @@ private struct PatternMatcher {
       guard (before != after) != isNegated else { return false }
     case .look(let next, let isNegated):
       var captures = branch.captures
-      guard run(from: branch.step + 1, at: place, &captures) != isNegated, stepsLeft > 0 else {
-        return false
-      }
+      looks += 1
+      let isFound = run(from: branch.step + 1, at: place, &captures)
+      looks -= 1
+      guard isFound != isNegated, stepsLeft > 0 else { return false }
       if !isNegated { branch.captures = captures }
       branch.step = next
       return true

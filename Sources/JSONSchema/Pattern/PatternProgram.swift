@@ -102,8 +102,8 @@ struct Pattern: Sendable {
   private mutating func emit(
     _ inner: PatternNode, _ count: PatternCount, _ direction: PatternDirection
   ) throws(PatternError) {
-    // Nothing as often as one likes is nothing.
-    if count.least > Pattern.steps || (count.most ?? 0) > Pattern.steps, inner.isEmpty { return }
+    // Nothing as often as one likes is nothing: `(?:){1000000}` takes no step.
+    if inner.isEmpty { return }
     for _ in 0..<count.least { try emitOnce(inner, direction) }
     guard let most = count.most else {
       let fork = program.count
@@ -153,7 +153,15 @@ struct Pattern: Sendable {
 }
 
 extension PatternNode {
-  fileprivate var isEmpty: Bool { if case .empty = self { true } else { false } }
+  /// Whether no step comes of it.
+  fileprivate var isEmpty: Bool {
+    switch self {
+    case .empty: true
+    case .sequence(let nodes): nodes.allSatisfy(\.isEmpty)
+    case .repetition(let inner, let count): count.most == 0 || inner.isEmpty
+    default: false
+    }
+  }
 
   /// The numbers of the groups in it.
   fileprivate var captures: [Int] {

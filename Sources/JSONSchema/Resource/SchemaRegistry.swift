@@ -25,8 +25,9 @@ struct SchemaResource {
   var value: ConfigValue
   var base: URIReference
   var dialect: Dialect
-  var anchors: [String: (SchemaLocation, ConfigValue)] = [:]
-  var dynamicAnchors: [String: (SchemaLocation, ConfigValue)] = [:]
+  /// By the bytes of the name: texts that only look alike stay apart.
+  var anchors: [[UInt8]: (SchemaLocation, ConfigValue)] = [:]
+  var dynamicAnchors: [[UInt8]: (SchemaLocation, ConfigValue)] = [:]
 }
 
 /// A place that a reference leads to.
@@ -41,24 +42,31 @@ struct SchemaRegistry {
   private(set) var documents: [SchemaDocument] = []
   private(set) var resources: [SchemaResource] = []
   private(set) var problems: [SchemaProblem] = []
-  private var byURI: [String: Int] = [:]
+  /// Names, by their bytes.
+  private var byURI: [[UInt8]: Int] = [:]
   private var roots: [SchemaLocation: Int] = [:]
-  /// URIs that were asked for in vain.
-  private var missing: Set<String> = []
+  private var visited: Set<SchemaLocation> = []
+  /// What was asked for, and the resource that came; nil where none did.
+  private var requests: [[UInt8]: Int?] = [:]
   private let load: (SchemaRequest) -> SchemaDocument?
+  private let undeclared: UndeclaredDraft
+  private var isFull = false
 
   /// Documents that one schema may lead to.
   static let maximumDocuments = 1000
 
-  init(load: @escaping (SchemaRequest) -> SchemaDocument?) { self.load = load }
+  init(undeclared: UndeclaredDraft, load: @escaping (SchemaRequest) -> SchemaDocument?) {
+    self.undeclared = undeclared
+    self.load = load
+  }
 
   /// Adds a document and everything in it that has a name; its root is the resource that is returned.
   mutating func add(_ document: SchemaDocument, inheriting dialect: Dialect) -> Int {
     documents.append(document)
     let location = SchemaLocation(document: documents.count - 1, pointer: [])
     let base = URIReference(document.uri).withoutFragment
+    byURI[Array(base.text.utf8)] = byURI[Array(base.text.utf8)] ?? resources.count
     let root = register(document.root, at: location, base, dialect)
-    byURI[base.text] = root
     visit(document.root, at: location, in: root)
     return root
   }
@@ -67,15 +75,24 @@ struct SchemaRegistry {
     _ value: ConfigValue, at location: SchemaLocation, _ base: URIReference, _ inherited: Dialect
   ) -> Int {
     var base = base
-    if let id = identifier(of: value, in: inherited) {
-      base = base.resolving(URIReference(id)).withoutFragment
-    }
-    let dialect = dialect(of: value, base, inherited)
+    let id = identifier(of: value, in: inherited)
+    if let id { base = base.resolving(URIReference(id)).withoutFragment }
     resources.append(
-      SchemaResource(location: location, value: value, base: base, dialect: dialect))
+      SchemaResource(location: location, value: value, base: base, dialect: inherited))
     let index = resources.count - 1
     roots[location] = index
-    byURI[base.text] = byURI[base.text] ?? index
+    let name = Array(base.text.utf8)
+    if id != nil, let other = byURI[name], resources[other].location != location,
+      resources[other].location.document == location.document
+    {
+      problems.append(
+        SchemaProblem(
+          kind: .malformed, span: value["$id"]?.span ?? value.span,
+          message: "'\(base.text)' is the '$id' of two schemas"))
+    }
+    byURI[name] = byURI[name] ?? index
+    // Once it has a name: a metaschema may be written in itself.
+    resources[index].dialect = dialect(of: value, base, inherited)
     return index
   }
 
@@ -145,6 +162,7 @@ struct SchemaRegistry {
   private mutating func visit(
     _ value: ConfigValue, at location: SchemaLocation, in resource: Int
   ) {
+    visited.insert(location)
     guard case .map(let members) = value.content else { return }
     addAnchors(value, at: location, in: resource)
     let dialect = resources[resource].dialect
@@ -167,7 +185,10 @@ struct SchemaRegistry {
   private mutating func enter(
     _ value: ConfigValue, at location: SchemaLocation, in resource: Int
   ) {
-    guard case .map = value.content else { return }
+    guard case .map = value.content else {
+      visited.insert(location)
+      return
+    }
     let (base, dialect) = (resources[resource].base, resources[resource].dialect)
     if identifier(of: value, in: dialect) != nil {
       visit(value, at: location, in: register(value, at: location, base, dialect))
@@ -179,21 +200,32 @@ struct SchemaRegistry {
   private mutating func addAnchors(
     _ value: ConfigValue, at location: SchemaLocation, in resource: Int
   ) {
-    let draft = resources[resource].dialect.draft
-    switch draft {
+    switch resources[resource].dialect.draft {
     case .draft7:
-      guard value["$ref"] == nil, case .string(let id)? = value["$id"]?.content,
-        let name = URIReference(id).fragment, !name.isEmpty
+      guard value["$ref"] == nil, let id = value["$id"], case .string(let text) = id.content,
+        let name = URIReference(text).fragment.flatMap(URIReference.percentDecoded), !name.isEmpty
       else { return }
-      resources[resource].anchors[name] = (location, value)
+      add(name, id.span, (location, value), to: \.anchors, of: resource)
     case .draft2020:
-      if case .string(let name)? = value["$anchor"]?.content {
-        resources[resource].anchors[name] = (location, value)
+      if let anchor = value["$anchor"], case .string(let name) = anchor.content {
+        add(name, anchor.span, (location, value), to: \.anchors, of: resource)
       }
-      if case .string(let name)? = value["$dynamicAnchor"]?.content {
-        resources[resource].dynamicAnchors[name] = (location, value)
+      if let anchor = value["$dynamicAnchor"], case .string(let name) = anchor.content {
+        add(name, anchor.span, (location, value), to: \.dynamicAnchors, of: resource)
       }
     }
+  }
+
+  private mutating func add(
+    _ name: String, _ span: SourceSpan, _ place: (SchemaLocation, ConfigValue),
+    to table: WritableKeyPath<SchemaResource, [[UInt8]: (SchemaLocation, ConfigValue)]>,
+    of resource: Int
+  ) {
+    let key = Array(name.utf8)
+    guard resources[resource][keyPath: table].updateValue(place, forKey: key) != nil else { return }
+    problems.append(
+      SchemaProblem(
+        kind: .malformed, span: span, message: "two schemas have the anchor '\(name)'"))
   }
 
   // MARK: - Following references
@@ -207,32 +239,50 @@ struct SchemaRegistry {
   /// The resource whose root is at a place; nil if none is.
   func resource(at location: SchemaLocation) -> Int? { roots[location] }
 
+  /// Whether a schema stands at a place where a keyword has one.
+  func isVisited(_ location: SchemaLocation) -> Bool { visited.contains(location) }
+
+  /// The resource that a URI names: one of the same document; what is loaded for it; or one that came with others.
   private mutating func resource(
-    for request: SchemaRequest, inheriting dialect: Dialect
+    for request: SchemaRequest, in document: Int? = nil, inheriting dialect: Dialect
   ) -> Int? {
-    if let known = byURI[request.uri] { return known }
-    guard !missing.contains(request.uri), documents.count < SchemaRegistry.maximumDocuments else {
+    let known = byURI[Array(request.uri.utf8)]
+    if let known, resources[known].location.document == document { return known }
+    // What a relative reference means depends on who refers.
+    let key = Array("\(request.source)\0\(request.reference)\0\(request.uri)".utf8)
+    if let answer = requests[key] { return answer ?? known }
+    guard documents.count < SchemaRegistry.maximumDocuments else {
+      if documents.count == SchemaRegistry.maximumDocuments, !isFull {
+        isFull = true
+        problems.append(
+          SchemaProblem(
+            kind: .limit, span: SourceSpan(file: documents[0].root.span.file),
+            message: "the schema leads to more than \(SchemaRegistry.maximumDocuments) files"))
+      }
       return nil
     }
-    if let builtIn = Metaschemas.document(for: request.uri) ?? load(request) {
-      let index = add(builtIn, inheriting: dialect)
-      byURI[request.uri] = index
-      return index
+    var found: Int?
+    if let loaded = Metaschemas.document(for: request.uri) ?? load(request) {
+      let name = Array(URIReference(loaded.uri).withoutFragment.text.utf8)
+      let there = byURI[name].flatMap { resources[$0].location.pointer.isEmpty ? $0 : nil }
+      found = there ?? add(loaded, inheriting: undeclared == .inherited ? dialect : .draft2020)
     }
-    missing.insert(request.uri)
-    return nil
+    requests.updateValue(found, forKey: key)
+    return found ?? known
   }
 
   /// Where a reference in a resource leads; nil if nowhere.
   mutating func target(of reference: String, from resource: Int) -> SchemaTarget? {
     let written = URIReference(reference)
     let uri = resources[resource].base.resolving(written)
+    let document = resources[resource].location.document
     let request = SchemaRequest(
       uri: uri.withoutFragment.text, reference: written.withoutFragment.text,
-      source: documents[resources[resource].location.document].uri)
-    // A schema that does not say what it is written for is read as the one that refers to it.
+      source: documents[document].uri)
     let dialect = resources[resource].dialect
-    guard let found = self.resource(for: request, inheriting: dialect) else { return nil }
+    guard let found = self.resource(for: request, in: document, inheriting: dialect) else {
+      return nil
+    }
     let fragment = uri.fragment.flatMap(URIReference.percentDecoded) ?? ""
     if fragment.isEmpty {
       let root = resources[found]
@@ -240,8 +290,8 @@ struct SchemaRegistry {
     }
     if fragment.utf8.first == UInt8(ascii: "/") { return follow(fragment, from: found) }
     guard
-      let (location, value) = resources[found].anchors[fragment]
-        ?? resources[found].dynamicAnchors[fragment]
+      let (location, value) = resources[found].anchors[Array(fragment.utf8)]
+        ?? resources[found].dynamicAnchors[Array(fragment.utf8)]
     else { return nil }
     return SchemaTarget(location: location, value: value, resource: found)
   }
@@ -250,7 +300,7 @@ struct SchemaRegistry {
     var target = SchemaTarget(
       location: resources[resource].location, value: resources[resource].value, resource: resource)
     for token in ConfigPath.segments(of: pointer).dropFirst() {
-      let name = token.replacing("~1", with: "/").replacing("~0", with: "~")
+      let name = SchemaRegistry.unescaped(token)
       switch target.value.content {
       case .map:
         guard let value = target.value[name] else { return nil }
@@ -264,5 +314,22 @@ struct SchemaRegistry {
       target.resource = roots[target.location] ?? target.resource
     }
     return target
+  }
+
+  /// A token of a pointer as the key is written; by bytes, since to Swift's characters `~1` before a combining mark
+  /// is another text.
+  private static func unescaped(_ token: String) -> String {
+    guard token.utf8.contains(UInt8(ascii: "~")) else { return token }
+    var bytes: [UInt8] = []
+    var rest = Array(token.utf8)[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "~"), let next = rest.first, "01".utf8.contains(next) {
+        rest = rest.dropFirst()
+        bytes.append(next == UInt8(ascii: "1") ? UInt8(ascii: "/") : byte)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
