@@ -58,6 +58,8 @@ var targets: [Target] = [
   systemLibrary("CLibGit2", pkgConfig: "libgit2", apt: "libgit2-dev"),
   systemLibrary("CCrypt", pkgConfig: "libxcrypt", apt: "libcrypt-dev"),
   systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+  .systemLibrary(
+    name: "CJsonnet", path: "Sources/C/CJsonnet", providers: [.apt(["libjsonnet-dev"])]),
   .target(name: "CTOML", path: "Sources/C/CTOML"),
   .target(name: "CChecksum", path: "Sources/C/CChecksum"),
   .target(name: "TestSupport", swiftSettings: strict),
@@ -71,7 +73,8 @@ targets += module("BinaryCoding", ["CChecksum"])
 targets += module("Raft", [deque])
 targets += module("ConfigModel", [ordered])
 targets += module("JSONSchema", ["ConfigModel"], testing: ["Compiler"])
-targets += module("Compiler", ["ConfigModel", "JSONSchema", "CYAML", "CTOML"])
+targets += module("Jsonnet", ["CJsonnet"])
+targets += module("Compiler", ["ConfigModel", "JSONSchema", "Jsonnet", "CYAML", "CTOML", ordered])
 
 // Layer 1: storage.
 targets += module("RaftLog", ["BinaryCoding", "Raft"])
@@ -113,7 +116,7 @@ targets += [
   .executableTarget(
     name: "configsync",
     dependencies: [
-      "Compiler", "ConfigModel", "ConfigSyncClient", "GitSource", "Reconciler", "Server",
+      "Compiler", "ConfigModel", "ConfigSyncClient", "GitSource", "Jsonnet", "Reconciler", "Server",
       argumentParser, lifecycle, logging, ordered, signals,
     ],
     swiftSettings: strict),

@@ -16,13 +16,25 @@ public struct Compilation: Sendable {
 /// Reads no clock, environment, network or file but the tree's. Every finding of every file is
 /// reported in one run.
 ///
+/// - Parameter history: what was before, for policies about the change itself.
 /// - Complexity: O(bytes) of the files that `cache` does not know, and O(*n* log *n*) in keys.
-public func compile(_ tree: SourceTree, cache: CompileCache = CompileCache()) -> Compilation {
+public func compile(
+  _ tree: SourceTree, after history: CommitHistory = .none, cache: CompileCache = CompileCache()
+) -> Compilation {
   var compiler = TreeCompiler(tree: tree, cache: cache)
-  return compiler.compile()
+  var compilation = compiler.compile()
+  guard let keySpace = compilation.keySpace, !compilation.settings.policies.isEmpty else {
+    return compilation
+  }
+  var policies = PolicyStage(tree, compilation.settings)
+  policies.check(keySpace, previous: history.keySpace(cache))
+  compilation.diagnostics = (compilation.diagnostics + policies.diagnostics).sortedByPlace()
+  if compilation.diagnostics.hasErrors { compilation.keySpace = nil }
+  return compilation
 }
 
-private struct TreeCompiler {
+/// From a tree to its key space, without what depends on other commits.
+struct TreeCompiler {
   let tree: SourceTree
   let cache: CompileCache
   var settings = Settings()
@@ -32,6 +44,7 @@ private struct TreeCompiler {
   var layered: [[UInt8]: [(PublishedFile, ParsedFile)]] = [:]
   var directories = LayerDirectories([])
   private var schemas: SchemaStage
+  private var jsonnet: JsonnetStage
   /// Documents that are checked once their references are resolved.
   private var open: [Document] = []
 
@@ -39,6 +52,7 @@ private struct TreeCompiler {
     self.tree = tree
     self.cache = cache
     schemas = SchemaStage(tree, cache)
+    jsonnet = JsonnetStage(tree, settings, cache)
   }
 
   mutating func compile() -> Compilation {
@@ -50,7 +64,11 @@ private struct TreeCompiler {
     var keySpace: KeySpace?
     if !diagnostics.hasErrors {
       var merger = KeyMerger()
-      for file in tree.files { compile(file, into: &merger) }
+      jsonnet = JsonnetStage(tree, settings, cache)
+      let files = tree.files.compactMap { published($0) }
+      jsonnet.evaluate(
+        files.filter(\.isJsonnet).map { (file: $0.file, name: $0.name) })
+      for file in files { compile(file, into: &merger) }
       compileLayers(into: &merger)
       // What a malformed file would have given may be what is referred to.
       let isComplete = !diagnostics.hasErrors
@@ -83,8 +101,7 @@ private struct TreeCompiler {
   }
 
   /// A file of no layer gives its keys by itself; the others are put by for `compileLayers`.
-  private mutating func compile(_ file: SourceTree.File, into merger: inout KeyMerger) {
-    guard let published = published(file) else { return }
+  private mutating func compile(_ published: PublishedFile, into merger: inout KeyMerger) {
     let key = cacheKey(of: published)
     if let directory = directories.directory(of: published.name) {
       let parsed = cache.parsed(key) { read(published) }
@@ -116,11 +133,13 @@ private struct TreeCompiler {
   }
 
   private func read(_ file: PublishedFile) -> ParsedFile {
-    FileReader.read(file.file, named: file.name, encoding: file.encoding, settings)
+    FileReader.read(file.file, named: file.name, encoding: file.encoding, settings, jsonnet)
   }
 
   private func cacheKey(of file: PublishedFile) -> CompileCache.Key? {
-    file.file.objectID.map { id in
+    // What it gives depends on what it imports: that is remembered where it's evaluated.
+    guard !file.isJsonnet else { return nil }
+    return file.file.objectID.map { id in
       CompileCache.Key(
         path: ConfigPath(escaped: file.file.path), objectID: id, encoding: file.encoding,
         prefix: settings.prefix, root: ConfigPath(escaped: settings.root),
@@ -185,10 +204,6 @@ private struct TreeCompiler {
     guard let name = rules.name(of: file), rules.rule(for: name)?.isIgnored != true,
       check(file, isWanted: rules.isWanted(name)), let encoding = rules.encoding(of: name)
     else { return nil }
-    guard encoding == .raw || !name.hasSuffix(".jsonnet") else {
-      refuse(file, "Jsonnet is not supported by this version")
-      return nil
-    }
     fileCount += 1
     guard fileCount <= CompilerLimits.files else {
       if fileCount == CompilerLimits.files + 1 {

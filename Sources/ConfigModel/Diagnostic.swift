@@ -65,6 +65,13 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case referenceCycle = "reference.cycle"
   case referenceMap = "reference.map"
   case referenceType = "reference.type"
+  case jsonnetSyntax = "jsonnet.syntax"
+  case jsonnetRuntime = "jsonnet.runtime"
+  case jsonnetImport = "jsonnet.import"
+  case jsonnetUnavailable = "jsonnet.unavailable"
+  case limitJsonnet = "limit.jsonnet"
+  case policyViolation = "policy.violation"
+  case policyInvalid = "policy.invalid"
   case schemaType = "schema.type"
   case schemaValue = "schema.value"
   case schemaRange = "schema.range"
@@ -106,5 +113,14 @@ extension Sequence<Diagnostic> {
       if left.code != right.code { return left.code.rawValue < right.code.rawValue }
       return left.message < right.message
     }
+  }
+
+  /// The first of them, errors before warnings before notes, each by place.
+  public func mostRelevant(_ count: Int) -> [Diagnostic] {
+    let sorted = sortedByPlace()
+    let ordered = Diagnostic.Severity.allCases.flatMap { severity in
+      sorted.filter { $0.severity == severity }
+    }
+    return Array(ordered.prefix(count))
   }
 }

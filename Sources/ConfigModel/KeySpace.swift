@@ -5,10 +5,20 @@ public struct KeySpace: Sendable {
   public struct Item: Hashable, Sendable {
     public var value: [UInt8]
     public var origin: SourceSpan
+    /// How the bytes are to be read.
+    public var form: Form
 
-    public init(value: [UInt8], origin: SourceSpan) {
+    public enum Form: Hashable, Sendable {
+      /// A text, or a raw file.
+      case text
+      /// JSON.
+      case json
+    }
+
+    public init(value: [UInt8], origin: SourceSpan, form: Form = .text) {
       self.value = value
       self.origin = origin
+      self.form = form
     }
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Jsonnet
 
 /// The command line of the project: one subcommand a file.
 @main
@@ -38,6 +39,8 @@ struct ConfigSync: AsyncParsableCommand {
 
   /// Ends with the exit codes of the contract: 0 fine, 1 the answer is no, 2 it is not known.
   static func main() async {
+    // Before anything else is made: an evaluator has nothing to lose.
+    if CommandLine.arguments.dropFirst() == [JsonnetWorker.argument] { return JsonnetWorker.run() }
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

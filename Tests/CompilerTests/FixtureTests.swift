@@ -1,6 +1,7 @@
 import Compiler
 import ConfigModel
 import Foundation
+import Jsonnet
 import TestSupport
 import Testing
 
@@ -8,7 +9,14 @@ import Testing
 struct FixtureTests {
   @Test func everyRepositoryGivesWhatItsFixtureSays() throws {
     var count = 0
+    let needsEvaluator = ["jsonnet.txt", "policies.txt"]
     for script in try Script.all(beside: #filePath) {
+      // Where this module alone is built, `configsync` is not beside the tests.
+      let isEvaluated = needsEvaluator.contains(script.url.lastPathComponent)
+      if isEvaluated, !JsonnetEvaluator.isAvailable {
+        print("\(script.url.lastPathComponent): configsync is not beside the tests")
+        continue
+      }
       let found = script.cases.map { FixtureTests.describe($0.files) }
       if Script.mustUpdate { try script.update(found) }
       for (item, lines) in zip(script.cases, found) {
@@ -50,8 +58,8 @@ struct FixtureTests {
     }
   }
 
-  /// Whether the lines are equal, but for what an expectation leaves open: the end of a span, or
-  /// its column.
+  /// Whether the lines are equal, but for what an expectation leaves open: the end of a span, its
+  /// column, or what is related.
   static func agree(_ expected: [String], _ found: [String]) -> Bool {
     expected.count == found.count
       && zip(expected, found).allSatisfy { expected, found in
@@ -67,6 +75,7 @@ struct FixtureTests {
       !expected.contains(" = "), expectedWords.dropFirst() == foundWords[1..<expectedWords.count]
     else { return false }
     let place = expectedWords[0]
-    return foundWords[0].hasPrefix(place + ":") || foundWords[0].hasPrefix(place + "-")
+    return foundWords[0] == place || foundWords[0].hasPrefix(place + ":")
+      || foundWords[0].hasPrefix(place + "-")
   }
 }

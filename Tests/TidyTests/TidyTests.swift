@@ -25,7 +25,10 @@ struct TidyTests {
     ],
     "ConfigModel": ["Foundation", "OrderedCollections"],
     "JSONSchema": ["ConfigModel", "Foundation"],
-    "Compiler": ["CTOML", "CYAML", "ConfigModel", "JSONSchema"],
+    "Jsonnet": ["CJsonnet", "Glibc"],
+    "Compiler": [
+      "CTOML", "CYAML", "ConfigModel", "JSONSchema", "Jsonnet", "OrderedCollections",
+    ],
     "GitSource": ["CLibGit2", "ConfigModel", "Foundation"],
     "Reconciler": ["Compiler", "ConfigModel", "OrderedCollections"],
     "ConfigSyncClient": [
@@ -39,7 +42,8 @@ struct TidyTests {
     ],
     "configsync": [
       "ArgumentParser", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation", "GitSource",
-      "Logging", "OrderedCollections", "Reconciler", "Server", "ServiceLifecycle", "UnixSignals",
+      "Jsonnet", "Logging", "OrderedCollections", "Reconciler", "Server", "ServiceLifecycle",
+      "UnixSignals",
     ],
     "Simulator": [
       "BinaryCoding", "Cluster", "ConfigModel", "Foundation", "Logging", "Raft", "RaftLog",
@@ -52,6 +56,7 @@ struct TidyTests {
   /// Bindings that one folder alone may touch.
   private static let confined = [
     "CYAML": "Compiler/Parse/", "CTOML": "Compiler/Parse/", "CCrypt": "EtcdAPI/Auth/",
+    "CJsonnet": "Jsonnet/Worker/",
   ]
 
   private static let fileLines = 500

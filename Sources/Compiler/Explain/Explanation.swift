@@ -61,13 +61,21 @@ struct Explainer {
   let tree: SourceTree
   let settings: Settings
   let keySpace: KeySpace
+  private let jsonnet: JsonnetStage
+
+  init(tree: SourceTree, settings: Settings, keySpace: KeySpace) {
+    self.tree = tree
+    self.settings = settings
+    self.keySpace = keySpace
+    jsonnet = JsonnetStage(tree, settings, CompileCache())
+  }
 
   func explain(_ key: ConfigPath) -> Explanation {
     var explanation = Explanation(
       key: key, value: keySpace[key]?.value, steps: [], links: [])
     for file in candidates(for: key) {
       let parsed = FileReader.read(
-        file.file, named: file.name, encoding: file.encoding, settings)
+        file.file, named: file.name, encoding: file.encoding, settings, jsonnet)
       switch parsed.content {
       case .nothing: continue
       case .raw(let bytes):

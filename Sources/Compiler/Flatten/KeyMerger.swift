@@ -34,7 +34,11 @@ struct KeyMerger {
   }
 
   var keySpace: KeySpace {
-    KeySpace(items.values.map { ($0.path, KeySpace.Item(value: $0.value, origin: $0.origin)) })
+    KeySpace(
+      items.values.map { item in
+        let form: KeySpace.Item.Form = item.form == .text ? .text : .json
+        return (item.path, KeySpace.Item(value: item.value, origin: item.origin, form: form))
+      })
   }
 
   /// The value nearest above a key, if there is one; each folder is looked at once.

@@ -47,7 +47,18 @@ public final class CompileCache: Sendable {
   /// Of each object its `$id`, or that it has none.
   private let identifiers = Mutex<[String: String?]>([:])
 
+  private let programs = Mutex<[JsonnetStage.Key: JsonnetStage.Memory]>([:])
+
   public init() {}
+
+  func jsonnet(_ key: JsonnetStage.Key) -> JsonnetStage.Memory? { programs.withLock { $0[key] } }
+
+  func remember(_ memory: JsonnetStage.Memory, for key: JsonnetStage.Key) {
+    programs.withLock { table in
+      if table.count >= CompileCache.limit { table.removeAll() }
+      table[key] = memory
+    }
+  }
 
   /// The schema at a path, made anew if it is not current.
   func schema(
@@ -55,9 +66,14 @@ public final class CompileCache: Sendable {
   ) -> LoadedSchema {
     if let known = schemas.withLock({ $0[path] }), isCurrent(known) { return known }
     let schema = load()
-    schemas.withLock { table in
+    let old = schemas.withLock { table in
       if table.count >= CompileCache.limit { table.removeAll() }
-      table[path] = schema
+      return table.updateValue(schema, forKey: path)
+    }
+    // What an old schema found is of no use any more, and would keep it.
+    if let old {
+      let identity = ObjectIdentifier(old)
+      checks.withLock { table in table = table.filter { $0.key.schema != identity } }
     }
     return schema
   }

@@ -7,6 +7,8 @@ struct PublishedFile {
   var name: String
   var encoding: Settings.Encoding
 
+  var isJsonnet: Bool { encoding != .raw && JsonnetStage.isJsonnet(name) }
+
   /// The path below a directory; in bytes, since a directory's name may hold any character.
   func path(in directory: String) -> String {
     String(decoding: name.utf8.dropFirst(directory.utf8.count + 1), as: UTF8.self)

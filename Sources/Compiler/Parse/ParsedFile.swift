@@ -25,20 +25,25 @@ typealias ReferencePlaces = [SourceSpan: [SourceSpan]]
 /// Reads a file, and finds what it must not hold.
 struct FileReader {
   private let file: SourceTree.File
+  private let jsonnet: JsonnetStage
   private var result = ParsedFile()
 
   /// - Parameters:
   ///   - name: the path under the settings' root.
   ///   - settings: say beyond which size a raw file is not even read.
   static func read(
-    _ file: SourceTree.File, named name: String, encoding: Settings.Encoding, _ settings: Settings
+    _ file: SourceTree.File, named name: String, encoding: Settings.Encoding, _ settings: Settings,
+    _ jsonnet: JsonnetStage
   ) -> ParsedFile {
-    var reader = FileReader(file: file)
+    var reader = FileReader(file: file, jsonnet: jsonnet)
     reader.read(name, encoding, settings)
     return reader.result
   }
 
-  private init(file: SourceTree.File) { self.file = file }
+  private init(file: SourceTree.File, jsonnet: JsonnetStage) {
+    self.file = file
+    self.jsonnet = jsonnet
+  }
 
   private mutating func report(
     _ code: DiagnosticCode, _ span: SourceSpan, key: ConfigPath? = nil, _ message: String,
@@ -62,33 +67,50 @@ struct FileReader {
       if let bytes = FileParser.load(file, &result.diagnostics) { result.content = .raw(bytes) }
       return
     }
-    guard let format = FileParser.format(of: name) else {
-      return report(
-        .configInvalid, SourceSpan(file: file.path),
-        "the file is neither YAML, JSON nor TOML, so it can't be encoded as \(encoding.rawValue)",
-        hint: "encode it as raw")
-    }
-    guard let (value, text) = FileParser.parse(file, format, &result.diagnostics) else { return }
-    if format == .yaml { readSchemaComment(text) }
-    look(at: value, text)
+    guard let value = structuredValue(name, encoding) else { return }
     // A file with nothing in it, or nothing but its schema, says nothing: it does not even take away what
     // lies below, as a null does that is written.
     guard let rest = withoutSchema(value) else {
       result.unwritten = ConfigValue(.map([]), at: value.span)
       return
     }
-    if FileReader.isUnwritten(rest) {
+    if !JsonnetStage.isJsonnet(name), FileReader.isUnwritten(rest) {
       result.unwritten = rest
     } else {
       result.content = .value(rest)
     }
   }
 
-  /// Finds sealed values, and the places of references.
-  private mutating func look(at value: ConfigValue, _ text: SourceText) {
+  /// What a structured file holds; nil if that was reported.
+  private mutating func structuredValue(
+    _ name: String, _ encoding: Settings.Encoding
+  ) -> ConfigValue? {
+    if JsonnetStage.isJsonnet(name) {
+      let found = jsonnet.value(of: file, named: name)
+      result.diagnostics += found.diagnostics
+      if let value = found.value { look(at: value, nil) }
+      return found.value
+    }
+    guard let format = FileParser.format(of: name) else {
+      report(
+        .configInvalid, SourceSpan(file: file.path),
+        "the file is neither YAML, JSON, TOML nor Jsonnet, so it can't be encoded as "
+          + encoding.rawValue, hint: "encode it as raw")
+      return nil
+    }
+    guard let (value, text) = FileParser.parse(file, format, &result.diagnostics) else {
+      return nil
+    }
+    if format == .yaml { readSchemaComment(text) }
+    look(at: value, text)
+    return value
+  }
+
+  /// Finds sealed values, and the places of references where there is a text to find them in.
+  private mutating func look(at value: ConfigValue, _ text: SourceText?) {
     switch value.content {
     case .string(let string):
-      guard ReferenceText.isCandidate(string) else { return }
+      guard let text, ReferenceText.isCandidate(string) else { return }
       let count = ReferenceText.parts(of: string).count(where: \.isReference)
       guard count > 0 else { return }
       result.references[value.span] = ReferenceText.places(of: count, in: value.span, text)

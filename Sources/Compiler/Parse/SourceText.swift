@@ -88,6 +88,12 @@ struct SourceText {
     return low
   }
 
+  /// The place of a byte that is known by its line and its number in it, from 1.
+  func position(line: Int, byte: Int) -> SourcePosition {
+    guard line >= 1, line <= lineStarts.count else { return position(bytes.count) }
+    return position(min(lineStarts[line - 1] + max(byte, 1) - 1, bytes.count))
+  }
+
   func span(_ start: Int, _ end: Int) -> SourceSpan {
     SourceSpan(file: file, start: position(start), end: position(end))
   }

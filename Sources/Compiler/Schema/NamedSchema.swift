@@ -64,7 +64,10 @@ enum RepositoryPath {
     return parts.joined(separator: "/")
   }
 
-  static func uri(of path: String) -> String {
+  static func uri(of path: String) -> String { scheme + escaped(path) }
+
+  /// A path as a relative URI (RFC 3986).
+  static func escaped(_ path: String) -> String {
     var bytes: [UInt8] = []
     for byte in path.utf8 {
       if byte.isLetter || byte.isDigit || "/-._~".utf8.contains(byte) {
@@ -75,7 +78,7 @@ enum RepositoryPath {
         bytes += String(byte & 15, radix: 16, uppercase: true).utf8
       }
     }
-    return scheme + String(decoding: bytes, as: UTF8.self)
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The path that a URI of `uri(of:)` stands for; nil for another URI.

@@ -9,11 +9,11 @@ final class LoadedSchema: Sendable {
   /// The object that stood at each path that was looked at; nil where there was none.
   let dependencies: [ConfigPath: String?]
   /// What each `$id` was taken for; nil if none was looked for.
-  let identifiers: [String: String]?
+  let identifiers: SchemaIdentifiers?
 
   init(
     program: SchemaProgram?, diagnostics: [Diagnostic], dependencies: [ConfigPath: String?],
-    identifiers: [String: String]?
+    identifiers: SchemaIdentifiers?
   ) {
     self.program = program
     self.diagnostics = diagnostics
@@ -28,7 +28,7 @@ final class SchemaShelf {
   private let cache: CompileCache
   private var loaded: [ConfigPath: LoadedSchema] = [:]
   /// Files by their `$id`; looked for once somebody asks.
-  private lazy var identifiers = SchemaIdentifiers.find(in: tree, cache)
+  private lazy var identifiers = SchemaIdentifiers(of: tree, cache)
 
   init(_ tree: SourceTree, _ cache: CompileCache) {
     self.tree = tree
@@ -45,14 +45,8 @@ final class SchemaShelf {
 
   func isThere(_ path: ConfigPath) -> Bool { tree.file(at: path.text) != nil }
 
-  /// The file whose `$id` is a URI; nil if there is none.
-  func path(identifiedBy uri: String) -> ConfigPath? {
-    identifiers[SchemaShelf.plain(uri)].map { ConfigPath(escaped: $0) }
-  }
-
-  private static func plain(_ uri: String) -> String {
-    uri.hasSuffix("#") ? String(uri.dropLast()) : uri
-  }
+  /// The files whose `$id` is a URI: more than one is one too many.
+  func paths(identifiedBy uri: String) -> [String] { identifiers.paths(of: uri) }
 
   /// Whether nothing that a schema was made of has changed.
   private func isCurrent(_ schema: LoadedSchema) -> Bool {
@@ -74,7 +68,9 @@ final class SchemaShelf {
     let (program, problems) = SchemaProgram.compile(document) { request in
       if let found = reader.document(for: request) { return found }
       usesIdentifiers = true
-      return self.identifiers[SchemaShelf.plain(request.uri)].flatMap { reader.document(at: $0) }
+      let paths = self.identifiers.paths(of: request.uri)
+      if paths.count > 1 { reader.reportAmbiguous(request.uri, paths) }
+      return paths.first.flatMap { reader.document(at: $0) }
     }
     var diagnostics = reader.diagnostics
     // What a malformed file would have held may be what is missing.
@@ -105,6 +101,11 @@ private struct SchemaReader {
     return document
   }
 
+  /// Which of two files is meant, nobody can tell: and one of them may be there to switch the other off.
+  mutating func reportAmbiguous(_ uri: String, _ paths: [String]) {
+    diagnostics.append(SchemaIdentifiers.ambiguity(uri, paths))
+  }
+
   /// The file at a relative path, or at a path that stands for itself.
   mutating func document(for request: SchemaRequest) -> SchemaDocument? {
     if let path = RepositoryPath.path(of: request.uri), let found = document(at: path) {
@@ -129,39 +130,6 @@ private struct SchemaReader {
     let format = FileParser.format(of: file.path) ?? .json
     guard let (value, _) = FileParser.parse(file, format, &diagnostics) else { return nil }
     return SchemaDocument(uri: RepositoryPath.uri(of: file.path), root: value)
-  }
-}
-
-/// The `$id`s of the repository's schemas.
-enum SchemaIdentifiers {
-  /// Files are looked through that are no larger.
-  private static let fileBytes = 1 << 20
-
-  /// The first file with each `$id`.
-  ///
-  /// - Complexity: O(bytes) of the JSON and YAML files that the cache does not know.
-  static func find(in tree: SourceTree, _ cache: CompileCache) -> [String: String] {
-    var found: [String: String] = [:]
-    for file in tree.files where file.kind == .file && file.byteCount <= fileBytes {
-      let format = FileParser.format(of: file.path)
-      guard format == .json || format == .yaml,
-        let identifier = cache.identifier(file, read: { read(file) })
-      else { continue }
-      if found[identifier] == nil { found[identifier] = file.path }
-    }
-    return found
-  }
-
-  private static func read(_ file: SourceTree.File) -> String? {
-    var ignored: [Diagnostic] = []
-    // A file that can't be read is reported where it is needed.
-    guard let bytes = FileParser.load(file, &ignored),
-      bytes.firstRange(of: Array("$id".utf8)) != nil,
-      let format = FileParser.format(of: file.path),
-      let (value, _) = FileParser.parse(file, format, &ignored),
-      case .string(let identifier)? = value["$id"]?.content, RepositoryPath.hasScheme(identifier)
-    else { return nil }
-    return identifier.hasSuffix("#") ? String(identifier.dropLast()) : identifier
   }
 }
 

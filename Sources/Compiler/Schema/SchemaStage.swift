@@ -48,8 +48,15 @@ struct SchemaStage {
     switch name.target {
     case .file(let file) where shelf.isThere(file): path = file
     case .uri(let uri):
-      guard let file = shelf.path(identifiedBy: uri) else { return reportUnchecked(name) }
-      path = file
+      let parts = uri.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+      let paths = shelf.paths(identifiedBy: String(parts[0]))
+      // A part of a schema can't be named here.
+      if parts.count > 1, !parts[1].isEmpty, !paths.isEmpty { return reportUnknown(name) }
+      guard let file = paths.first else { return reportUnchecked(name) }
+      if paths.count > 1, unknown.insert(name.span).inserted {
+        diagnostics.append(SchemaIdentifiers.ambiguity(uri, paths))
+      }
+      path = ConfigPath(escaped: file)
     case .file, .nowhere: return reportUnknown(name)
     }
     let schema = shelf.schema(at: path)

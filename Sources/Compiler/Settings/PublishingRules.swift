@@ -19,7 +19,11 @@ struct PublishingRules {
 
   /// Whether configsync.yaml names the file as something else than configuration.
   private func isNamed(_ path: String) -> Bool {
-    settings.files.contains { rule in
+    if JsonnetStage.isJsonnet(path), settings.policies.contains(where: { $0.pattern.matches(path) })
+    {
+      return true
+    }
+    return settings.files.contains { rule in
       rule.schema?.target == .file(ConfigPath(escaped: path))
     }
   }
@@ -43,7 +47,7 @@ struct PublishingRules {
 
   /// Whether a file of this name would be published, could its path become a key.
   func isWanted(_ name: String) -> Bool {
-    FileParser.format(of: name) != nil || rule(for: name) != nil
+    FileParser.format(of: name) != nil || JsonnetStage.isJsonnet(name) || rule(for: name) != nil
   }
 
   /// The schemas that a file is to keep: the rule's, else the one that it names itself.

@@ -31,21 +31,27 @@ public struct Settings: Sendable {
   var files: [FileRule] = []
   /// Of each namespace its layers, lowest first; in the order of the file.
   var layers: [(namespace: String, layers: [Layer])] = []
+  /// Patterns of policies, relative to configsync.yaml.
+  var policies: [(pattern: Glob, span: SourceSpan)] = []
   var maximumValueBytes = 1 << 20
   var maximumKeys = 1_000_000
 
   public init() {}
+
+  /// Whether what is valid depends on what was before.
+  public var looksBack: Bool { !policies.isEmpty }
 }
 
 /// Reads configsync.yaml, reporting everything that is wrong with it.
 struct SettingsReader {
   private static let known: Set<String> = [
     "apiVersion", "name", "root", "prefix", "encode", "files", "layers", "limits",
+    "policies",
   ]
   /// What the contract has and this version does not: never ignored, since it would decide what is
   /// valid.
   private static let unsupported: Set<String> = [
-    "policies", "owners", "signatures", "prune", "freeze", "protect",
+    "owners", "signatures", "prune", "freeze", "protect",
   ]
 
   var settings = Settings()
@@ -101,6 +107,7 @@ struct SettingsReader {
     case "files": readFiles(value)
     case "layers": readLayers(value)
     case "limits": readLimits(value)
+    case "policies": readPolicies(value)
     case "signatures" where value.content == .string("none"): break
     case let key where SettingsReader.unsupported.contains(key):
       diagnostics.append(

@@ -89,7 +89,9 @@ public struct SourceReconciler: Sendable {
     for commit in commits {
       try Task.checkCancellation()
       let facts = try await source.facts(of: commit)
-      let compilation = compile(try await source.tree(of: commit), cache: cache)
+      let tree = try await source.tree(of: commit)
+      let history = try await history(of: facts, tree, actual.head)
+      let compilation = compile(tree, after: history, cache: cache)
       guard let keySpace = compilation.keySpace else {
         try await record(compilation.diagnostics, of: facts, &actual)
         report.refused += 1
@@ -105,6 +107,21 @@ public struct SourceReconciler: Sendable {
       finished(facts, .applied(revision: revision, plan))
     }
     return report
+  }
+
+  /// What a commit is compared with, where something depends on that: what the store holds, if the commit was made
+  /// from it; else its first parent.
+  private func history(
+    of facts: CommitFacts, _ tree: SourceTree, _ head: CommitID?
+  ) async throws -> CommitHistory {
+    guard let settings = readSettings(tree), settings.looksBack else { return .none }
+    var before = facts.parents.first
+    if let head, head != before, try await source.isAncestor(head, of: facts.commit) {
+      before = head
+    }
+    guard let before else { return .none }
+    let last = try await source.tree(of: before)
+    return CommitHistory { $0 == 1 ? last : nil }
   }
 
   /// The settings of the newest commit whose configsync.yaml can be read: a broken one must not

@@ -15,4 +15,23 @@ extension SettingsReader {
     }
     return NamedSchema(target: .file(ConfigPath(escaped: path)), text: text, span: value.span)
   }
+
+  /// Patterns of files, relative to configsync.yaml.
+  mutating func readPolicies(_ value: ConfigValue) {
+    guard case .sequence(let items) = value.content else {
+      return invalid(
+        value.span, "policies is a list of patterns", hint: "for instance '[policies/*.jsonnet]'")
+    }
+    for item in items {
+      guard case .string(let text) = item.content else {
+        invalid(item.span, "a pattern is a text")
+        continue
+      }
+      do {
+        settings.policies.append((try Glob(text), item.span))
+      } catch {
+        invalid(item.span, "the pattern is malformed: \(error.description)")
+      }
+    }
+  }
 }

@@ -1,0 +1,129 @@
+import ConfigModel
+import Jsonnet
+
+/// What a Jsonnet file gives.
+struct JsonnetValue: Sendable {
+  /// nil if it has none, and then the diagnostics say why.
+  var value: ConfigValue?
+  var diagnostics: [Diagnostic] = []
+}
+
+/// Evaluates the Jsonnet files of one tree, each once.
+///
+/// Imports are files of the same tree. What comes out is remembered by the objects of all that went in.
+final class JsonnetStage {
+  /// What a program is known by, apart from what it imports.
+  struct Key: Hashable, Sendable {
+    var path: ConfigPath
+    var objectID: String
+    var namespace: ConfigPath
+    var source: String
+  }
+
+  /// What a program gave, as long as its imports are the same.
+  struct Memory: Sendable {
+    /// What each import led to: the object at a path, or nothing.
+    var imports: [JsonnetResult.ImportRequest: ConfigPath?]
+    var objects: [ConfigPath: String]
+    var value: JsonnetValue
+  }
+
+  private let sources: JsonnetSources
+  private let settings: Settings
+  private let cache: CompileCache
+  private var values: [ConfigPath: JsonnetValue] = [:]
+
+  init(_ tree: SourceTree, _ settings: Settings, _ cache: CompileCache) {
+    sources = JsonnetSources(tree)
+    self.settings = settings
+    self.cache = cache
+  }
+
+  static func isJsonnet(_ name: String) -> Bool { name.hasSuffix(".jsonnet") }
+
+  /// The value of a file.
+  func value(of file: SourceTree.File, named name: String) -> JsonnetValue {
+    if values[ConfigPath(escaped: file.path)] == nil { evaluate([(file, name)]) }
+    return values[ConfigPath(escaped: file.path)] ?? JsonnetValue()
+  }
+
+  /// Evaluates several files at once, which costs much less than one after the other.
+  func evaluate(_ files: [(file: SourceTree.File, name: String)]) {
+    var programs: [(JsonnetProgram, Key?)] = []
+    for (file, name) in files {
+      let path = ConfigPath(escaped: file.path)
+      let segments = ConfigPath.segments(of: name)
+      let namespace = segments.count > 1 ? segments[0] : ""
+      let key = file.objectID.map {
+        Key(
+          path: path, objectID: $0, namespace: ConfigPath(escaped: namespace),
+          source: settings.name)
+      }
+      if let key, let known = cache.jsonnet(key), isCurrent(known) {
+        values[path] = known.value
+        continue
+      }
+      var diagnostics: [Diagnostic] = []
+      guard let source = sources.read(file, &diagnostics) else {
+        values[path] = JsonnetValue(diagnostics: diagnostics)
+        continue
+      }
+      let variables = [
+        ("namespace", namespace), ("file", file.path), ("source", settings.name),
+      ]
+      programs.append(
+        (JsonnetProgram(name: file.path, source: source, variables: variables), key))
+    }
+    run(programs)
+  }
+
+  private func run(_ programs: [(program: JsonnetProgram, key: Key?)]) {
+    guard !programs.isEmpty else { return }
+    let results = JsonnetEvaluator.evaluate(programs.map(\.program), load: sources.load)
+    for ((program, key), result) in zip(programs, results) {
+      let value = self.value(of: program, result)
+      values[ConfigPath(escaped: program.name)] = value
+      // What depends on the machine is not remembered.
+      if let key, result.isLasting { remember(value, key, result) }
+    }
+  }
+
+  private func value(of program: JsonnetProgram, _ result: JsonnetResult) -> JsonnetValue {
+    switch result.value {
+    case .success(let json): return JsonnetOutput.read(json, file: program.name)
+    case .failure(let failure):
+      let report = JsonnetReport(sources: sources, imports: result.imports)
+      return JsonnetValue(diagnostics: [report.diagnostic(of: failure, in: program.name)])
+    }
+  }
+
+  // MARK: - Memory
+
+  private func remember(_ value: JsonnetValue, _ key: Key, _ result: JsonnetResult) {
+    var memory = Memory(imports: [:], objects: [:], value: value)
+    for request in result.imports {
+      let path = sources.path(of: request)
+      memory.imports.updateValue(path, forKey: request)
+      guard let path else { continue }
+      // Without a name for its bytes nobody can tell whether they are the same.
+      guard let object = sources.objectID(at: path) else { return }
+      memory.objects[path] = object
+    }
+    cache.remember(memory, for: key)
+  }
+
+  private func isCurrent(_ memory: Memory) -> Bool {
+    memory.imports.allSatisfy { request, path in
+      guard sources.path(of: request) == path else { return false }
+      return path.map { sources.objectID(at: $0) == memory.objects[$0] } ?? true
+    }
+  }
+}
+
+extension JsonnetResult {
+  /// Whether another run would give the same.
+  fileprivate var isLasting: Bool {
+    guard case .failure(let failure) = value else { return true }
+    return failure.kind != .limit && failure.kind != .unavailable
+  }
+}

@@ -1,0 +1,47 @@
+import ConfigModel
+
+/// The `$id`s of the repository's schemas.
+struct SchemaIdentifiers: Hashable, Sendable {
+  /// By the bytes of the `$id`, without an empty fragment.
+  private var files: [[UInt8]: [String]] = [:]
+
+  /// Looks into every structured file of a tree.
+  ///
+  /// - Complexity: O(bytes) of the files that the cache does not know.
+  init(of tree: SourceTree, _ cache: CompileCache) {
+    for file in tree.files where file.kind == .file && FileParser.format(of: file.path) != nil {
+      guard let identifier = cache.identifier(file, read: { SchemaIdentifiers.read(file) }) else {
+        continue
+      }
+      files[Array(identifier.utf8), default: []].append(file.path)
+    }
+  }
+
+  /// Every file with that `$id`, in the order of their paths.
+  func paths(of uri: String) -> [String] {
+    files[Array(SchemaIdentifiers.plain(uri).utf8)] ?? []
+  }
+
+  static func ambiguity(_ uri: String, _ paths: [String]) -> Diagnostic {
+    Diagnostic(
+      .schemaInvalid, at: SourceSpan(file: paths[1]), "'\(uri)' is the '$id' of two files",
+      hint: "give one of them another",
+      related: [.init(SourceSpan(file: paths[0]), "the other file")])
+  }
+
+  private static func plain(_ uri: String) -> String {
+    uri.utf8.last == UInt8(ascii: "#") ? String(uri.dropLast()) : uri
+  }
+
+  private static func read(_ file: SourceTree.File) -> String? {
+    var ignored: [Diagnostic] = []
+    // A file that can't be read is reported where it is needed.
+    guard let bytes = FileParser.load(file, &ignored),
+      bytes.firstRange(of: Array("$id".utf8)) != nil,
+      let format = FileParser.format(of: file.path),
+      let (value, _) = FileParser.parse(file, format, &ignored),
+      case .string(let identifier)? = value["$id"]?.content, RepositoryPath.hasScheme(identifier)
+    else { return nil }
+    return plain(identifier)
+  }
+}
