@@ -12,7 +12,8 @@ struct ConfigSync: AsyncParsableCommand {
       CommandGroup(
         name: "Configuration:",
         subcommands: [
-          InitCommand.self, ValidateCommand.self, BuildCommand.self, RollbackCommand.self,
+          InitCommand.self, ValidateCommand.self, BuildCommand.self, TestCommand.self,
+          DiffCommand.self, SchemaCommand.self, RollbackCommand.self,
         ]),
       CommandGroup(
         name: "Reconciling:",

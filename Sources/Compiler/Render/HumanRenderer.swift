@@ -27,7 +27,8 @@ public struct HumanRenderer {
   }
 
   public func render(_ diagnostics: [Diagnostic]) -> String {
-    let shown = diagnostics.prefix(HumanRenderer.limit)
+    // What decides is shown, whatever stands before it.
+    let shown = diagnostics.mostRelevant(HumanRenderer.limit).sortedByPlace()
     var text = shown.map(render).joined()
     if diagnostics.count > shown.count {
       text += "… and \(diagnostics.count - shown.count) more findings\n"

@@ -32,8 +32,7 @@ struct BuildCommand: ParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func run() throws {
-    let tree = try repository.tree(at: rev)
-    let compilation = compile(tree)
+    let (tree, compilation) = try repository.compile(at: rev)
     guard let keySpace = compilation.keySpace else {
       printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
       throw CommandFailure(.no, "the configuration is invalid; nothing is built")

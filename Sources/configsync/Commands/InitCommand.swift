@@ -34,7 +34,9 @@ struct InitCommand: ParsableCommand {
     } catch {
       throw CommandFailure(.unknown, "can't set up '\(directory)': \(error)")
     }
-    print("\nNext: commit the files, then 'configsync validate' and 'configsync dev'.")
+    print(
+      "\nNext: commit the files, then 'configsync validate', 'configsync test' and 'configsync dev'."
+    )
   }
 
   private static let files: [(String, String)] = [
@@ -52,8 +54,68 @@ struct InitCommand: ParsableCommand {
       files:
         - match: "**/*.conf"
           encode: raw
+        - match: "*/api.yaml"
+          schema: schemas/api.schema.json
+      policies: [policies/*.jsonnet]
 
       """
+    ),
+    (
+      "schemas/api.schema.json",
+      #"""
+      {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["replicas", "log"],
+        "additionalProperties": false,
+        "properties": {
+          "replicas": {"type": "integer", "minimum": 1, "maximum": 100},
+          "log": {
+            "type": "object",
+            "properties": {"level": {"enum": ["debug", "info", "warning", "error"]}}
+          },
+          "features": {"type": "array", "items": {"type": "string"}, "uniqueItems": true}
+        }
+      }
+
+      """#
+    ),
+    (
+      "policies/replicas.jsonnet",
+      #"""
+      // Asked about every commit: config has the keys that it publishes, previous those of the commit before.
+      function(config, previous) [
+        {
+          key: key,
+          message: 'replicas may at most double from one commit to the next',
+        }
+        for key in std.objectFields(config)
+        if std.endsWith(key, '/replicas') && std.objectHas(previous, key)
+           && config[key] > 2 * previous[key]
+      ]
+
+      """#
+    ),
+    (
+      "policies/replicas_test.jsonnet",
+      #"""
+      // Run by 'configsync test'.
+      local policy = import 'replicas.jsonnet';
+      {
+        'a new key is fine': policy({ '/production/api/replicas': 50 }, {}) == [],
+        'twice as many are fine':
+          policy({ '/production/api/replicas': 6 }, { '/production/api/replicas': 3 }) == [],
+        'more are not': {
+          actual: [
+            finding.key
+            for finding in
+              policy({ '/production/api/replicas': 7 }, { '/production/api/replicas': 3 })
+          ],
+          expected: ['/production/api/replicas'],
+        },
+      }
+
+      """#
     ),
     (
       "config/base/api.yaml",
@@ -103,7 +165,9 @@ struct InitCommand: ParsableCommand {
           runs-on: ubuntu-latest
           steps:
             - uses: actions/checkout@v4
-            - run: configsync validate --rev HEAD
+              with: {fetch-depth: 2}
+            - run: configsync validate --rev HEAD -o github
+            - run: configsync test --rev HEAD
 
       """
     ),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Compiler
 import ConfigModel
 import Foundation
+import GitSource
 
 struct ValidateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,31 +15,107 @@ struct ValidateCommand: ParsableCommand {
         configsync validate --repo my-config --rev HEAD~1
       """)
 
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case human, json, sarif, junit, github
+  }
+
   @OptionGroup var repository: RepositoryOptions
 
   @Option(help: "A branch, tag or commit. Default: the working tree.")
   var rev: String?
 
-  @Option(name: .shortAndLong, help: "human or json.")
-  var output = OutputFormat.human
+  @Option(name: .shortAndLong, help: "human, json, sarif, junit or github.")
+  var output = Format.human
+
+  @Flag(help: "Validate the working tree again whenever a file changes, until interrupted.")
+  var watch = false
 
   @OptionGroup var color: ColorOptions
 
+  func validate() throws {
+    guard watch, rev != nil || output != .human else { return }
+    throw ValidationError("--watch is for people and the working tree: leave --rev and -o out")
+  }
+
   func run() throws {
-    let tree = try repository.tree(at: rev)
-    let compilation = compile(tree)
+    if watch { try watchForever() }
+    guard try show() else { throw CommandFailure(.no, "") }
+  }
+
+  /// Whether there is no error.
+  private func show() throws -> Bool {
+    let (tree, compilation) = try repository.compile(at: rev)
     switch output {
     case .json: try printJSON(JSONReport(compilation))
+    case .sarif: try printJSON(SARIFReport(compilation.diagnostics))
+    case .junit: print(JUnitReport.render(compilation.diagnostics), terminator: "")
+    case .github:
+      print(GitHubReport.render(compilation.diagnostics), terminator: "")
+      print(summary(of: compilation))
     case .human:
       print(render(compilation, of: tree, color.style()), terminator: "")
-      let errors = compilation.diagnostics.count { $0.severity == .error }
-      if errors == 0 {
-        print("valid: \(compilation.fileCount) files, \(compilation.keySpace?.count ?? 0) keys")
-      } else {
-        print("invalid: \(errors) error\(errors == 1 ? "" : "s")")
-      }
+      print(summary(of: compilation))
     }
-    if compilation.diagnostics.hasErrors { throw CommandFailure(.no, "") }
+    return !compilation.diagnostics.hasErrors
+  }
+
+  private func summary(of compilation: Compilation) -> String {
+    let errors = compilation.diagnostics.count { $0.severity == .error }
+    let warnings = compilation.diagnostics.count { $0.severity == .warning }
+    let more = warnings > 0 ? ", \(warnings) warning\(warnings == 1 ? "" : "s")" : ""
+    if errors == 0 {
+      return
+        "valid: \(compilation.fileCount) files, \(compilation.keySpace?.count ?? 0) keys\(more)"
+    }
+    return "invalid: \(errors) error\(errors == 1 ? "" : "s")\(more)"
+  }
+
+  private func watchForever() throws -> Never {
+    var known: WorkingTreeState?
+    let folder = try repository.open().workingDirectory
+    guard let folder else {
+      throw CommandFailure(.unknown, "a bare repository has no files to watch")
+    }
+    while true {
+      let state = WorkingTreeState(of: folder)
+      if state != known {
+        known = state
+        if isatty(STDOUT_FILENO) == 1 { print("\u{1b}[2J\u{1b}[H", terminator: "") }
+        _ = try show()
+        fflush(nil)
+      }
+      Thread.sleep(forTimeInterval: 0.3)
+    }
+  }
+}
+
+/// What tells whether a file of a working tree has changed: sizes and times.
+private struct WorkingTreeState: Equatable {
+  private struct File: Equatable {
+    var size: Int
+    var changed: Date
+  }
+
+  private var files: [String: File] = [:]
+
+  init(of folder: String) {
+    let keys: Set<URLResourceKey> = [
+      .fileSizeKey, .contentModificationDateKey, .isDirectoryKey,
+    ]
+    let walk = FileManager.default.enumerator(
+      at: URL(fileURLWithPath: folder), includingPropertiesForKeys: Array(keys))
+    while let url = walk?.nextObject() as? URL {
+      if url.lastPathComponent == ".git" {
+        walk?.skipDescendants()
+        continue
+      }
+      // A file that goes while it is looked at has changed anyway.
+      guard let values = try? url.resourceValues(forKeys: keys), values.isDirectory != true else {
+        continue
+      }
+      files[url.path] = File(
+        size: values.fileSize ?? 0, changed: values.contentModificationDate ?? .distantPast)
+    }
   }
 }
 

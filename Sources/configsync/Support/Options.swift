@@ -94,6 +94,28 @@ struct RepositoryOptions: ParsableArguments {
   }
 }
 
+extension RepositoryOptions {
+  /// A tree with its history, compiled.
+  func compile(at revision: String?) throws -> (tree: SourceTree, compilation: Compilation) {
+    let tree = try tree(at: revision)
+    return (tree, Compiler.compile(tree, after: try history(before: revision)))
+  }
+
+  /// The commits before a revision; before the working tree is what it was made from.
+  func history(before revision: String?) throws -> CommitHistory {
+    let repository = try open()
+    return CommitHistory { ago in
+      let ancestor = revision.map { "\($0)~\(ago)" } ?? "HEAD~\(ago - 1)"
+      do {
+        return try repository.tree(of: try repository.resolve(ancestor))
+      } catch {
+        // There is no such commit: it is the first, or the clone is a shallow one.
+        return nil
+      }
+    }
+  }
+}
+
 /// `--color auto|always|never`.
 struct ColorOptions: ParsableArguments {
   enum When: String, ExpressibleByArgument, CaseIterable { case auto, always, never }
