@@ -16,21 +16,30 @@ public struct Compilation: Sendable {
 /// Reads no clock, environment, network or file but the tree's. Every finding of every file is
 /// reported in one run.
 ///
-/// - Parameter history: what was before, for policies about the change itself.
+/// - Parameter history: who changes what, for owners, and for policies about the change itself.
 /// - Complexity: O(bytes) of the files that `cache` does not know, and O(*n* log *n*) in keys.
 public func compile(
   _ tree: SourceTree, after history: CommitHistory = .none, cache: CompileCache = CompileCache()
 ) -> Compilation {
-  var compiler = TreeCompiler(tree: tree, cache: cache)
-  var compilation = compiler.compile()
-  guard let keySpace = compilation.keySpace, !compilation.settings.policies.isEmpty else {
-    return compilation
-  }
+  var compilation = compileValues(tree, cache: cache)
+  guard let keySpace = compilation.keySpace else { return compilation }
+  let last = history.last(before: compilation.settings, cache)
+  var owners = OwnerStage(compilation.settings, tree)
+  owners.check(keySpace, after: last, by: history.author)
   var policies = PolicyStage(tree, compilation.settings)
-  policies.check(keySpace, previous: history.keySpace(cache))
-  compilation.diagnostics = (compilation.diagnostics + policies.diagnostics).sortedByPlace()
+  policies.check(keySpace, previous: last?.keySpace ?? .empty)
+  compilation.diagnostics =
+    (compilation.diagnostics + owners.diagnostics + policies.diagnostics).sortedByPlace()
   if compilation.diagnostics.hasErrors { compilation.keySpace = nil }
   return compilation
+}
+
+/// The same without what depends on other commits: policies and owners are not asked.
+public func compileValues(
+  _ tree: SourceTree, cache: CompileCache = CompileCache()
+) -> Compilation {
+  var compiler = TreeCompiler(tree: tree, cache: cache)
+  return compiler.compile()
 }
 
 /// From a tree to its key space, without what depends on other commits.

@@ -72,6 +72,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case limitJsonnet = "limit.jsonnet"
   case policyViolation = "policy.violation"
   case policyInvalid = "policy.invalid"
+  case ownerDenied = "owner.denied"
   case schemaType = "schema.type"
   case schemaValue = "schema.value"
   case schemaRange = "schema.range"

@@ -62,6 +62,14 @@ public enum ConfigurationSchema {
           "description": "Patterns of Jsonnet functions (config, previous), relative to configsync.yaml.",
           "type": "array", "items": {"type": "string", "minLength": 1}
         },
+        "owners": {
+          "description": "Of each prefix of keys the addresses of the authors who may change it.",
+          "type": "object",
+          "propertyNames": {"pattern": "^/"},
+          "additionalProperties": {
+            "type": "array", "items": {"type": "string", "pattern": "@"}
+          }
+        },
         "signatures": {"enum": ["none"], "default": "none"},
         "limits": {
           "type": "object",

@@ -33,25 +33,26 @@ public struct Settings: Sendable {
   var layers: [(namespace: String, layers: [Layer])] = []
   /// Patterns of policies, relative to configsync.yaml.
   var policies: [(pattern: Glob, span: SourceSpan)] = []
+  var owners: [Owners] = []
   var maximumValueBytes = 1 << 20
   var maximumKeys = 1_000_000
 
   public init() {}
 
   /// Whether what is valid depends on what was before.
-  public var looksBack: Bool { !policies.isEmpty }
+  public var looksBack: Bool { !policies.isEmpty || !owners.isEmpty }
 }
 
 /// Reads configsync.yaml, reporting everything that is wrong with it.
 struct SettingsReader {
   private static let known: Set<String> = [
     "apiVersion", "name", "root", "prefix", "encode", "files", "layers", "limits",
-    "policies",
+    "policies", "owners",
   ]
   /// What the contract has and this version does not: never ignored, since it would decide what is
   /// valid.
   private static let unsupported: Set<String> = [
-    "owners", "signatures", "prune", "freeze", "protect",
+    "signatures", "prune", "freeze", "protect",
   ]
 
   var settings = Settings()
@@ -108,6 +109,7 @@ struct SettingsReader {
     case "layers": readLayers(value)
     case "limits": readLimits(value)
     case "policies": readPolicies(value)
+    case "owners": readOwners(value)
     case "signatures" where value.content == .string("none"): break
     case let key where SettingsReader.unsupported.contains(key):
       diagnostics.append(

@@ -34,4 +34,38 @@ extension SettingsReader {
       }
     }
   }
+
+  /// Who may change what: of each prefix a list of addresses.
+  mutating func readOwners(_ value: ConfigValue) {
+    guard case .map(let members) = value.content else {
+      return invalid(
+        value.span, "owners is a map of prefixes, each with a list of addresses",
+        hint: "for instance '/production/payments/: [alice@example.com]'")
+    }
+    for member in members {
+      let prefix = ConfigPath(escaped: member.key)
+      let parts = ConfigPath.segments(of: member.key).dropFirst()
+      guard member.key.utf8.first == UInt8(ascii: "/"), !parts.dropLast().contains("") else {
+        invalid(member.keySpan, "a prefix is a key, or a folder of keys: it begins with '/'")
+        continue
+      }
+      guard case .sequence(let items) = member.value.content else {
+        invalid(member.value.span, "the owners of '\(member.key)' are a list of addresses")
+        continue
+      }
+      var people: Set<String> = []
+      for item in items {
+        guard case .string(let address) = item.content, address.contains("@") else {
+          invalid(item.span, "an owner is the address of an author, as alice@example.com")
+          continue
+        }
+        people.insert(address.lowercased())
+      }
+      let owners = Owners(prefix: prefix, span: member.keySpan, people: people)
+      if settings.owners.contains(where: { $0.folder == owners.folder }) {
+        invalid(member.keySpan, "'\(member.key)' has owners already")
+      }
+      settings.owners.append(owners)
+    }
+  }
 }

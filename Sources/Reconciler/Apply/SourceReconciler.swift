@@ -90,7 +90,7 @@ public struct SourceReconciler: Sendable {
       try Task.checkCancellation()
       let facts = try await source.facts(of: commit)
       let tree = try await source.tree(of: commit)
-      let history = try await history(of: facts, tree, actual.head)
+      let history = try await history(of: facts, actual.head)
       let compilation = compile(tree, after: history, cache: cache)
       guard let keySpace = compilation.keySpace else {
         try await record(compilation.diagnostics, of: facts, &actual)
@@ -109,19 +109,17 @@ public struct SourceReconciler: Sendable {
     return report
   }
 
-  /// What a commit is compared with, where something depends on that: what the store holds, if the commit was made
-  /// from it; else its first parent.
+  /// What a commit is compared with: what the store holds, if the commit was made from it; else its first parent.
   private func history(
-    of facts: CommitFacts, _ tree: SourceTree, _ head: CommitID?
+    of facts: CommitFacts, _ head: CommitID?
   ) async throws -> CommitHistory {
-    guard let settings = readSettings(tree), settings.looksBack else { return .none }
     var before = facts.parents.first
     if let head, head != before, try await source.isAncestor(head, of: facts.commit) {
       before = head
     }
-    guard let before else { return .none }
+    guard let before else { return CommitHistory(by: facts.author.email) { _ in nil } }
     let last = try await source.tree(of: before)
-    return CommitHistory { $0 == 1 ? last : nil }
+    return CommitHistory(by: facts.author.email) { $0 == 1 ? last : nil }
   }
 
   /// The settings of the newest commit whose configsync.yaml can be read: a broken one must not

@@ -49,7 +49,9 @@ struct DiffCommand: ParsableCommand {
   }
 
   private func keySpace(_ revision: String?) throws -> KeySpace {
-    let (tree, compilation) = try repository.compile(at: revision)
+    // What a policy says of a change is for `validate`: the change is shown all the more.
+    let tree = try repository.tree(at: revision)
+    let compilation = compileValues(tree)
     guard let keySpace = compilation.keySpace else {
       printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
       throw CommandFailure(.no, "\(revision ?? "the working tree") is invalid; nothing is compared")

@@ -104,7 +104,15 @@ extension RepositoryOptions {
   /// The commits before a revision; before the working tree is what it was made from.
   func history(before revision: String?) throws -> CommitHistory {
     let repository = try open()
-    return CommitHistory { ago in
+    var author: String?
+    do {
+      if let revision {
+        author = try repository.facts(of: try repository.resolve(revision)).author.email
+      }
+    } catch {
+      throw CommandFailure(.unknown, "\(error)")
+    }
+    return CommitHistory(by: author) { ago in
       let ancestor = revision.map { "\($0)~\(ago)" } ?? "HEAD~\(ago - 1)"
       do {
         return try repository.tree(of: try repository.resolve(ancestor))
