@@ -1,5 +1,6 @@
 import Compiler
 import ConfigModel
+import Jsonnet
 import TestSupport
 import Testing
 
@@ -70,5 +71,61 @@ struct IncrementalTests {
       if compile(tree).keySpace != nil { valid += 1 }
     }
     #expect((1..<120).contains(valid), "some commits are valid, and some are not")
+  }
+
+  /// What is evaluated or checked depends on other files: each of them may change, go, or come.
+  private static let dependent: [String: [String]] = [
+    "configsync.yaml": [
+      "apiVersion: configsync/v1\nroot: c\nfiles: [{match: '*/a.*', schema: s/a.json}]\n",
+      "apiVersion: configsync/v1\nroot: c\nlayers: {p: [b]}\n"
+        + "files: [{match: '*/a.*', schema: s/b.json}]\npolicies: ['policies/*.jsonnet']\n",
+    ],
+    "s/a.json": [
+      #"{"$ref": "types.json#/$defs/n"}"#, #"{"properties": {"n": {"$ref": "https://e.x/t"}}}"#,
+    ],
+    "s/b.json": [#"{"required": ["n"]}"#],
+    "s/types.json": [
+      #"{"$defs": {"n": {"properties": {"n": {"type": "integer"}}}}}"#,
+      #"{"$id": "https://e.x/t", "$defs": {"n": {}}, "type": "integer"}"#,
+    ],
+    "lib/x.libsonnet": ["{n: 1}", "{n: 'one'}", "{n: import 'y.libsonnet'}"],
+    "lib/y.libsonnet": ["2", "null"],
+    "c/p/a.jsonnet": [
+      "(import '../../lib/x.libsonnet') + {m: 1}", "{n: importstr '../../lib/y.libsonnet'}",
+    ],
+    "c/b/a.yaml": ["n: 7\n", "m: ${/p/a/n}\n"],
+    "policies/n.jsonnet": [
+      "function(config, previous) [{key: '/p/a/n', message: 'x', severity: 'warning'}]",
+      "function(config, previous) if config == previous then [{key: '/', message: 'same'}] else []",
+    ],
+  ]
+
+  @Test(
+    .enabled(if: JsonnetEvaluator.isAvailable, "configsync is not beside the tests"),
+    arguments: 0..<3)
+  func aCacheKnowsWhatDependsOnWhat(seed: UInt64) {
+    var random = SeededRandomNumbers(seed: seed)
+    let cache = CompileCache()
+    var files = Self.dependent.mapValues { $0[0] }
+    var before: SourceTree?
+    var valid = 0
+    for _ in 0..<25 {
+      let path = Self.dependent.keys.sorted().randomElement(using: &random) ?? ""
+      let isGone = Int.random(in: 0..<5, using: &random) == 0
+      files[path] = isGone ? nil : Self.dependent[path]?.randomElement(using: &random)
+      let tree = SourceTree(
+        files.map { path, content in
+          SourceTree.File(
+            path: path, objectID: content, byteCount: content.utf8.count
+          ) { Array(content.utf8) }
+        })
+      let last = before
+      let history = CommitHistory(by: nil) { $0 == 1 ? last : nil }
+      let found = compile(tree, after: history, cache: cache)
+      #expect(Self.describe(found) == Self.describe(compile(tree, after: history)))
+      if found.keySpace != nil { valid += 1 }
+      before = tree
+    }
+    #expect((1..<25).contains(valid), "some commits are valid, and some are not")
   }
 }

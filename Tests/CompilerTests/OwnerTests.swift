@@ -41,7 +41,10 @@ struct OwnerTests {
   @Test func anOwnerMayChangeWhatIsBelowThePrefix() {
     let new = changed(["payments/api.yaml": "limit: 2\n"])
     #expect(denied(from: base, to: new, by: "alice@EXAMPLE.com") == [])
-    #expect(denied(from: base, to: new, by: "bob@example.com") == ["/payments/api/limit payments/api.yaml"])
+    #expect(
+      denied(from: base, to: new, by: "bob@example.com") == [
+        "/payments/api/limit payments/api.yaml"
+      ])
   }
 
   @Test func theLongestPrefixCounts() {
@@ -56,7 +59,10 @@ struct OwnerTests {
 
   @Test func removingIsChangingToo() {
     let new = changed(["payments/api.yaml": nil])
-    #expect(denied(from: base, to: new, by: "bob@example.com") == ["/payments/api/limit payments/api.yaml"])
+    #expect(
+      denied(from: base, to: new, by: "bob@example.com") == [
+        "/payments/api/limit payments/api.yaml"
+      ])
   }
 
   @Test func whatNobodyOwnsAnyoneMayChange() {
@@ -83,7 +89,10 @@ struct OwnerTests {
 
   @Test func theFirstCommitIsJudgedByItsOwnOwners() {
     #expect(denied(from: nil, to: base, by: "alice@example.com") == [])
-    #expect(denied(from: nil, to: base, by: "bob@example.com") == ["/payments/api/limit payments/api.yaml"])
+    #expect(
+      denied(from: nil, to: base, by: "bob@example.com") == [
+        "/payments/api/limit payments/api.yaml"
+      ])
   }
 
   @Test func whatIsNoCommitYetHasNoAuthor() {
@@ -94,7 +103,9 @@ struct OwnerTests {
     let mine = Self.settings.replacing("Alice@example.com", with: "eve@example.com")
     let broken = tree(changed(["configsync.yaml": mine, "other.yaml": "a: [\n"]))
     let good = tree(base)
-    let history = CommitHistory(by: "eve@example.com") { [broken, good].indices.contains($0 - 1) ? [broken, good][$0 - 1] : nil }
+    let history = CommitHistory(by: "eve@example.com") {
+      [broken, good].indices.contains($0 - 1) ? [broken, good][$0 - 1] : nil
+    }
     let new = tree(changed(["configsync.yaml": mine, "payments/api.yaml": "limit: 2\n"]))
     #expect(compile(new, after: history).diagnostics.map(\.code) == [.ownerDenied, .ownerDenied])
   }

@@ -68,7 +68,9 @@ struct OwnerStage {
         "the owners of '\(old.prefix)' are changed by \(author), who is none of them")
     }
     for new in settings.owners where !owners.contains(where: { $0.folder == new.folder }) {
-      guard let above = owners.owners(of: new.folder), !above.people.contains(author) else { continue }
+      guard let above = owners.owners(of: new.folder), !above.people.contains(author) else {
+        continue
+      }
       report(
         above, at: new.span, key: new.folder, author,
         "'\(new.prefix)' is given owners by \(author), who does not own '\(above.prefix)'")
