@@ -7,6 +7,8 @@ import Foundation
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "http2": fuzzHTTP2, "grpc": fuzzMessages, "requests": fuzzRequests, "json": fuzzJSON,
   "peer": fuzzPeerFrames, "command": fuzzCommands, "log": fuzzLog, "snapshot": fuzzSnapshot,
+  "yaml": fuzzYAML, "toml": fuzzTOML, "jsonfile": fuzzJSONFile, "glob": fuzzGlob,
+  "reference": fuzzReference, "schema": fuzzSchema, "pattern": fuzzPattern,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {

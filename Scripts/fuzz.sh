@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-600}
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(http2 grpc requests json peer command log snapshot)
+[ ${#targets[@]} -gt 0 ] || targets=(http2 grpc requests json peer command log snapshot
+  yaml toml jsonfile glob reference schema pattern)
 FUZZ=1 swift build --sanitize fuzzer --scratch-path .build-fuzz --product fuzz
 failed=0
 run() {
