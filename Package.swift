@@ -132,7 +132,8 @@ if Context.environment["FUZZ"] != nil {
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "BinaryCoding", "CNGHTTP2", "Compiler", "ConfigModel", "EtcdAPI", "EtcdProtos", "GRPCServer",
+        "BinaryCoding", "CNGHTTP2", "Compiler", "ConfigModel", "EtcdAPI", "EtcdProtos",
+        "GRPCServer",
         "Gateway", "JSONSchema", "PeerTransport", "Raft", "RaftLog", "Store", protobuf, nioCore,
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ],

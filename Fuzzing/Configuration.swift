@@ -47,7 +47,8 @@ func fuzzGlob(_ bytes: [UInt8]) {
 /// Three files that refer to each other, one of them below a layer; the same twice.
 func fuzzReference(_ bytes: [UInt8]) {
   let parts = parts(bytes, 3)
-  let settings = "apiVersion: configsync/v1\nlayers: {p: [b]}\nfiles: [{match: d.json, encode: document}]\n"
+  let settings =
+    "apiVersion: configsync/v1\nlayers: {p: [b]}\nfiles: [{match: d.json, encode: document}]\n"
   let tree = SourceTree(contents: [
     "configsync.yaml": Array(settings.utf8), "b/a.yaml": parts[0], "p/a.yaml": parts[1],
     "d.json": parts[2],
@@ -64,7 +65,8 @@ func fuzzSchema(_ bytes: [UInt8]) {
   let (program, problems) = SchemaProgram.compile(SchemaDocument(uri: "fuzz:///s", root: schema)) {
     $0.uri == "fuzz:///t" ? SchemaDocument(uri: $0.uri, root: schema) : nil
   }
-  precondition((program == nil) == problems.contains { $0.kind != .suspicious }, "a reason is given")
+  precondition(
+    (program == nil) == problems.contains { $0.kind != .suspicious }, "a reason is given")
   guard let program, let value = parse(parts[1], JSONParser.parse) else { return }
   _ = program.check(value, steps: 100_000)
 }

@@ -1,4 +1,5 @@
 public import ConfigModel
+import Jsonnet
 
 /// What became of a tree.
 public struct Compilation: Sendable {
@@ -21,15 +22,22 @@ public struct Compilation: Sendable {
 public func compile(
   _ tree: SourceTree, after history: CommitHistory = .none, cache: CompileCache = CompileCache()
 ) -> Compilation {
-  var compilation = compileValues(tree, cache: cache)
+  // One for the commit, those before it, and its policies.
+  let deadline = JsonnetDeadline()
+  var compilation = compileValues(tree, cache, by: deadline)
   guard let keySpace = compilation.keySpace else { return compilation }
-  let last = history.last(before: compilation.settings, cache)
-  var owners = OwnerStage(compilation.settings, tree)
-  owners.check(keySpace, after: last, by: history.author)
-  var policies = PolicyStage(tree, compilation.settings)
-  policies.check(keySpace, previous: last?.keySpace ?? .empty)
-  compilation.diagnostics =
-    (compilation.diagnostics + owners.diagnostics + policies.diagnostics).sortedByPlace()
+  let settings = compilation.settings
+  switch history.last(before: settings, cache, by: deadline) {
+  case .unknown(let reason):
+    compilation.diagnostics.append(
+      Diagnostic(
+        .historyUnknown, at: SourceSpan(file: Settings.fileName),
+        "policies and owners can't be asked, since nobody can tell what was before: \(reason)",
+        hint: "fetch the commits before this one, as with 'git fetch --deepen 50'"))
+  case .nothing: compilation.check(keySpace, in: tree, after: nil, by: history.author, deadline)
+  case .known(let last):
+    compilation.check(keySpace, in: tree, after: last, by: history.author, deadline)
+  }
   if compilation.diagnostics.hasErrors { compilation.keySpace = nil }
   return compilation
 }
@@ -38,8 +46,28 @@ public func compile(
 public func compileValues(
   _ tree: SourceTree, cache: CompileCache = CompileCache()
 ) -> Compilation {
-  var compiler = TreeCompiler(tree: tree, cache: cache)
+  compileValues(tree, cache, by: JsonnetDeadline())
+}
+
+func compileValues(
+  _ tree: SourceTree, _ cache: CompileCache, by deadline: JsonnetDeadline
+) -> Compilation {
+  var compiler = TreeCompiler(tree: tree, cache: cache, deadline: deadline)
   return compiler.compile()
+}
+
+extension Compilation {
+  /// Asks owners and policies.
+  fileprivate mutating func check(
+    _ keySpace: KeySpace, in tree: SourceTree, after last: CommitHistory.Published?,
+    by author: String?, _ deadline: JsonnetDeadline
+  ) {
+    var owners = OwnerStage(settings, tree)
+    owners.check(keySpace, after: last, by: author)
+    var policies = PolicyStage(tree, settings, by: deadline)
+    policies.check(keySpace, previous: last?.keySpace ?? .empty)
+    diagnostics = (diagnostics + owners.diagnostics + policies.diagnostics).sortedByPlace()
+  }
 }
 
 /// From a tree to its key space, without what depends on other commits.
@@ -57,11 +85,14 @@ struct TreeCompiler {
   /// Documents that are checked once their references are resolved.
   private var open: [Document] = []
 
-  init(tree: SourceTree, cache: CompileCache) {
+  private let deadline: JsonnetDeadline
+
+  init(tree: SourceTree, cache: CompileCache, deadline: JsonnetDeadline) {
     self.tree = tree
     self.cache = cache
+    self.deadline = deadline
     schemas = SchemaStage(tree, cache)
-    jsonnet = JsonnetStage(tree, settings, cache)
+    jsonnet = JsonnetStage(tree, settings, cache, by: deadline)
   }
 
   mutating func compile() -> Compilation {
@@ -73,7 +104,7 @@ struct TreeCompiler {
     var keySpace: KeySpace?
     if !diagnostics.hasErrors {
       var merger = KeyMerger()
-      jsonnet = JsonnetStage(tree, settings, cache)
+      jsonnet = JsonnetStage(tree, settings, cache, by: deadline)
       let files = tree.files.compactMap { published($0) }
       jsonnet.evaluate(
         files.filter(\.isJsonnet).map { (file: $0.file, name: $0.name) })

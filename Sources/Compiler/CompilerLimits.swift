@@ -29,6 +29,8 @@ public enum CompilerLimits {
   public static let resolvedBytes = 256 << 20
   /// Steps of all checks by schemas together.
   public static let schemaSteps = 1_000_000_000
+  /// Findings of one policy that are shown.
+  public static let policyFindings = 1000
   /// Findings about owners; what follows is not looked for.
   public static let ownerFindings = 1000
   /// Findings of one file; what follows is not looked for.

@@ -73,6 +73,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case policyViolation = "policy.violation"
   case policyInvalid = "policy.invalid"
   case ownerDenied = "owner.denied"
+  case historyUnknown = "history.unknown"
   case schemaType = "schema.type"
   case schemaValue = "schema.value"
   case schemaRange = "schema.range"

@@ -5,9 +5,12 @@
 public struct JsonnetEvaluator {
   private var worker: WorkerProcess?
   private let load: JsonnetLoader
-  private let end = ContinuousClock.now + .seconds(JsonnetLimits.totalSeconds)
+  private let deadline: JsonnetDeadline
 
-  private init(load: @escaping JsonnetLoader) { self.load = load }
+  private init(by deadline: JsonnetDeadline, load: @escaping JsonnetLoader) {
+    self.deadline = deadline
+    self.load = load
+  }
 
   /// Whether there is a program to evaluate with: this one is `configsync`, or that is beside it.
   public static var isAvailable: Bool { WorkerProcess.program() != nil }
@@ -15,22 +18,28 @@ public struct JsonnetEvaluator {
   /// The results, in the order of the programs.
   ///
   /// An evaluation costs about 20 ms whatever its size, since the library reads its own standard library each
-  /// time; so programs that speak of no variables are evaluated together, as one list and without variables. If
-  /// that fails they are evaluated in halves, and in the end by themselves: no result depends on the others.
+  /// time; so programs that speak neither of imports nor of variables are evaluated together, as one list. Those share
+  /// nothing: what is imported is evaluated once, and costs the second who needs it no stack. If a list fails its
+  /// programs are evaluated by themselves.
+  ///
+  /// - Parameter deadline: of everything that belongs to one commit.
   public static func evaluate(
-    _ programs: [JsonnetProgram], load: @escaping JsonnetLoader
+    _ programs: [JsonnetProgram], by deadline: JsonnetDeadline = JsonnetDeadline(),
+    load: @escaping JsonnetLoader
   ) -> [JsonnetResult] {
-    var evaluator = JsonnetEvaluator(load: load)
+    var evaluator = JsonnetEvaluator(by: deadline, load: load)
     var results = [JsonnetResult?](repeating: nil, count: programs.count)
     let together = programs.indices.filter { index in
-      programs[index].source.firstRange(of: Array("extVar".utf8)) == nil
+      ["extVar", "import"].allSatisfy {
+        programs[index].source.firstRange(of: Array($0.utf8)) == nil
+      }
     }
     for start in stride(from: 0, to: together.count, by: JsonnetLimits.batch) {
       let batch = together[start..<min(start + JsonnetLimits.batch, together.count)]
       evaluator.evaluate(batch, of: programs, into: &results)
     }
     for index in programs.indices where results[index] == nil {
-      results[index] = evaluator.evaluate(programs[index])
+      results[index] = evaluator.evaluate(programs[index], within: JsonnetLimits.seconds)
     }
     return results.compactMap(\.self)
   }
@@ -44,18 +53,12 @@ public struct JsonnetEvaluator {
     let names = batch.map { "import " + JsonnetEvaluator.quoted(programs[$0].name) }
     let list = JsonnetProgram(
       name: "", source: Array("[\(names.joined(separator: ", "))]".utf8), variables: [])
-    let found = evaluate(list)
-    if case .success(let json) = found.value,
+    guard case .success(let json) = evaluate(list, within: JsonnetLimits.batchSeconds).value,
       let values = JSONListSplitter.split(json), values.count == batch.count
-    {
-      for (index, value) in zip(batch, values) {
-        results[index] = JsonnetResult(value: .success(value), imports: found.imports)
-      }
-      return
+    else { return }
+    for (index, value) in zip(batch, values) {
+      results[index] = JsonnetResult(value: .success(value), imports: [])
     }
-    let middle = batch.startIndex + batch.count / 2
-    evaluate(batch[..<middle], of: programs, into: &results)
-    evaluate(batch[middle...], of: programs, into: &results)
   }
 
   /// A text as Jsonnet reads it back.
@@ -75,14 +78,16 @@ public struct JsonnetEvaluator {
 
   // MARK: - One
 
-  private mutating func evaluate(_ program: JsonnetProgram) -> JsonnetResult {
+  private mutating func evaluate(
+    _ program: JsonnetProgram, within seconds: Int
+  ) -> JsonnetResult {
     var imports: Set<JsonnetResult.ImportRequest> = []
     let load = load
     do {
       let process = try worker ?? WorkerProcess()
       worker = process
-      let deadline = min(end, ContinuousClock.now + .seconds(JsonnetLimits.seconds))
-      let answer = try process.evaluate(program, by: deadline) { folder, path in
+      let end = min(deadline.end, ContinuousClock.now + .seconds(seconds))
+      let answer = try process.evaluate(program, by: end) { folder, path in
         imports.insert(JsonnetResult.ImportRequest(folder: folder, path: path))
         return load(folder, path)
       }
@@ -90,7 +95,7 @@ public struct JsonnetEvaluator {
     } catch {
       // Whatever it was doing it does no more.
       worker = nil
-      return JsonnetResult(value: .failure(JsonnetEvaluator.failure(error)), imports: imports)
+      return JsonnetResult(value: .failure(failure(error)), imports: imports)
     }
   }
 
@@ -102,10 +107,12 @@ public struct JsonnetEvaluator {
     }
   }
 
-  private static func failure(_ error: any Error) -> JsonnetFailure {
+  private func failure(_ error: any Error) -> JsonnetFailure {
     if let failure = error as? JsonnetFailure { return failure }
     let message =
       switch error as? WorkerChannel.Failure {
+      case .late where ContinuousClock.now >= deadline.end:
+        "evaluating all Jsonnet of a commit takes more than \(JsonnetLimits.totalSeconds) seconds"
       case .late: "evaluating it takes more than \(JsonnetLimits.seconds) seconds"
       case .tooLarge: "it gives or imports more than \(JsonnetLimits.frameBytes) bytes"
       default:

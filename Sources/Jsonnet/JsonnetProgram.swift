@@ -66,7 +66,7 @@ public struct JsonnetFailure: Error, Sendable {
 public struct JsonnetResult: Sendable {
   /// JSON, with numbers in 17 digits.
   public var value: Result<[UInt8], JsonnetFailure>
-  /// Every import that was looked for: of programs that were evaluated together, of all of them.
+  /// Every import that was looked for.
   public var imports: Set<ImportRequest>
 
   public struct ImportRequest: Hashable, Sendable {

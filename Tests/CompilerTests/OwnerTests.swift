@@ -109,4 +109,16 @@ struct OwnerTests {
     let new = tree(changed(["configsync.yaml": mine, "payments/api.yaml": "limit: 2\n"]))
     #expect(compile(new, after: history).diagnostics.map(\.code) == [.ownerDenied, .ownerDenied])
   }
+
+  @Test func whatCanNotBeToldIsAnError() {
+    struct Missing: Error {}
+    let shallow = CommitHistory(by: "alice@example.com") { _ in throw Missing() }
+    #expect(compile(tree(base), after: shallow).diagnostics.map(\.code) == [.historyUnknown])
+    let broken = tree(["a.yaml": "a: ["])
+    let endless = CommitHistory(by: "alice@example.com") { _ in broken }
+    #expect(compile(tree(base), after: endless).diagnostics.map(\.code) == [.historyUnknown])
+    // Without policies and owners nobody asks.
+    let plain = tree(["a.yaml": "a: 1\n"])
+    #expect(compile(plain, after: CommitHistory(by: nil) { $0 == 1 ? plain : nil }).keySpace != nil)
+  }
 }

@@ -50,7 +50,7 @@ struct ReportTests {
     #expect(text.contains("message=\"&lt;a&gt; &amp; &quot;b&quot;\u{fffd}&#10;]]&gt;\""))
     #expect(text.components(separatedBy: "<testcase ").count == 3)
     #expect(text.contains("<system-out>warning: "))
-    #expect(JUnitReport.render([]).contains("tests=\"1\" failures=\"0\""))
+    #expect(JUnitReport.render([Diagnostic]()).contains("tests=\"1\" failures=\"0\""))
   }
 
   private func finding(_ message: String) -> Diagnostic {
@@ -104,5 +104,17 @@ struct ReportTests {
       ])
     #expect(diff.changes.map { $0.old?.origin.file } == ["1", "1", nil, nil])
     #expect(diff.changes.map { $0.new?.origin.file } == [nil, "2", "1", "1"])
+  }
+
+  @Test func noLineBeyondTheLimitIsACommandEither() {
+    let many = (1...12).map { line in
+      finding(.schemaType, .error, file: "::stop-commands::x\(line)", "##[add-mask]e\u{1b}[31m")
+    }
+    let lines = GitHubReport.render(many).split(separator: "\n").filter {
+      !$0.hasPrefix("::error ")
+    }
+    #expect(lines.count == 3)
+    #expect(!lines.contains { $0.drop { $0 == " " }.hasPrefix("::") || $0.contains("##[") })
+    #expect(!GitHubReport.render(many).contains("\u{1b}"))
   }
 }

@@ -55,4 +55,23 @@ struct EvaluatorTests {
     }
     #expect(texts == ["1", "failed", "[1,2]", "failed", "\"],[\\\"\"", "2"])
   }
+
+  /// What a library gives is evaluated once, and costs the second program that needs it no stack.
+  @Test(.enabled(if: JsonnetEvaluator.isAvailable, "configsync is not beside the tests"))
+  func whatIsEvaluatedBesideAProgramChangesNothing() {
+    let files = [
+      "lib": "local f(n) = if n == 0 then 0 else 1 + f(n - 1); local v = f(400); {x: v}",
+      "a": "{x: (import 'lib').x}",
+      "b":
+        "local g(n) = if n == 0 then (import 'lib').x else 1 + g(n - 1); local w = g(200); {x: w}",
+    ]
+    let programs = ["a", "b"].map {
+      JsonnetProgram(name: $0, source: Array((files[$0] ?? "").utf8), variables: [])
+    }
+    let results = JsonnetEvaluator.evaluate(programs) { _, path in
+      files[path].map { .found(path: path, bytes: Array($0.utf8)) } ?? .missing("nothing")
+    }
+    let failed = results.map { if case .failure = $0.value { true } else { false } }
+    #expect(failed == [false, true])
+  }
 }

@@ -1,4 +1,5 @@
 public import ConfigModel
+import Jsonnet
 
 /// Where the value of a key comes from: the layers that it went through, and what it refers to.
 public struct Explanation: Sendable {
@@ -67,7 +68,7 @@ struct Explainer {
     self.tree = tree
     self.settings = settings
     self.keySpace = keySpace
-    jsonnet = JsonnetStage(tree, settings, CompileCache())
+    jsonnet = JsonnetStage(tree, settings, CompileCache(), by: JsonnetDeadline())
   }
 
   func explain(_ key: ConfigPath) -> Explanation {

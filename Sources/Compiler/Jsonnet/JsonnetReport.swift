@@ -6,6 +6,7 @@ struct JsonnetReport {
   let sources: JsonnetSources
   /// What was imported until it failed.
   let imports: Set<JsonnetResult.ImportRequest>
+  private static let importers = 10
 
   /// - Parameter program: the file that was evaluated.
   func diagnostic(of failure: JsonnetFailure, in program: String) -> Diagnostic {
@@ -54,7 +55,8 @@ struct JsonnetReport {
     let path = ConfigPath(escaped: file)
     let requests = imports.filter { sources.path(of: $0) == path }
       .sorted { ($0.folder, $0.path) < ($1.folder, $1.path) }
-    for request in requests {
+    // A library that half of the repository imports is found by the first of them.
+    for request in requests.prefix(JsonnetReport.importers) {
       for (name, text) in sources.texts.sorted(by: { $0.key < $1.key }) where name != path {
         let folder = ConfigPath.segments(of: name.text).dropLast().map { $0 + "/" }.joined()
         guard folder == request.folder, let place = place(of: request.path, in: text) else {

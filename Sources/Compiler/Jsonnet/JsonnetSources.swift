@@ -31,7 +31,12 @@ final class JsonnetSources {
     return text.bytes
   }
 
-  func objectID(at path: ConfigPath) -> String? { tree.file(at: path.text)?.objectID }
+  /// Names what stands at a path: a link is not the file that has the same bytes.
+  func objectID(at path: ConfigPath) -> String? {
+    tree.file(at: path.text).flatMap { file in
+      file.objectID.map { file.kind == .file ? $0 : "link \($0)" }
+    }
+  }
 
   /// The file that an import means; nil if there is none.
   func path(of request: JsonnetResult.ImportRequest) -> ConfigPath? {

@@ -33,7 +33,12 @@ final class JsonnetStage {
   private let cache: CompileCache
   private var values: [ConfigPath: JsonnetValue] = [:]
 
-  init(_ tree: SourceTree, _ settings: Settings, _ cache: CompileCache) {
+  private let deadline: JsonnetDeadline
+
+  init(
+    _ tree: SourceTree, _ settings: Settings, _ cache: CompileCache, by deadline: JsonnetDeadline
+  ) {
+    self.deadline = deadline
     sources = JsonnetSources(tree)
     self.settings = settings
     self.cache = cache
@@ -79,7 +84,8 @@ final class JsonnetStage {
 
   private func run(_ programs: [(program: JsonnetProgram, key: Key?)]) {
     guard !programs.isEmpty else { return }
-    let results = JsonnetEvaluator.evaluate(programs.map(\.program), load: sources.load)
+    let results = JsonnetEvaluator.evaluate(
+      programs.map(\.program), by: deadline, load: sources.load)
     for ((program, key), result) in zip(programs, results) {
       let value = self.value(of: program, result)
       values[ConfigPath(escaped: program.name)] = value

@@ -40,7 +40,9 @@ struct OwnerStage {
 
   /// - Parameter author: the address of who made the commit; nil for what is no commit yet.
   /// - Complexity: O(*n*) in keys, and O(*m*) in owners for each that changes.
-  mutating func check(_ keySpace: KeySpace, after last: CommitHistory.Last?, by author: String?) {
+  mutating func check(
+    _ keySpace: KeySpace, after last: CommitHistory.Published?, by author: String?
+  ) {
     let owners = last?.settings.owners ?? settings.owners
     guard let author = author?.lowercased(), !owners.isEmpty else { return }
     checkOwners(owners, author)

@@ -1,11 +1,20 @@
 public import ConfigModel
+import Jsonnet
 
 /// Who made the commit that is compiled, and the trees of those before it.
 public struct CommitHistory {
   /// What was published before, and by which settings.
-  struct Last {
+  struct Published {
     var settings: Settings
     var keySpace: KeySpace
+  }
+
+  enum Last {
+    /// There is no commit before, or nothing depends on it.
+    case nothing
+    case known(Published)
+    /// There is one, and what it published can't be told.
+    case unknown(String)
   }
 
   /// Commits that are looked at until one compiles.
@@ -13,9 +22,10 @@ public struct CommitHistory {
   /// The author's address; nil for what is no commit yet, whose owners are not asked.
   let author: String?
   /// The tree so many commits ago, from 1; nil where there is none.
-  private let tree: (Int) -> SourceTree?
+  private let tree: (Int) throws -> SourceTree?
 
-  public init(by author: String?, _ tree: @escaping (Int) -> SourceTree?) {
+  /// - Parameter tree: throws where there is a commit, and it can't be read.
+  public init(by author: String?, _ tree: @escaping (Int) throws -> SourceTree?) {
     self.author = author
     self.tree = tree
   }
@@ -24,17 +34,29 @@ public struct CommitHistory {
   public static var none: CommitHistory { CommitHistory(by: nil) { _ in nil } }
 
   /// The last commit that compiles; its own policies and owners are not asked again. One that does not compile was
-  /// refused, so that nothing of it counts. nil if there is none, or nothing depends on it.
-  func last(before settings: Settings, _ cache: CompileCache) -> Last? {
+  /// refused, so that nothing of it counts.
+  func last(
+    before settings: Settings, _ cache: CompileCache, by deadline: JsonnetDeadline
+  ) -> Last {
+    // Settings that can't be read may ask for anything.
+    var isAsked = settings.looksBack
     for ago in 1...CommitHistory.limit {
-      guard let tree = tree(ago) else { return nil }
+      let found: SourceTree?
+      do {
+        found = try tree(ago)
+      } catch {
+        return isAsked || ago == 1 ? .unknown("\(error)") : .nothing
+      }
+      guard let tree = found else { return .nothing }
+      let old = readSettings(tree)
+      isAsked = isAsked || (old?.looksBack ?? true)
       // Read first: it costs little, and most repositories ask for nothing.
-      if let old = readSettings(tree), !settings.looksBack, !old.looksBack { return nil }
-      let compilation = compileValues(tree, cache: cache)
+      if !isAsked { return .nothing }
+      let compilation = compileValues(tree, cache, by: deadline)
       if let keySpace = compilation.keySpace {
-        return Last(settings: compilation.settings, keySpace: keySpace)
+        return .known(Published(settings: compilation.settings, keySpace: keySpace))
       }
     }
-    return nil
+    return .unknown("none of the last \(CommitHistory.limit) commits compiles")
   }
 }

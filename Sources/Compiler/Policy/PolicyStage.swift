@@ -10,7 +10,10 @@ struct PolicyStage {
   private let settings: Settings
   private(set) var diagnostics: [Diagnostic] = []
 
-  init(_ tree: SourceTree, _ settings: Settings) {
+  private let deadline: JsonnetDeadline
+
+  init(_ tree: SourceTree, _ settings: Settings, by deadline: JsonnetDeadline) {
+    self.deadline = deadline
     self.tree = tree
     self.settings = settings
   }
@@ -34,7 +37,9 @@ struct PolicyStage {
     }
     // One after the other: each is told apart by its file.
     for (file, program) in zip(files, programs) {
-      guard let result = JsonnetEvaluator.evaluate([program], load: sources.load).first else {
+      guard
+        let result = JsonnetEvaluator.evaluate([program], by: deadline, load: sources.load).first
+      else {
         continue
       }
       read(result, of: file.path, sources, config)
@@ -81,7 +86,14 @@ struct PolicyStage {
       guard case .sequence(let findings)? = output.value?.content else {
         return invalid(file, "a policy returns a list of findings, this one \(found(output.value))")
       }
-      for finding in findings { read(finding, of: file, config) }
+      for finding in findings.prefix(CompilerLimits.policyFindings) {
+        read(finding, of: file, config)
+      }
+      if findings.count > CompilerLimits.policyFindings {
+        invalid(
+          file,
+          "it finds \(findings.count) things, of which \(CompilerLimits.policyFindings) are shown")
+      }
     }
   }
 
@@ -129,6 +141,15 @@ struct PolicyStage {
 
   /// Where a folder begins.
   private static func firstPlace(below path: ConfigPath, in config: KeySpace) -> SourceSpan? {
-    config.items.first { $0.key.isInside(path) }?.value.origin
+    let keys = config.items.keys
+    // Keys are sorted by their bytes: those inside follow each other.
+    let first = path.appending("")
+    var (low, high) = (0, keys.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if keys[middle] < first { low = middle + 1 } else { high = middle }
+    }
+    guard low < keys.count, keys[low].isInside(path) else { return nil }
+    return config.items.values[low].origin
   }
 }

@@ -21,6 +21,7 @@ public enum PolicyTests {
   public static func run(_ tree: SourceTree) -> [PolicyTestResult] {
     let sources = JsonnetSources(tree)
     var results: [PolicyTestResult] = []
+    let deadline = JsonnetDeadline()
     let files = tree.files.filter { file in
       isTest(file.path) && !ConfigPath.segments(of: file.path).contains { $0.hasPrefix(".") }
     }
@@ -33,7 +34,7 @@ public enum PolicyTests {
       let program = JsonnetProgram(
         name: file.path, source: source,
         variables: [("namespace", ""), ("file", file.path), ("source", "")])
-      for result in JsonnetEvaluator.evaluate([program], load: sources.load) {
+      for result in JsonnetEvaluator.evaluate([program], by: deadline, load: sources.load) {
         results += read(result, of: file.path, sources)
       }
     }

@@ -39,10 +39,15 @@ public enum GitHubReport {
   /// A line that is no command, whatever is in it.
   private static func line(_ diagnostic: Diagnostic) -> String {
     let span = diagnostic.span
-    return "  "
-      + escaped(
-        "\(span.file):\(span.start.line):\(span.start.column): \(diagnostic.message) "
-          + "[\(diagnostic.code.rawValue)]") + "\n"
+    let text =
+      "\(span.file):\(span.start.line):\(span.start.column): \(diagnostic.message) "
+      + "[\(diagnostic.code.rawValue)]"
+    return "  " + inert(escaped(text)) + "\n"
+  }
+
+  /// The runner takes a line for a command that begins with `::` after white space, or has `##[` anywhere in it.
+  private static func inert(_ text: String) -> String {
+    text.replacing("::", with: ": :").replacing("##[", with: "## [")
   }
 
   private static func escaped(_ text: String) -> String {
@@ -51,7 +56,7 @@ public enum GitHubReport {
       case "%": "%25"
       case "\r": "%0D"
       case "\n": "%0A"
-      default: String(scalar)
+      default: HumanRenderer.visible(String(scalar))
       }
     }.joined()
   }

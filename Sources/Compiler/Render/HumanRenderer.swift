@@ -79,7 +79,7 @@ public struct HumanRenderer {
   }
 
   /// Control characters would let a file's text command the terminal.
-  private static func visible(_ text: String) -> String {
+  static func visible(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     return text.unicodeScalars.map { scalar in
       scalar == "\t" ? " " : isControl(scalar) ? "\u{fffd}" : String(scalar)

@@ -2,13 +2,39 @@ public import ConfigModel
 
 /// Findings as a JUnit report, which CI servers show as tests: each error is one that fails.
 public enum JUnitReport {
+  /// Tests of policies, each by its name.
+  public static func render(_ results: [PolicyTestResult]) -> String {
+    let failures = results.count { $0.failure != nil }
+    var text = head("test", tests: results.count, failures: failures)
+    for result in results {
+      let name = escaped(result.name.isEmpty ? result.file : result.name)
+      text += "    <testcase classname=\"\(escaped(result.file))\" name=\"\(name)\""
+      if let failure = result.failure {
+        let start = failure.span.start
+        let details = "\(failure.span.file):\(start.line):\(start.column): \(failure.message)"
+        text +=
+          ">\n      <failure message=\"\(escaped(failure.message))\">\(escaped(details))</failure>\n"
+        text += "    </testcase>\n"
+      } else {
+        text += "/>\n"
+      }
+    }
+    return text + "  </testsuite>\n</testsuites>\n"
+  }
+
+  private static func head(_ suite: String, tests: Int, failures: Int) -> String {
+    """
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="configsync" tests="\(tests)" failures="\(failures)">
+      <testsuite name="\(suite)" tests="\(tests)" failures="\(failures)" errors="0">
+
+    """
+  }
+
   public static func render(_ diagnostics: [Diagnostic]) -> String {
     let failures = diagnostics.count { $0.severity == .error }
     let tests = max(diagnostics.count, 1)
-    var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-    text += "<testsuites name=\"configsync\" tests=\"\(tests)\" failures=\"\(failures)\">\n"
-    text +=
-      "  <testsuite name=\"validate\" tests=\"\(tests)\" failures=\"\(failures)\" errors=\"0\">\n"
+    var text = head("validate", tests: tests, failures: failures)
     if diagnostics.isEmpty {
       text += "    <testcase classname=\"configsync\" name=\"the configuration is valid\"/>\n"
     }

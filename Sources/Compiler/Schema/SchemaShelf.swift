@@ -52,7 +52,9 @@ final class SchemaShelf {
   private func isCurrent(_ schema: LoadedSchema) -> Bool {
     for (path, objectID) in schema.dependencies {
       let file = tree.file(at: path.text)
-      guard file?.objectID == objectID, file == nil || objectID != nil else { return false }
+      guard SchemaReader.name(of: file) == objectID, file == nil || objectID != nil else {
+        return false
+      }
     }
     return schema.identifiers.map { $0 == identifiers } ?? true
   }
@@ -91,11 +93,16 @@ private struct SchemaReader {
 
   init(tree: SourceTree) { self.tree = tree }
 
+  /// Names what stands at a path: a link is not the file that has the same bytes.
+  static func name(of file: SourceTree.File?) -> String? {
+    file.flatMap { file in file.objectID.map { file.kind == .file ? $0 : "link \($0)" } }
+  }
+
   mutating func document(at path: String) -> SchemaDocument? {
     let key = ConfigPath(escaped: path)
     if let known = documents[key] { return known }
     let file = tree.file(at: path)
-    dependencies.updateValue(file?.objectID, forKey: key)
+    dependencies.updateValue(SchemaReader.name(of: file), forKey: key)
     let document = file.flatMap { read($0) }
     documents.updateValue(document, forKey: key)
     return document

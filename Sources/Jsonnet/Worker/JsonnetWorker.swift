@@ -13,6 +13,8 @@ public final class JsonnetWorker {
 
   /// Evaluates what comes on the standard input, a socket, until it ends.
   public static func run() {
+    // A program that runs on when nobody waits for it would run for minutes.
+    guard configsync_die_with_parent() == 0, getppid() != 1 else { return }
     limit(RLIMIT_AS, UInt(JsonnetLimits.memoryBytes))
     limit(RLIMIT_CPU, UInt(JsonnetLimits.totalSeconds))
     limit(RLIMIT_CORE, 0)
@@ -22,7 +24,11 @@ public final class JsonnetWorker {
   }
 
   private static func limit(_ resource: __rlimit_resource, _ value: UInt) {
-    var limit = rlimit(rlim_cur: rlim_t(value), rlim_max: rlim_t(value))
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 else { exit(3) }
+    // A limit that is lower already stays: none but root may raise it.
+    limit.rlim_max = min(limit.rlim_max, rlim_t(value))
+    limit.rlim_cur = limit.rlim_max
     guard setrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 else { exit(3) }
   }
 

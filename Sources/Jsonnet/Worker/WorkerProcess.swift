@@ -1,3 +1,4 @@
+import CJsonnet
 import Glibc
 
 /// An evaluator in a process of its own: what it does wrong ends it, and nothing else.
@@ -40,6 +41,9 @@ final class WorkerProcess {
       kind: .unavailable, message: "Jsonnet can't be evaluated: \(reason)", places: [])
   }
 
+  /// Programs of this project that are no evaluators.
+  private static let others: Set<String> = ["simulate", "fuzz"]
+
   /// What is started; nil if it is not there.
   static func program() -> String? {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
@@ -47,7 +51,11 @@ final class WorkerProcess {
     guard count > 0 else { return nil }
     let own = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     guard let slash = own.lastIndex(of: "/") else { return nil }
-    if own[own.index(after: slash)...] == "configsync" { return "/proc/self/exe" }
+    // Whatever it is called, and even if its file is gone by now, unless it is one that can't evaluate.
+    let name = own[own.index(after: slash)...]
+    guard name.hasSuffix(".xctest") || others.contains(String(name)) else {
+      return "/proc/self/exe"
+    }
     let sibling = own[...slash] + "configsync"
     return access(String(sibling), X_OK) == 0 ? String(sibling) : nil
   }
@@ -60,6 +68,8 @@ final class WorkerProcess {
     posix_spawn_file_actions_adddup2(&actions, end, STDIN_FILENO)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+    // Nothing that this process has open is the evaluator's.
+    configsync_close_from(&actions, STDERR_FILENO + 1)
     var arguments: [UnsafeMutablePointer<CChar>?] = []
     for text in ["configsync", JsonnetWorker.argument] { arguments.append(strdup(text)) }
     arguments.append(nil)

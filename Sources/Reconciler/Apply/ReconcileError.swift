@@ -10,12 +10,14 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   case overlaps(prefix: String, other: String, otherPrefix: String)
   case unknownCommit(String)
   case target(TargetError)
+  /// A commit could not be compiled, for no fault of its own.
+  case uncompiled(String)
 
   /// The answer is no, as against: it could not be found out.
   public var isRefusal: Bool {
     switch self {
     case .rewritten, .fenced, .overlaps, .target(.refused): true
-    case .unknownCommit, .target: false
+    case .unknownCommit, .target, .uncompiled: false
     }
   }
 
@@ -37,6 +39,7 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
         + "reads the store first"
     case .target(.unavailable(let reason)): "the store can't be reached: \(reason)"
     case .target(.refused(let reason)): "the store refuses the commit: \(reason)"
+    case .uncompiled(let reason): reason
     }
   }
 }

@@ -53,6 +53,8 @@ public struct ReconcileReport: Sendable {
 public struct SourceReconciler: Sendable {
   /// Commits searched for the newest configsync.yaml that can be read.
   private static let settingsSearch = 1000
+  /// Commits before the first that is applied, looked at until one compiles.
+  private static let historySearch = 5
 
   private let source: any ConfigSource
   private let target: any ConfigTarget
@@ -92,6 +94,10 @@ public struct SourceReconciler: Sendable {
       let tree = try await source.tree(of: commit)
       let history = try await history(of: facts, actual.head)
       let compilation = compile(tree, after: history, cache: cache)
+      // That is no fault of the commit, and may be over soon.
+      if let finding = compilation.diagnostics.first(where: { $0.code == .jsonnetUnavailable }) {
+        throw ReconcileError.uncompiled(finding.message)
+      }
       guard let keySpace = compilation.keySpace else {
         try await record(compilation.diagnostics, of: facts, &actual)
         report.refused += 1
@@ -117,9 +123,23 @@ public struct SourceReconciler: Sendable {
     if let head, head != before, try await source.isAncestor(head, of: facts.commit) {
       before = head
     }
-    guard let before else { return CommitHistory(by: facts.author.email) { _ in nil } }
-    let last = try await source.tree(of: before)
-    return CommitHistory(by: facts.author.email) { $0 == 1 ? last : nil }
+    let author = facts.author.email
+    guard let before else { return CommitHistory(by: author) { _ in nil } }
+    // What the store holds compiles; on a first sync the parent may not.
+    let ids =
+      head == before
+      ? [before]
+      : Array(
+        try await source.firstParents(from: before, until: nil)
+          .prefix(SourceReconciler.historySearch))
+    var trees: [SourceTree] = []
+    for id in ids { trees.append(try await source.tree(of: id)) }
+    let (known, isWhole) = (trees, head != before && ids.count < SourceReconciler.historySearch)
+    return CommitHistory(by: author) { ago in
+      if known.indices.contains(ago - 1) { return known[ago - 1] }
+      if isWhole { return nil }
+      throw ReconcileError.uncompiled("what was before \(facts.commit.short) does not compile")
+    }
   }
 
   /// The settings of the newest commit whose configsync.yaml can be read: a broken one must not

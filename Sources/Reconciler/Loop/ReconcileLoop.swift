@@ -59,7 +59,7 @@ extension ReconcileError {
   var needsDecision: Bool {
     switch self {
     case .rewritten, .overlaps, .unknownCommit, .target(.refused): true
-    case .fenced, .target: false
+    case .fenced, .target, .uncompiled: false
     }
   }
 }

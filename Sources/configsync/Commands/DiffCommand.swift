@@ -67,7 +67,7 @@ struct DiffCommand: ParsableCommand {
   }
 
   private func shown(_ item: KeySpace.Item) -> String {
-    let text = printableLine(item.value).replacing("\n", with: "⏎")
+    let text = printableLine(item.value)
     return text.count > 100 ? text.prefix(99) + "…" : text
   }
 
@@ -115,13 +115,15 @@ struct DiffCommand: ParsableCommand {
     guard !text.isEmpty else { return "(empty)" }
     var longest = 0
     var run = 0
-    for character in text {
-      run = character == "`" ? run + 1 : 0
+    // By scalars: to Swift's characters a sign before a combining mark is another one.
+    for scalar in text.unicodeScalars {
+      run = scalar == "`" ? run + 1 : 0
       longest = max(longest, run)
     }
     let fence = String(repeating: "`", count: longest + 1)
     let space = longest > 0 ? " " : ""
-    return fence + space + text.replacing("|", with: "\\|") + space + fence
+    let cell = text.unicodeScalars.map { $0 == "|" ? "\\|" : String($0) }.joined()
+    return fence + space + cell + space + fence
   }
 }
 

@@ -42,8 +42,11 @@ struct TestCommand: ParsableCommand {
   func run() throws {
     let results = PolicyTests.run(try repository.tree(at: rev))
     let failures = results.compactMap(\.failure)
+    if let finding = failures.first(where: { $0.code == .jsonnetUnavailable }) {
+      throw CommandFailure(.unknown, finding.message)
+    }
     switch output {
-    case .junit: print(JUnitReport.render(failures), terminator: "")
+    case .junit: print(JUnitReport.render(results), terminator: "")
     case .json:
       try printJSON(
         Report(

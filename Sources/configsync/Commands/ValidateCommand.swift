@@ -9,7 +9,8 @@ struct ValidateCommand: ParsableCommand {
     commandName: "validate", abstract: "Compile a configuration and report every finding.",
     discussion: """
       Without --rev, the working tree is read, uncommitted files too. Exit code 1: there is an
-      error; 2: the repository can't be read.
+      error; 2: the repository can't be read. Policies compare the working tree with HEAD, and a
+      --rev with the commit before it; owners are asked of a --rev alone.
 
       Example:
         configsync validate --repo my-config --rev HEAD~1

@@ -98,28 +98,49 @@ extension RepositoryOptions {
   /// A tree with its history, compiled.
   func compile(at revision: String?) throws -> (tree: SourceTree, compilation: Compilation) {
     let tree = try tree(at: revision)
-    return (tree, Compiler.compile(tree, after: try history(before: revision)))
+    let compilation = Compiler.compile(tree, after: try history(before: revision))
+    if let finding = compilation.diagnostics.first(where: { $0.code == .jsonnetUnavailable }) {
+      throw CommandFailure(.unknown, finding.message)
+    }
+    return (tree, compilation)
   }
 
   /// The commits before a revision; before the working tree is what it was made from.
   func history(before revision: String?) throws -> CommitHistory {
     let repository = try open()
-    var author: String?
     do {
-      if let revision {
-        author = try repository.facts(of: try repository.resolve(revision)).author.email
-      }
+      guard let revision else { return try workingHistory(repository) }
+      let facts = try repository.facts(of: try repository.resolve(revision))
+      return history(by: facts.author.email, from: facts.parents.first, repository)
     } catch {
       throw CommandFailure(.unknown, "\(error)")
     }
+  }
+
+  private func workingHistory(_ repository: GitRepository) throws -> CommitHistory {
+    let head: CommitID?
+    do {
+      head = try repository.resolve()
+    } catch GitError.unbornBranch {
+      // Nothing was committed yet.
+      head = nil
+    }
+    return history(by: nil, from: head, repository)
+  }
+
+  private func history(
+    by author: String?, from commit: CommitID?, _ repository: GitRepository
+  ) -> CommitHistory {
+    // Those that were asked for, in order: each is told by the one after it.
+    var commits = [commit]
     return CommitHistory(by: author) { ago in
-      let ancestor = revision.map { "\($0)~\(ago)" } ?? "HEAD~\(ago - 1)"
-      do {
-        return try repository.tree(of: try repository.resolve(ancestor))
-      } catch {
-        // There is no such commit: it is the first, or the clone is a shallow one.
-        return nil
+      while commits.count < ago {
+        let next = try commits[commits.count - 1].flatMap { commit in
+          try repository.facts(of: commit).parents.first
+        }
+        commits.append(next)
       }
+      return try commits[ago - 1].map { try repository.tree(of: $0) }
     }
   }
 }
