@@ -17,7 +17,9 @@ private func parse(
   var diagnostics: [Diagnostic] = []
   guard let text = SourceText.decode(bytes, file: "in", &diagnostics) else { return nil }
   let value = read(text, &diagnostics)
-  let lines = bytes.count { $0 == UInt8(ascii: "\n") } + 1
+  // libyaml ends lines at each of its line breaks.
+  let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars
+  let lines = scalars.count { "\n\r\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0) } + 1
   for finding in diagnostics {
     precondition((1...lines + 1).contains(finding.span.start.line), "a finding is in the file")
     precondition(finding.span.start <= finding.span.end, "a finding has a beginning and an end")
