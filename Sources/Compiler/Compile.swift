@@ -10,6 +10,11 @@ public struct Compilation: Sendable {
   public var diagnostics: [Diagnostic]
   /// Files that are published, or were to be.
   public var fileCount: Int
+
+  /// Why it could not be found out whether the tree is valid: that is no fault of the tree, and no answer.
+  public var unknown: Diagnostic? {
+    diagnostics.first { $0.code == .jsonnetUnavailable || $0.code == .historyUnknown }
+  }
 }
 
 /// Compiles the files of a commit into its key space: the same bytes give the same result.

@@ -54,7 +54,7 @@ public struct SourceReconciler: Sendable {
   /// Commits searched for the newest configsync.yaml that can be read.
   private static let settingsSearch = 1000
   /// Commits before the first that is applied, looked at until one compiles.
-  private static let historySearch = 5
+  private static let historySearch = 50
 
   private let source: any ConfigSource
   private let target: any ConfigTarget
@@ -95,7 +95,7 @@ public struct SourceReconciler: Sendable {
       let history = try await history(of: facts, actual.head)
       let compilation = compile(tree, after: history, cache: cache)
       // That is no fault of the commit, and may be over soon.
-      if let finding = compilation.diagnostics.first(where: { $0.code == .jsonnetUnavailable }) {
+      if let finding = compilation.unknown {
         throw ReconcileError.uncompiled(finding.message)
       }
       guard let keySpace = compilation.keySpace else {

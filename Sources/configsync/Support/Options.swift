@@ -99,8 +99,9 @@ extension RepositoryOptions {
   func compile(at revision: String?) throws -> (tree: SourceTree, compilation: Compilation) {
     let tree = try tree(at: revision)
     let compilation = Compiler.compile(tree, after: try history(before: revision))
-    if let finding = compilation.diagnostics.first(where: { $0.code == .jsonnetUnavailable }) {
-      throw CommandFailure(.unknown, finding.message)
+    if let finding = compilation.unknown {
+      let hint = finding.hint.map { "; \($0)" } ?? ""
+      throw CommandFailure(.unknown, finding.message + hint)
     }
     return (tree, compilation)
   }
