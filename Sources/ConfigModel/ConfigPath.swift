@@ -30,6 +30,25 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
     return String(escaped)
   }
 
+  /// A text with each `%XX` as the byte that it stands for; nil if the bytes are no UTF-8.
+  public static func unescape(_ text: String) -> String? {
+    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      // A sign is no digit, though a number may begin with it.
+      if byte == UInt8(ascii: "%"), rest.count >= 2, !"+-".utf8.contains(rest[rest.startIndex]),
+        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
   // Cut by bytes: to Swift's characters a `/` before a combining mark is another one.
 
   /// The folder that the key is in; nil for the root.

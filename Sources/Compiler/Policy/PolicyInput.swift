@@ -102,6 +102,6 @@ enum PolicyInput {
 
   /// A segment as the map's key was written.
   private static func unescaped(_ segment: String) -> String {
-    RepositoryPath.unescaped(segment) ?? segment
+    ConfigPath.unescape(segment) ?? segment
   }
 }

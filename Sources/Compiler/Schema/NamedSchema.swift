@@ -84,23 +84,6 @@ enum RepositoryPath {
   /// The path that a URI of `uri(of:)` stands for; nil for another URI.
   static func path(of uri: String) -> String? {
     guard uri.hasPrefix(scheme) else { return nil }
-    return unescaped(String(uri.dropFirst(scheme.count)))
-  }
-
-  /// With `%XX` decoded; nil if that is no UTF-8.
-  static func unescaped(_ text: String) -> String? {
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2,
-        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-      {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(validating: bytes, as: UTF8.self)
+    return ConfigPath.unescape(String(uri.dropFirst(scheme.count)))
   }
 }

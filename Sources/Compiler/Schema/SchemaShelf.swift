@@ -120,7 +120,7 @@ private struct SchemaReader {
     }
     guard !RepositoryPath.hasScheme(request.reference),
       let source = RepositoryPath.path(of: request.source),
-      let reference = RepositoryPath.unescaped(request.reference),
+      let reference = ConfigPath.unescape(request.reference),
       let path = RepositoryPath.resolve(reference, from: source)
     else { return nil }
     return document(at: path)

@@ -244,28 +244,7 @@ struct SettingsReader {
   }
 }
 
-enum Spelling {
-  /// Whether two words differ by one or two slips (Levenshtein distance), relative to their length.
-  static func isNear(_ left: String, _ right: String) -> Bool {
-    // Before anything is done with them: two slips are a few bytes, and nobody mistypes a long name so.
-    guard abs(left.utf8.count - right.utf8.count) <= 16, right.utf8.count <= 256 else {
-      return false
-    }
-    let (left, right) = (Array(left.lowercased()), Array(right.lowercased()))
-    guard abs(left.count - right.count) <= 2, right.count <= 64 else { return false }
-    var row = Array(0...right.count)
-    for (i, character) in left.enumerated() {
-      var previous = row[0]
-      row[0] = i + 1
-      for (j, other) in right.enumerated() {
-        let cost = character == other ? previous : previous + 1
-        previous = row[j + 1]
-        row[j + 1] = min(cost, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[right.count] <= (left.count > 4 ? 2 : 1)
-  }
-
+extension Spelling {
   /// `1048576`, `512KiB` or `1MiB`.
   static func byteCount(_ value: ConfigValue) -> Int? {
     switch value.content {

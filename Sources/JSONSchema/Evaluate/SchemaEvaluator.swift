@@ -174,7 +174,7 @@ struct SchemaEvaluator {
       return nil
     }
     hintsLeft -= 1
-    return Slip.nearest(to: word, among: words)
+    return Spelling.nearest(to: word, among: words)
   }
 
   /// The place for a key that is missing: the key that holds the map, or where the map begins.

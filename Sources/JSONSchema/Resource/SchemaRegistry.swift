@@ -203,7 +203,7 @@ struct SchemaRegistry {
     switch resources[resource].dialect.draft {
     case .draft7:
       guard value["$ref"] == nil, let id = value["$id"], case .string(let text) = id.content,
-        let name = URIReference(text).fragment.flatMap(URIReference.percentDecoded), !name.isEmpty
+        let name = URIReference(text).fragment.flatMap(ConfigPath.unescape), !name.isEmpty
       else { return }
       add(name, id.span, (location, value), to: \.anchors, of: resource)
     case .draft2020:
@@ -283,7 +283,7 @@ struct SchemaRegistry {
     guard let found = self.resource(for: request, in: document, inheriting: dialect) else {
       return nil
     }
-    let fragment = uri.fragment.flatMap(URIReference.percentDecoded) ?? ""
+    let fragment = uri.fragment.flatMap(ConfigPath.unescape) ?? ""
     if fragment.isEmpty {
       let root = resources[found]
       return SchemaTarget(location: root.location, value: root.value, resource: found)
