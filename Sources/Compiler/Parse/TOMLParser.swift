@@ -137,6 +137,12 @@ enum TOMLParser {
           Diagnostic(
             .numberNotFinite, at: span, "JSON has no number like this",
             hint: "quote it if it is meant as a text"))
+      } else if !written.utf8.allSatisfy({ $0.isDigit || "+-._eE".utf8.contains($0) }) {
+        // toml++ reads hexadecimal ones, `0x1p4`, which no version of TOML has.
+        diagnostics.append(
+          Diagnostic(
+            .tomlSyntax, at: span, "a number with a fraction or an exponent is decimal",
+            hint: "write its decimal digits"))
       }
       return Numbers.float(written)
     }
