@@ -6,7 +6,7 @@ import ConfigModel
 ///   `CompilerLimits.resolvedBytes` bounds; O(*n* log *n*) in keys if something is wrong.
 struct ReferenceResolver {
   /// What a key turned out to hold.
-  private enum Outcome {
+  enum Outcome {
     case value(ConfigValue)
     /// A folder or a map: no value.
     case map(SourceSpan)
@@ -23,14 +23,14 @@ struct ReferenceResolver {
     var span: SourceSpan
   }
 
-  private var items: [ConfigPath: CompiledItem]
+  var items: [ConfigPath: CompiledItem]
   private let settings: Settings
   private(set) var diagnostics: [Diagnostic] = []
-  private var outcomes: [ConfigPath: Outcome] = [:]
+  var outcomes: [ConfigPath: Outcome] = [:]
   /// From the key that was begun with to the one that is looked at.
   private var steps: [Step] = []
   /// Documents that were read again, since something refers into them.
-  private var documents: [ConfigPath: [ConfigPath: ConfigValue]] = [:]
+  var documents: [ConfigPath: [ConfigPath: ConfigValue]] = [:]
   /// Looking for a near key costs more than finding that one is not there.
   private var suggestionsLeft = CompilerLimits.suggestions
   /// Of keys with references, how many lead on from them one after the other at most.
@@ -40,7 +40,7 @@ struct ReferenceResolver {
   /// Lists and references inside each other on the way to what is looked at.
   private var nesting = 0
   private var bytesLeft = CompilerLimits.resolvedBytes
-  private lazy var index = KeyIndex(items.keys)
+  lazy var index = KeyIndex(items.keys)
 
   init(_ items: [ConfigPath: CompiledItem], _ settings: Settings) {
     self.items = items
@@ -129,87 +129,10 @@ struct ReferenceResolver {
     return true
   }
 
-  // MARK: - Looking keys up
-
-  private mutating func outcome(of path: ConfigPath) -> Outcome {
-    if let known = outcomes[path] { return known }
-    if let item = items[path], item.form != .document {
-      guard let open = item.open else { return remember(closed(item), path) }
-      return outcome(of: path, open.value, open)
-    }
-    guard let (document, value) = valueInDocument(path) else {
-      return remember(
-        index.firstBelow(path).flatMap { items[$0] }.map { .map($0.origin) } ?? .missing, path)
-    }
-    switch value.content {
-    case .null: return remember(.missing, path)
-    case .map: return remember(.map(value.span), path)
-    default:
-      guard let open = document.open else { return remember(.value(value), path) }
-      return outcome(of: path, value, open)
-    }
-  }
-
-  private mutating func remember(_ outcome: Outcome, _ path: ConfigPath) -> Outcome {
-    outcomes[path] = outcome
-    return outcome
-  }
-
-  private mutating func closed(_ item: CompiledItem) -> Outcome {
-    if item.form == .text {
-      guard let text = String(validating: item.value, as: UTF8.self) else {
-        return .bytes
-      }
-      return .value(ConfigValue(.string(text), at: item.origin))
-    }
-    guard let value = ReferenceResolver.read(item) else { return .missing }
-    return value.isMap ? .map(item.origin) : .value(value)
-  }
-
-  /// What a published value says: its bytes are JSON that this program has written.
-  private static func read(_ item: CompiledItem) -> ConfigValue? {
-    var ignored: [Diagnostic] = []
-    let text = SourceText(file: item.origin.file, bytes: item.value)
-    guard var value = JSONParser.parse(text, &ignored) else { return nil }
-    value.span = item.origin
-    return value
-  }
-
-  /// The value that stands at a key inside a document.
-  private mutating func valueInDocument(_ path: ConfigPath) -> (CompiledItem, ConfigValue)? {
-    var next: ConfigPath? = path
-    while let folder = next {
-      if let item = items[folder], item.form == .document {
-        return values(of: item)[path].map { (item, $0) }
-      }
-      next = folder.parent
-    }
-    return nil
-  }
-
-  /// Everything in a document by the key that it would have as a leaf, looked for once.
-  private mutating func values(of document: CompiledItem) -> [ConfigPath: ConfigValue] {
-    if let known = documents[document.path] { return known }
-    var values: [ConfigPath: ConfigValue] = [:]
-    if let root = (document.open ?? document.document)?.value {
-      ReferenceResolver.collect(root, at: document.path, into: &values)
-    }
-    documents[document.path] = values
-    return values
-  }
-
-  private static func collect(
-    _ value: ConfigValue, at path: ConfigPath, into values: inout [ConfigPath: ConfigValue]
-  ) {
-    values[path] = value
-    guard case .map(let members) = value.content else { return }
-    for member in members { collect(member.value, at: path.appending(member.key), into: &values) }
-  }
-
   // MARK: - Resolving
 
   /// What an open value becomes.
-  private mutating func outcome(
+  mutating func outcome(
     of path: ConfigPath, _ value: ConfigValue, _ open: OpenValue
   ) -> Outcome {
     if let known = outcomes[path] { return known }

@@ -2,7 +2,7 @@ import ConfigModel
 
 /// Reads the keywords of one schema.
 struct KeywordReader {
-  private let compiler: SchemaCompiler
+  let compiler: SchemaCompiler
   private(set) var checks: [SchemaCheck] = []
   private let target: SchemaTarget
   private let members: [ConfigValue.Member]
@@ -17,7 +17,7 @@ struct KeywordReader {
     dialect = compiler.registry.resources[target.resource].dialect
   }
 
-  private var isDraft7: Bool { dialect.draft == .draft7 }
+  var isDraft7: Bool { dialect.draft == .draft7 }
 
   mutating func read() {
     if isDraft7, let reference = member("$ref") {
@@ -46,23 +46,23 @@ struct KeywordReader {
 
   // MARK: - Access
 
-  private func has(_ vocabulary: Dialect.Vocabulary) -> Bool {
+  func has(_ vocabulary: Dialect.Vocabulary) -> Bool {
     dialect.vocabularies.contains(vocabulary)
   }
 
-  private func member(_ name: String) -> ConfigValue.Member? {
+  func member(_ name: String) -> ConfigValue.Member? {
     members.first { $0.key.utf8.elementsEqual(name.utf8) }
   }
 
-  private mutating func add(_ member: ConfigValue.Member, _ rule: SchemaCheck.Rule) {
+  mutating func add(_ member: ConfigValue.Member, _ rule: SchemaCheck.Rule) {
     checks.append(SchemaCheck(keyword: member.keySpan, rule: rule))
   }
 
-  private mutating func malformed(_ member: ConfigValue.Member, _ expected: String) {
+  mutating func malformed(_ member: ConfigValue.Member, _ expected: String) {
     compiler.report(.malformed, member.value.span, "'\(member.key)' is \(expected)")
   }
 
-  private mutating func node(_ value: ConfigValue, _ tokens: String...) -> Int {
+  mutating func node(_ value: ConfigValue, _ tokens: String...) -> Int {
     var location = target.location
     for token in tokens { location = location.appending(token) }
     var inner = SchemaTarget(location: location, value: value, resource: target.resource)
@@ -153,7 +153,7 @@ struct KeywordReader {
     }
   }
 
-  private mutating func count(_ member: ConfigValue.Member) -> Int? {
+  mutating func count(_ member: ConfigValue.Member) -> Int? {
     guard case .number(let text) = member.value.content, let number = ExactNumber(json: text),
       number >= ExactNumber(0), let count = number.count
     else {
@@ -180,7 +180,7 @@ struct KeywordReader {
     }
   }
 
-  private mutating func pattern(_ value: ConfigValue) -> Pattern? {
+  mutating func pattern(_ value: ConfigValue) -> Pattern? {
     guard case .string(let text) = value.content else {
       compiler.report(.malformed, value.span, "a pattern is a text")
       return nil
@@ -188,7 +188,7 @@ struct KeywordReader {
     return pattern(text, at: value.span)
   }
 
-  private mutating func pattern(_ text: String, at span: SourceSpan) -> Pattern? {
+  mutating func pattern(_ text: String, at span: SourceSpan) -> Pattern? {
     do {
       return try Pattern(text)
     } catch {
@@ -218,170 +218,6 @@ struct KeywordReader {
       isBase64: encoding?.value.content == .string("base64"),
       isJSON: type?.value.content == .string("application/json"))
     if let member = encoding ?? type, rule.isBase64 || rule.isJSON { add(member, .content(rule)) }
-  }
-
-  // MARK: - Maps
-
-  private mutating func names(_ value: ConfigValue) -> [String]? {
-    guard case .sequence(let items) = value.content else { return nil }
-    let names = items.compactMap { item -> String? in
-      if case .string(let name) = item.content { name } else { nil }
-    }
-    return names.count == items.count ? names : nil
-  }
-
-  private mutating func readRequired() {
-    if let member = member("required") {
-      guard let names = names(member.value) else { return malformed(member, "a list of keys") }
-      add(member, .required(names))
-    }
-    guard !isDraft7, let member = member("dependentRequired") else { return }
-    guard case .map(let entries) = member.value.content else {
-      return malformed(member, "a map of keys, each with a list of keys")
-    }
-    var rules: [(String, [String])] = []
-    for entry in entries {
-      guard let names = names(entry.value) else { return malformed(entry, "a list of keys") }
-      rules.append((entry.key, names))
-    }
-    add(member, .dependentRequired(rules))
-  }
-
-  private mutating func schemas(_ member: ConfigValue.Member) -> [ConfigValue.Member] {
-    guard case .map(let entries) = member.value.content else {
-      malformed(member, "a map of schemas")
-      return []
-    }
-    return entries
-  }
-
-  private mutating func readProperties() {
-    var rules = PropertyRules()
-    var first: ConfigValue.Member?
-    if let member = member("properties") {
-      first = member
-      for entry in schemas(member) {
-        rules.properties[Array(entry.key.utf8)] = node(entry.value, "properties", entry.key)
-        rules.names.append(entry.key)
-      }
-    }
-    if let member = member("patternProperties") {
-      first = first ?? member
-      for entry in schemas(member) {
-        let inner = node(entry.value, "patternProperties", entry.key)
-        if let pattern = pattern(entry.key, at: entry.keySpan) {
-          rules.patterns.append((pattern, inner))
-        }
-      }
-    }
-    if let member = member("additionalProperties") {
-      first = first ?? member
-      rules.additional = node(member.value, member.key)
-      rules.additionalKeyword = member.keySpan
-    }
-    if let first { add(first, .properties(rules)) }
-    if let member = member("propertyNames") {
-      add(member, .propertyNames(node(member.value, member.key)))
-    }
-    readDependencies()
-  }
-
-  private mutating func readDependencies() {
-    if !isDraft7, let member = member("dependentSchemas") {
-      var dependencies: [(String, Int)] = []
-      for entry in schemas(member) {
-        dependencies.append((entry.key, node(entry.value, member.key, entry.key)))
-      }
-      add(member, .dependentSchemas(dependencies))
-    }
-    guard let member = member("dependencies") else { return }
-    var required: [(String, [String])] = []
-    var dependencies: [(String, Int)] = []
-    for entry in schemas(member) {
-      if let names = names(entry.value) {
-        required.append((entry.key, names))
-      } else {
-        dependencies.append((entry.key, node(entry.value, member.key, entry.key)))
-      }
-    }
-    if !required.isEmpty { add(member, .dependentRequired(required)) }
-    if !dependencies.isEmpty { add(member, .dependentSchemas(dependencies)) }
-  }
-
-  // MARK: - Lists
-
-  private mutating func list(_ member: ConfigValue.Member) -> [Int] {
-    guard case .sequence(let items) = member.value.content, !items.isEmpty else {
-      malformed(member, "a list of schemas, at least one")
-      return []
-    }
-    var nodes: [Int] = []
-    for (index, item) in items.enumerated() {
-      nodes.append(node(item, member.key, String(index)))
-    }
-    return nodes
-  }
-
-  private mutating func readItems() {
-    var rules = ItemRules()
-    var first: ConfigValue.Member?
-    if let member = member("prefixItems"), !isDraft7 {
-      first = member
-      rules.prefix = list(member)
-    }
-    if let member = member("items") {
-      first = first ?? member
-      if isDraft7, case .sequence(let items) = member.value.content {
-        // Unlike the other lists of schemas this one may be empty.
-        rules.prefix = items.isEmpty ? [] : list(member)
-        if let other = self.member("additionalItems") {
-          rules.rest = node(other.value, other.key)
-          rules.restKeyword = other.keySpan
-        }
-      } else {
-        rules.rest = node(member.value, member.key)
-        rules.restKeyword = member.keySpan
-      }
-    }
-    if let first { add(first, .items(rules)) }
-    guard let member = member("contains") else { return }
-    var rule = ContainsRule(
-      node: node(member.value, member.key), least: 1, leastKeyword: member.keySpan,
-      marksItems: !isDraft7)
-    if !isDraft7, has(.validation) {
-      if let least = self.member("minContains") {
-        rule.least = count(least) ?? 1
-        rule.leastKeyword = least.keySpan
-      }
-      if let most = self.member("maxContains") {
-        rule.most = count(most)
-        rule.mostKeyword = most.keySpan
-      }
-    }
-    add(member, .contains(rule))
-  }
-
-  // MARK: - Combinations
-
-  private mutating func readCombinations() {
-    if let member = member("allOf") { add(member, .all(list(member))) }
-    if let member = member("anyOf") { add(member, .any(list(member))) }
-    if let member = member("oneOf") { add(member, .one(list(member))) }
-    if let member = member("not") { add(member, .not(node(member.value, member.key))) }
-    guard let condition = member("if") else { return }
-    let then = member("then").map { node($0.value, $0.key) }
-    let otherwise = member("else").map { node($0.value, $0.key) }
-    let test = node(condition.value, condition.key)
-    add(condition, .condition(test, then: then, otherwise: otherwise))
-  }
-
-  private mutating func readUnevaluated() {
-    if let member = member("unevaluatedItems") {
-      add(member, .unevaluatedItems(node(member.value, member.key)))
-    }
-    if let member = member("unevaluatedProperties") {
-      add(member, .unevaluatedProperties(node(member.value, member.key)))
-    }
   }
 
   // MARK: - Slips

@@ -4,6 +4,7 @@ import ConfigModel
 final class SchemaCompiler {
   /// Schemas of one program, those that are referred to among them.
   static let maximumNodes = 200_000
+  private static let hints = 1000
 
   private struct Work {
     var target: SchemaTarget
@@ -15,7 +16,7 @@ final class SchemaCompiler {
   private(set) var nodes: [SchemaNode] = []
   var problems: [SchemaProblem] = []
   /// Unknown keywords that are looked at: most are extensions, and no slips.
-  var hintsLeft = 1000
+  var hintsLeft = SchemaCompiler.hints
   /// Schemas that a reference reaches where no keyword has one, with the dialect that they are written in.
   private(set) var strays: [(value: ConfigValue, dialect: Dialect)] = []
   /// By resource and name.

@@ -1,6 +1,11 @@
 import ConfigModel
 
 extension SchemaEvaluator {
+  /// Comparisons of keys beyond which a table of them is made first.
+  private static let comparisons = 1000
+  /// Keys of a map, and of a list of those it must have, among which one is looked for.
+  private static let hintKeys = 200
+
   mutating func checkMembers(
     _ check: SchemaCheck, _ value: ConfigValue, _ members: [ConfigValue.Member],
     _ evaluated: inout Evaluated
@@ -106,7 +111,8 @@ extension SchemaEvaluator {
     stepsLeft -= names.count + members.count / 8
     // A few are looked for faster one by one.
     let known =
-      names.count * members.count > 1000 ? Set(members.map { Array($0.key.utf8) }) : nil
+      names.count * members.count > SchemaEvaluator.comparisons
+      ? Set(members.map { Array($0.key.utf8) }) : nil
     var isValid = true
     for name in names {
       let isThere = known.map { $0.contains(Array(name.utf8)) } ?? (value[name] != nil)
@@ -126,7 +132,9 @@ extension SchemaEvaluator {
   private mutating func nearKey(
     _ name: String, _ members: [ConfigValue.Member], _ names: [String]
   ) -> String? {
-    guard names.count <= 200, members.count <= 200 else { return nil }
+    guard names.count <= SchemaEvaluator.hintKeys, members.count <= SchemaEvaluator.hintKeys else {
+      return nil
+    }
     let others = members.map(\.key).filter { !names.contains($0) }
     return nearest(to: name, among: others).map { "there is '\($0)'" }
   }

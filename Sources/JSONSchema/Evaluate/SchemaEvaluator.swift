@@ -12,8 +12,11 @@ struct SchemaEvaluator {
   var stepsLeft: Int
   private var depth = 0
   private(set) var isTooDeep = false
-  private var hintsLeft = 50
-  private static let hintWords = 500
+  private var hintsLeft = SchemaEvaluator.hints
+  /// Words that are looked for among others in one check.
+  private static let hints = 50
+  /// Words among which one is looked for.
+  static let hintWords = 500
   /// The resources of the schemas that led here, outermost first.
   private var scope: [Int] = []
   /// From the root to what is looked at.

@@ -33,10 +33,14 @@ public final class JsonnetWorker {
   }
 
   private func serve() {
-    while !isBroken, let message = try? channel.receive(by: nil) {
-      guard message.kind == .evaluate, message.fields.count >= 2 else { return }
-      let answer = evaluate(message.fields)
-      guard (try? channel.send(answer, by: nil)) != nil else { return }
+    do {
+      while !isBroken {
+        let message = try channel.receive(by: nil)
+        guard message.kind == .evaluate, message.fields.count >= 2 else { return }
+        try channel.send(evaluate(message.fields), by: nil)
+      }
+    } catch {
+      // The other end is done, or gone: there is nobody to tell.
     }
   }
 
