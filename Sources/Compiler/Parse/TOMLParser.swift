@@ -15,6 +15,13 @@ enum TOMLParser {
 
   /// The value of a file, as far as it can be read; nil, with the reason, if it can't.
   static func parse(_ text: SourceText, _ diagnostics: inout [Diagnostic]) -> ConfigValue? {
+    if let deep = TOMLParser.deepKey(text) {
+      diagnostics.append(
+        Diagnostic(
+          .limitDepth, at: deep, "nested more than \(CompilerLimits.depth) deep",
+          hint: "a key has too many parts"))
+      return nil
+    }
     let events = events(of: text)
     if let last = events.last, last.kind == ctoml_error {
       diagnostics.append(problem(last, text))
@@ -24,6 +31,27 @@ enum TOMLParser {
     let value = builder.value(depth: 1)
     diagnostics += builder.diagnostics
     return value
+  }
+
+  /// Dots on the way to one key: toml++ calls itself for each, and has no limit of its own. A text on one line may
+  /// hold fewer.
+  private static let dots = 2000
+
+  /// Where a key has more parts than anything could follow; nil if none has.
+  private static func deepKey(_ text: SourceText) -> SourceSpan? {
+    var count = 0
+    for (offset, byte) in text.bytes.enumerated() {
+      switch byte {
+      case UInt8(ascii: "."):
+        count += 1
+        if count > dots { return text.span(offset, offset) }
+      case UInt8(ascii: "\n"), UInt8(ascii: ","), UInt8(ascii: "="), UInt8(ascii: "["),
+        UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "#"):
+        count = 0
+      default: break
+      }
+    }
+    return nil
   }
 
   private final class Collector { var events: [Event] = [] }
@@ -91,6 +119,8 @@ enum TOMLParser {
           diagnostics.append(
             Diagnostic(.limitDepth, at: span, "nested more than \(CompilerLimits.depth) deep"))
         }
+        skip(event.kind)
+        return ConfigValue(.null, at: span)
       }
       switch event.kind {
       case ctoml_table_begin: return ConfigValue(.map(members(depth: depth)), at: span)
@@ -111,6 +141,18 @@ enum TOMLParser {
       case ctoml_boolean: return ConfigValue(.boolean(event.integer != 0), at: span)
       case ctoml_float: return ConfigValue(.number(float(at: span)), at: span)
       default: return ConfigValue(.string(date(at: span)), at: span)
+      }
+    }
+
+    /// Takes what is left of a value, however deep it is.
+    private mutating func skip(_ kind: ctoml_kind) {
+      var open = kind == ctoml_table_begin || kind == ctoml_array_begin ? 1 : 0
+      while open > 0, let next = events.popFirst() {
+        switch next.kind {
+        case ctoml_table_begin, ctoml_array_begin: open += 1
+        case ctoml_table_end, ctoml_array_end: open -= 1
+        default: break
+        }
       }
     }
 

@@ -1,0 +1,28 @@
+import Compiler
+import ConfigModel
+import Testing
+
+/// What nests without brackets ends as an error, however deep it is.
+struct TOMLDepthTests {
+  private func codes(_ text: String) -> [DiagnosticCode] {
+    compile(SourceTree(contents: ["a.toml": Array(text.utf8)])).diagnostics.map(\.code)
+  }
+
+  @Test(arguments: [70, 1900, 5000, 200_000])
+  func partsOfAKeyHaveALimit(count: Int) {
+    let key = Array(repeating: "a", count: count).joined(separator: ".")
+    #expect(codes("\(key) = 1\n") == [.limitDepth])
+    #expect(codes("[\(key)]\nb = 1\n") == [.limitDepth])
+    #expect(codes("a = {\(key) = 1}\n") == [.limitDepth])
+  }
+
+  @Test func listsOfFractionsAreNoKeys() {
+    let items = Array(repeating: "1.5", count: 5000).joined(separator: ", ")
+    #expect(codes("a = [\(items)]\n").isEmpty)
+  }
+
+  @Test(arguments: ["\u{25b}", "\u{a1} = 1", "a = \u{1680}1"])
+  func lettersBeyondASCIIEndNothing(text: String) {
+    #expect(codes(text + "\n") == [.tomlSyntax])
+  }
+}
