@@ -27,18 +27,17 @@ public struct Compilation: Sendable {
 public func compile(
   _ tree: SourceTree, after history: CommitHistory = .none, cache: CompileCache = CompileCache()
 ) -> Compilation {
-  // One for the commit, those before it, and its policies.
   let deadline = JsonnetDeadline()
   var compilation = compileValues(tree, cache, by: deadline)
   guard let keySpace = compilation.keySpace else { return compilation }
   let settings = compilation.settings
-  switch history.last(before: settings, cache, by: deadline) {
+  switch history.last(before: settings, cache, by: JsonnetDeadline()) {
   case .unknown(let reason):
     compilation.diagnostics.append(
       Diagnostic(
         .historyUnknown, at: SourceSpan(file: Settings.fileName),
         "policies and owners can't be asked, since nobody can tell what was before: \(reason)",
-        hint: "fetch the commits before this one, as with 'git fetch --deepen 50'"))
+        hint: "are the commits before this one in the clone? 'git fetch --deepen 50' fetches them"))
   case .nothing: compilation.check(keySpace, in: tree, after: nil, by: history.author, deadline)
   case .known(let last):
     compilation.check(keySpace, in: tree, after: last, by: history.author, deadline)
@@ -103,7 +102,7 @@ struct TreeCompiler {
   mutating func compile() -> Compilation {
     settings = SettingsReader.read(tree, &diagnostics)
     directories = LayerDirectories(settings.layers)
-    if let access = tree.files.first(where: { $0.path == "access.yaml" }) {
+    if let access = tree.file(at: "access.yaml") {
       refuse(access, "access.yaml is not supported by this version")
     }
     var keySpace: KeySpace?

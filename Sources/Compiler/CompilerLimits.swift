@@ -31,6 +31,8 @@ public enum CompilerLimits {
   public static let schemaSteps = 1_000_000_000
   /// Findings of one policy that are shown.
   public static let policyFindings = 1000
+  /// Prefixes that have owners.
+  public static let owners = 10_000
   /// Findings about owners; what follows is not looked for.
   public static let ownerFindings = 1000
   /// Findings of one file; what follows is not looked for.

@@ -176,7 +176,7 @@ public struct RefusalRecord: Hashable, Sendable, Codable {
 
 /// The keys that the program keeps for itself.
 public enum ReservedKeys {
-  public static let prefix = "/.configsync/"
+  public static let prefix = ConfigPath.reserved.text + "/"
   public static let sources = prefix + "sources/"
   public static func source(_ name: String) -> String { sources + name + "/" }
   public static func head(of name: String) -> String { source(name) + "head" }

@@ -11,6 +11,12 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   public static let root = ConfigPath(escaped: "")
 
+  /// The folder of the program's own records.
+  public static let reserved = ConfigPath(escaped: "/.configsync")
+
+  /// Whether the key is one of the program's own, which no file may give.
+  public var isReserved: Bool { self == .reserved || isInside(.reserved) }
+
   public func appending(_ segment: String) -> ConfigPath {
     ConfigPath(escaped: text + "/" + ConfigPath.escape(segment))
   }
@@ -58,6 +64,12 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
     return ConfigPath(escaped: String(text[..<slash]))
   }
 
+  /// The path without a `/` at its end.
+  public var folder: ConfigPath {
+    text.utf8.last == UInt8(ascii: "/")
+      ? ConfigPath(escaped: String(decoding: text.utf8.dropLast(), as: UTF8.self)) : self
+  }
+
   /// What comes after the folder; all of it for the root.
   public var lastSegment: String { ConfigPath.segments(of: text).last ?? "" }
 
@@ -74,6 +86,18 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
       ConfigPath.segments(
         of: String(decoding: text.utf8.dropFirst(folder.text.utf8.count), as: UTF8.self)
       ).dropFirst())
+  }
+
+  /// Whether a name ends so, byte by byte: an extension after a combining mark is one, too.
+  public static func name(_ name: String, endsIn end: String) -> Bool {
+    name.utf8.count >= end.utf8.count && name.utf8.suffix(end.utf8.count).elementsEqual(end.utf8)
+  }
+
+  /// A name without its last extension, the whole of it where it has none.
+  public static func stem(of name: String) -> String {
+    name.utf8.lastIndex(of: UInt8(ascii: ".")).map { dot in
+      String(decoding: name.utf8[..<dot], as: UTF8.self)
+    } ?? name
   }
 
   /// A path cut at each `/`.

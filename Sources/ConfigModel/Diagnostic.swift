@@ -50,6 +50,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case keyDuplicate = "key.duplicate"
   case keyConflict = "key.conflict"
   case keyValueAndFolder = "key.value-and-folder"
+  case keyReserved = "key.reserved"
   case keyEmpty = "key.empty"
   case keyComplex = "key.complex"
   case textEncoding = "text.encoding"

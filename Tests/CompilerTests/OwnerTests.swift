@@ -121,4 +121,36 @@ struct OwnerTests {
     let plain = tree(["a.yaml": "a: 1\n"])
     #expect(compile(plain, after: CommitHistory(by: nil) { $0 == 1 ? plain : nil }).keySpace != nil)
   }
+
+  @Test func thoseOfAFolderAboveMayChangeWhoOwnsWhatIsInside() {
+    let nobody = Self.settings.replacing(", bob@example.com", with: "")
+    #expect(
+      denied(from: base, to: changed(["configsync.yaml": nobody]), by: "alice@example.com") == [])
+  }
+
+  /// To Swift's characters the sign before `/` makes it another one.
+  @Test func aPrefixIsCutByBytes() {
+    let settings = "apiVersion: configsync/v1\nowners: {\"/pay\\u0600/\": [alice@example.com]}\n"
+    let old = ["configsync.yaml": settings, "pay\u{600}.yaml": "x: 1\n", "pay.yaml": "x: 1\n"]
+    var new = old
+    new["pay\u{600}.yaml"] = "x: 2\n"
+    new["pay.yaml"] = "x: 2\n"
+    #expect(denied(from: old, to: new, by: "eve@example.com") == ["/pay\u{600}/x pay\u{600}.yaml"])
+  }
+
+  @Test(arguments: [
+    "{/a: []}", "{//a: [a@b]}", "{a: [a@b]}", "{/a%41: [a@b]}", "{/a: [a@b], /a/: [c@d]}",
+    "{/a: ['Alice <a@b>']}", "{/a: [' a@b']}", "{/a: ['@']}", "{/other: [a@b]}",
+  ])
+  func whatWouldProtectNothingIsRefused(owners: String) {
+    let text = "apiVersion: configsync/v1\nprefix: /a\nowners: \(owners)\n"
+    #expect(readSettings(tree(["configsync.yaml": text])) == nil)
+  }
+
+  @Test func manyOwnersCostLittle() {
+    let entries = (0..<10_000).map { "  /p\($0)/: [a@b]\n" }.joined()
+    let text = "apiVersion: configsync/v1\nowners:\n" + entries
+    #expect(readSettings(tree(["configsync.yaml": text])) != nil)
+    #expect(readSettings(tree(["configsync.yaml": text + "  /q/: [a@b]\n"])) == nil)
+  }
 }

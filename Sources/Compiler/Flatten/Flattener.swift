@@ -124,8 +124,8 @@ struct Flattener {
     var path = prefix
     for folder in segments.dropLast() { path = path.appending(folder) }
     guard let last = segments.last else { return path }
-    guard encoding != .raw, let dot = last.lastIndex(of: ".") else { return path.appending(last) }
-    let stem = String(last[..<dot])
+    guard encoding != .raw else { return path.appending(last) }
+    let stem = ConfigPath.stem(of: last)
     return stem == "_" ? path : path.appending(stem)
   }
 

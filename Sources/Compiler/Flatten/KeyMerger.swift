@@ -21,9 +21,15 @@ struct KeyMerger {
     }
   }
 
-  /// Adds a finding for each value that is a folder as well.
+  /// Adds a finding for each value that is a folder as well, or a record of the program's.
   mutating func checkFolders() {
     for item in items.values.sorted(by: { $0.path < $1.path }) {
+      if item.path.isReserved {
+        diagnostics.append(
+          Diagnostic(
+            .keyReserved, at: item.origin, key: item.path,
+            "keys under '\(ConfigPath.reserved)' are the program's own", hint: "rename the key"))
+      }
       guard let shorter = valueAbove(item.path) else { continue }
       diagnostics.append(
         Diagnostic(

@@ -44,7 +44,9 @@ final class JsonnetStage {
     self.cache = cache
   }
 
-  static func isJsonnet(_ name: String) -> Bool { name.hasSuffix(".jsonnet") }
+  static func isJsonnet(_ name: String) -> Bool {
+    ConfigPath.name(name, endsIn: ".jsonnet")
+  }
 
   /// The value of a file.
   func value(of file: SourceTree.File, named name: String) -> JsonnetValue {

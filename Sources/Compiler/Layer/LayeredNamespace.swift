@@ -17,11 +17,7 @@ struct PublishedFile {
   /// The file without what a layer replaces: its folder, and if structured its extension.
   func place(in directory: String) -> (path: String, isRaw: Bool) {
     let inner = path(in: directory)
-    return encoding == .raw ? (inner, true) : (PublishedFile.stem(of: inner), false)
-  }
-
-  static func stem(of path: String) -> String {
-    path.lastIndex(of: ".").map { String(path[..<$0]) } ?? path
+    return encoding == .raw ? (inner, true) : (ConfigPath.stem(of: inner), false)
   }
 }
 
@@ -56,7 +52,7 @@ struct LayeredNamespace {
     let inner = file.path(in: directory)
     let (place, isRaw) = file.place(in: directory)
     // A file that is raw in one layer and structured in another: the higher one counts.
-    let other = LayeredNamespace.key(isRaw ? PublishedFile.stem(of: inner) : inner, isRaw: !isRaw)
+    let other = LayeredNamespace.key(isRaw ? ConfigPath.stem(of: inner) : inner, isRaw: !isRaw)
     parts[other]?.removeAll { part in
       part.layer < layer && part.inner.utf8.elementsEqual(inner.utf8)
     }

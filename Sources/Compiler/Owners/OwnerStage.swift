@@ -2,25 +2,48 @@ import ConfigModel
 
 /// Who may change the keys below a prefix.
 struct Owners: Sendable {
-  /// With or without a `/` at its end; the keys inside are meant, and the key itself.
+  /// As it is written; the keys inside are meant, and the key itself.
   var prefix: ConfigPath
   var span: SourceSpan
   /// Addresses, in lower case.
   var people: Set<String>
 
-  func covers(_ key: ConfigPath) -> Bool { key == folder || key.isInside(folder) }
-
-  /// The prefix without a `/` at its end.
-  var folder: ConfigPath {
-    prefix.text.utf8.last == UInt8(ascii: "/")
-      ? ConfigPath(escaped: String(prefix.text.dropLast())) : prefix
+  /// An address without regard to case; that of ASCII alone, since other letters only look alike.
+  static func normal(_ address: String) -> String {
+    String(
+      decoding: address.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 }
 
-extension [Owners] {
-  /// The entry of the longest prefix that covers a key.
+/// The owners of a repository, by folder.
+struct OwnerTable: Sendable {
+  private(set) var byFolder: [ConfigPath: Owners] = [:]
+
+  var isEmpty: Bool { byFolder.isEmpty }
+  var count: Int { byFolder.count }
+
+  /// Sorted by the folder.
+  var entries: [(folder: ConfigPath, owners: Owners)] {
+    byFolder.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  subscript(_ folder: ConfigPath) -> Owners? { byFolder[folder] }
+
+  /// - Returns: whether the folder had none yet.
+  mutating func add(_ owners: Owners) -> Bool {
+    byFolder.updateValue(owners, forKey: owners.prefix.folder) == nil
+  }
+
+  /// The entry of the longest prefix that covers a key; nil if nobody owns it.
+  ///
+  /// - Complexity: O(*n*) in the segments of the key.
   func owners(of key: ConfigPath) -> Owners? {
-    filter { $0.covers(key) }.max { $0.folder.text.utf8.count < $1.folder.text.utf8.count }
+    var next: ConfigPath? = key
+    while let folder = next {
+      if let found = byFolder[folder] { return found }
+      next = folder.parent
+    }
+    return nil
   }
 }
 
@@ -44,8 +67,9 @@ struct OwnerStage {
     _ keySpace: KeySpace, after last: CommitHistory.Published?, by author: String?
   ) {
     let owners = last?.settings.owners ?? settings.owners
-    guard let author = author?.lowercased(), !owners.isEmpty else { return }
-    checkOwners(owners, author)
+    guard let author = author.map(Owners.normal), !owners.isEmpty else { return }
+    let name = author.isEmpty ? "somebody without an address" : author
+    checkOwners(owners, author, name)
     let diff = KeySpaceDiff(from: last?.keySpace ?? .empty, to: keySpace)
     for change in diff.changes {
       guard let entry = owners.owners(of: change.key), !entry.people.contains(author) else {
@@ -55,39 +79,37 @@ struct OwnerStage {
       // The line that gave a key which is gone may be gone, too.
       let place = change.new?.origin ?? SourceSpan(file: change.old?.origin.file ?? "")
       report(
-        entry, at: place, key: change.key, author,
-        "'\(change.key)' is \(change.kind.rawValue) by \(author), who does not own it")
+        entry, at: place, key: change.key,
+        "'\(change.key)' is \(change.kind.rawValue) by \(name), who does not own it")
     }
   }
 
-  /// Owners are themselves what only owners change: else two commits would do what one may not.
-  private mutating func checkOwners(_ owners: [Owners], _ author: String) {
-    for old in owners where !old.people.contains(author) {
-      let new = settings.owners.first { $0.folder == old.folder }
-      guard new?.people != old.people else { continue }
+  /// Owners are themselves what only owners change: else two commits would do what one may not. Those of a folder may
+  /// be changed by those of a folder above, too.
+  private mutating func checkOwners(_ owners: OwnerTable, _ author: String, _ name: String) {
+    for (folder, old) in owners.entries where settings.owners[folder]?.people != old.people {
+      let above = folder.parent.flatMap { owners.owners(of: $0) }
+      guard !old.people.contains(author), above?.people.contains(author) != true else { continue }
       report(
-        old, at: new?.span ?? SourceSpan(file: Settings.fileName), key: old.folder, author,
-        "the owners of '\(old.prefix)' are changed by \(author), who is none of them")
+        old, at: settings.owners[folder]?.span ?? SourceSpan(file: Settings.fileName), key: folder,
+        "the owners of '\(old.prefix)' are changed by \(name), who is none of them")
     }
-    for new in settings.owners where !owners.contains(where: { $0.folder == new.folder }) {
-      guard let above = owners.owners(of: new.folder), !above.people.contains(author) else {
-        continue
-      }
+    for (folder, new) in settings.owners.entries where owners[folder] == nil {
+      guard let above = owners.owners(of: folder), !above.people.contains(author) else { continue }
       report(
-        above, at: new.span, key: new.folder, author,
-        "'\(new.prefix)' is given owners by \(author), who does not own '\(above.prefix)'")
+        above, at: new.span, key: folder,
+        "'\(new.prefix)' is given owners by \(name), who does not own '\(above.prefix)'")
     }
   }
 
   private mutating func report(
-    _ entry: Owners, at place: SourceSpan, key: ConfigPath, _ author: String, _ message: String
+    _ entry: Owners, at place: SourceSpan, key: ConfigPath, _ message: String
   ) {
+    guard diagnostics.count < CompilerLimits.ownerFindings else { return }
     let people = entry.people.sorted().joined(separator: ", ")
     diagnostics.append(
       Diagnostic(
         .ownerDenied, at: place, key: key, message,
-        hint: people.isEmpty
-          ? "nobody may change what is below '\(entry.prefix)'"
-          : "a commit by \(people) may change it"))
+        hint: "a commit by \(people) may change it"))
   }
 }

@@ -5,9 +5,10 @@ enum FileParser {
   enum Format { case yaml, json, toml }
 
   static func format(of path: String) -> Format? {
-    if path.hasSuffix(".yaml") || path.hasSuffix(".yml") { return .yaml }
-    if path.hasSuffix(".json") { return .json }
-    return path.hasSuffix(".toml") ? .toml : nil
+    let formats: [(end: String, format: Format)] = [
+      (".yaml", .yaml), (".yml", .yaml), (".json", .json), (".toml", .toml),
+    ]
+    return formats.first { ConfigPath.name(path, endsIn: $0.end) }?.format
   }
 
   /// The bytes of a structured file, if there are not too many of them.

@@ -53,10 +53,19 @@ public struct CommitHistory {
       // Read first: it costs little, and most repositories ask for nothing.
       if !isAsked { return .nothing }
       let compilation = compileValues(tree, cache, by: deadline)
+      // That it was not refused can't be told either: older owners must not stand in for its own.
+      if let finding = compilation.diagnostics.first(where: \.isOfTheMachine) {
+        return .unknown("a commit before could not be compiled: \(finding.message)")
+      }
       if let keySpace = compilation.keySpace {
         return .known(Published(settings: compilation.settings, keySpace: keySpace))
       }
     }
     return .unknown("none of the last \(CommitHistory.limit) commits compiles")
   }
+}
+
+extension Diagnostic {
+  /// Whether another run may find otherwise.
+  fileprivate var isOfTheMachine: Bool { code == .limitJsonnet || code == .jsonnetUnavailable }
 }

@@ -15,7 +15,9 @@ public struct PolicyTestResult: Sendable {
 /// Such a file evaluates to an object, each field of which is a test: `true`, or `{actual, expected}` with two equal
 /// values. A list of tests, or a single one, will do as well.
 public enum PolicyTests {
-  public static func isTest(_ path: String) -> Bool { path.hasSuffix("_test.jsonnet") }
+  public static func isTest(_ path: String) -> Bool {
+    ConfigPath.name(path, endsIn: "_test.jsonnet")
+  }
 
   /// - Complexity: that of evaluating every test.
   public static func run(_ tree: SourceTree) -> [PolicyTestResult] {

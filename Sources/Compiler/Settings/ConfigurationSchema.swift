@@ -67,7 +67,8 @@ public enum ConfigurationSchema {
           "type": "object",
           "propertyNames": {"pattern": "^/"},
           "additionalProperties": {
-            "type": "array", "items": {"type": "string", "pattern": "@"}
+            "type": "array", "minItems": 1,
+            "items": {"type": "string", "pattern": "^[^@\\s<>,;]+@[^@\\s<>,;]+$"}
           }
         },
         "signatures": {"enum": ["none"], "default": "none"},

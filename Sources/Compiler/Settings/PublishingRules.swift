@@ -9,10 +9,10 @@ struct PublishingRules {
     var name = file.path
     if !settings.root.isEmpty {
       guard name.utf8.starts(with: (settings.root + "/").utf8) else { return nil }
-      name = String(name.dropFirst(settings.root.count + 1))
+      name = String(decoding: name.utf8.dropFirst(settings.root.utf8.count + 1), as: UTF8.self)
     }
     guard file.path != Settings.fileName, file.path != "access.yaml", !isNamed(file.path),
-      !name.split(separator: "/").contains(where: { $0.hasPrefix(".") })
+      !ConfigPath.segments(of: name).contains(where: { $0.utf8.first == UInt8(ascii: ".") })
     else { return nil }
     return name
   }
@@ -36,10 +36,10 @@ struct PublishingRules {
   func encoding(of name: String) -> Settings.Encoding? {
     let rule = rule(for: name)
     if rule?.isIgnored == true { return nil }
-    if name.hasSuffix(".libsonnet") || name.hasSuffix("_test.jsonnet") { return nil }
+    if ConfigPath.name(name, endsIn: ".libsonnet") || PolicyTests.isTest(name) { return nil }
     if rule?.encoding == .raw { return .raw }
     // A rule that wants something else of a file that is not structured is answered by who reads it.
-    guard FileParser.format(of: name) != nil || name.hasSuffix(".jsonnet") else {
+    guard FileParser.format(of: name) != nil || JsonnetStage.isJsonnet(name) else {
       return rule?.encoding
     }
     return rule?.encoding ?? settings.encoding

@@ -33,7 +33,7 @@ public struct Settings: Sendable {
   var layers: [(namespace: String, layers: [Layer])] = []
   /// Patterns of policies, relative to configsync.yaml.
   var policies: [(pattern: Glob, span: SourceSpan)] = []
-  var owners: [Owners] = []
+  var owners = OwnerTable()
   var maximumValueBytes = 1 << 20
   var maximumKeys = 1_000_000
 
@@ -59,7 +59,7 @@ struct SettingsReader {
   private var diagnostics: [Diagnostic] = []
 
   static func read(_ tree: SourceTree, _ diagnostics: inout [Diagnostic]) -> Settings {
-    guard let file = tree.files.first(where: { $0.path == Settings.fileName }) else {
+    guard let file = tree.file(at: Settings.fileName) else {
       return Settings()
     }
     var reader = SettingsReader()
@@ -92,6 +92,7 @@ struct SettingsReader {
         hint: "begin with 'apiVersion: configsync/v1'")
     }
     for member in members { read(member) }
+    checkOwners()
   }
 
   private mutating func read(_ member: ConfigValue.Member) {
@@ -156,13 +157,13 @@ struct SettingsReader {
     guard case .string(let prefix) = value.content, prefix.hasPrefix("/") else {
       return invalid(value.span, "prefix is a key that begins with '/'")
     }
-    let trimmed = prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix
-    let parts = trimmed.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    let trimmed = ConfigPath(escaped: prefix).folder.text
+    let parts = ConfigPath.segments(of: trimmed).dropFirst()
     guard !parts.contains("") else {
       return invalid(value.span, "prefix has an empty segment")
     }
-    guard parts.first != ".configsync" else {
-      return invalid(value.span, "keys under '/.configsync' are the program's own")
+    guard !ConfigPath(escaped: trimmed).isReserved else {
+      return invalid(value.span, "keys under '\(ConfigPath.reserved)' are the program's own")
     }
     settings.prefix = ConfigPath(escaped: trimmed)
   }

@@ -42,30 +42,58 @@ extension SettingsReader {
         value.span, "owners is a map of prefixes, each with a list of addresses",
         hint: "for instance '/production/payments/: [alice@example.com]'")
     }
-    for member in members {
-      let prefix = ConfigPath(escaped: member.key)
-      let parts = ConfigPath.segments(of: member.key).dropFirst()
-      guard member.key.utf8.first == UInt8(ascii: "/"), !parts.dropLast().contains("") else {
-        invalid(member.keySpan, "a prefix is a key, or a folder of keys: it begins with '/'")
+    guard members.count <= CompilerLimits.owners else {
+      return invalid(value.span, "more than \(CompilerLimits.owners) prefixes have owners")
+    }
+    for member in members { readOwners(of: member) }
+  }
+
+  private mutating func readOwners(of member: ConfigValue.Member) {
+    let prefix = ConfigPath(escaped: member.key)
+    let segments = ConfigPath.segments(of: prefix.folder.text)
+    guard member.key.utf8.first == UInt8(ascii: "/"), !segments.dropFirst().contains("") else {
+      return invalid(
+        member.keySpan,
+        "a prefix is a key, or a folder of keys: it begins with '/', and has no empty part")
+    }
+    // Anything else is the prefix of no key, and would protect nothing.
+    guard segments.allSatisfy({ ConfigPath.unescape($0).map(ConfigPath.escape) == $0 }) else {
+      return invalid(
+        member.keySpan, "'\(member.key)' can't be the prefix of a key",
+        hint: "'/' and '%' inside a part are written %2F and %25, and nothing else is")
+    }
+    guard case .sequence(let items) = member.value.content, !items.isEmpty else {
+      return invalid(
+        member.value.span, "the owners of '\(member.key)' are a list of addresses, at least one")
+    }
+    var people: Set<String> = []
+    for item in items {
+      guard case .string(let address) = item.content, SettingsReader.isAddress(address) else {
+        invalid(item.span, "an owner is the address of an author, as alice@example.com")
         continue
       }
-      guard case .sequence(let items) = member.value.content else {
-        invalid(member.value.span, "the owners of '\(member.key)' are a list of addresses")
-        continue
-      }
-      var people: Set<String> = []
-      for item in items {
-        guard case .string(let address) = item.content, address.contains("@") else {
-          invalid(item.span, "an owner is the address of an author, as alice@example.com")
-          continue
-        }
-        people.insert(address.lowercased())
-      }
-      let owners = Owners(prefix: prefix, span: member.keySpan, people: people)
-      if settings.owners.contains(where: { $0.folder == owners.folder }) {
-        invalid(member.keySpan, "'\(member.key)' has owners already")
-      }
-      settings.owners.append(owners)
+      people.insert(Owners.normal(address))
+    }
+    if !settings.owners.add(Owners(prefix: prefix, span: member.keySpan, people: people)) {
+      invalid(member.keySpan, "'\(member.key)' has owners already")
+    }
+  }
+
+  private static func isAddress(_ text: String) -> Bool {
+    let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+    return parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+      && !text.utf8.contains { $0 <= 0x20 || "<>,;".utf8.contains($0) }
+  }
+
+  /// Owners of what the source does not publish would protect nothing. Known once the whole file is read.
+  mutating func checkOwners() {
+    let prefix = settings.prefix
+    for (folder, owners) in settings.owners.entries
+    where folder != prefix && !folder.isInside(prefix) && !prefix.isInside(folder) {
+      invalid(
+        owners.span,
+        "'\(owners.prefix)' is outside of '\(prefix)', where the keys of this source live",
+        hint: "owners are named by the whole key, with its prefix")
     }
   }
 }
