@@ -10,10 +10,12 @@ struct ValidateCommand: ParsableCommand {
     discussion: """
       Without --rev, the working tree is read, uncommitted files too. Exit code 1: there is an
       error; 2: the repository can't be read. Policies compare the working tree with HEAD, and a
-      --rev with the commit before it; owners are asked of a --rev alone.
+      --rev with the commit before it, whether that was refused or not: where several commits
+      are new, give the --base that is live. Owners are asked of a --rev alone.
 
       Example:
         configsync validate --repo my-config --rev HEAD~1
+        configsync validate --rev HEAD --base origin/main
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -25,6 +27,10 @@ struct ValidateCommand: ParsableCommand {
   @Option(help: "A branch, tag or commit. Default: the working tree.")
   var rev: String?
 
+  @Option(
+    help: "With --rev: what is live. The commits after it are judged as the reconciler would.")
+  var base: String?
+
   @Option(name: .shortAndLong, help: "human, json, sarif, junit or github.")
   var output = Format.human
 
@@ -34,6 +40,7 @@ struct ValidateCommand: ParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
+    if base != nil, rev == nil { throw ValidationError("--base needs --rev") }
     guard watch, rev != nil || output != .human else { return }
     throw ValidationError("--watch is for people and the working tree: leave --rev and -o out")
   }
@@ -45,7 +52,7 @@ struct ValidateCommand: ParsableCommand {
 
   /// Whether there is no error.
   private func show() throws -> Bool {
-    let (tree, compilation) = try repository.compile(at: rev)
+    let (tree, compilation) = try repository.compile(at: rev, since: base)
     switch output {
     case .json: try printJSON(JSONReport(compilation))
     case .sarif: try printJSON(SARIFReport(compilation.diagnostics))

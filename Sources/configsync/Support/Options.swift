@@ -95,10 +95,59 @@ struct RepositoryOptions: ParsableArguments {
 }
 
 extension RepositoryOptions {
-  /// A tree with its history, compiled.
-  func compile(at revision: String?) throws -> (tree: SourceTree, compilation: Compilation) {
-    let tree = try tree(at: revision)
-    let compilation = Compiler.compile(tree, after: try history(before: revision))
+  /// What a command looks at, and what came of it.
+  typealias Compiled = (tree: SourceTree, compilation: Compilation)
+
+  /// A revision, or the working tree, compiled and compared with the commit before.
+  ///
+  /// - Parameter base: what is live: the commits after it are judged in order, as the reconciler would, and each is
+  ///   compared with the last that it would have applied.
+  func compile(at revision: String?, since base: String? = nil) throws -> Compiled {
+    let repository = try open()
+    do {
+      guard let revision else {
+        let tree = try repository.workingTree()
+        let history = history(by: nil, from: try head(of: repository), repository)
+        return try answered(tree, Compiler.compile(tree, after: history))
+      }
+      let tip = try repository.resolve(revision)
+      if let base { return try compile(tip, since: try repository.resolve(base), in: repository) }
+      let facts = try repository.facts(of: tip)
+      let tree = try repository.tree(of: tip)
+      let history = history(by: facts.author.email, from: facts.parents.first, repository)
+      return try answered(tree, Compiler.compile(tree, after: history))
+    } catch let error as GitError {
+      throw CommandFailure(.unknown, "\(error)")
+    }
+  }
+
+  private func compile(
+    _ tip: CommitID, since base: CommitID, in repository: GitRepository
+  ) throws -> Compiled {
+    let parents = try repository.firstParents(from: tip)
+    let new = try parents.prefix { try !repository.isAncestor($0, of: base) }
+    guard !new.isEmpty else {
+      throw CommandFailure(.unknown, "\(tip.short) is in \(base.short) already: nothing is new")
+    }
+    let cache = CompileCache()
+    var live = try repository.tree(of: base)
+    var last: Compiled?
+    for commit in new.reversed() {
+      let tree = try repository.tree(of: commit)
+      let before = live
+      let history = CommitHistory(by: try repository.facts(of: commit).author.email) { ago in
+        guard ago == 1 else { throw CommandFailure(.unknown, "\(base.short) does not compile") }
+        return before
+      }
+      let compiled = try answered(tree, Compiler.compile(tree, after: history, cache: cache))
+      if compiled.compilation.keySpace != nil { live = tree }
+      last = compiled
+    }
+    guard let last else { preconditionFailure("there is a commit") }
+    return last
+  }
+
+  private func answered(_ tree: SourceTree, _ compilation: Compilation) throws -> Compiled {
     if let finding = compilation.unknown {
       let hint = finding.hint.map { "; \($0)" } ?? ""
       throw CommandFailure(.unknown, finding.message + hint)
@@ -106,27 +155,13 @@ extension RepositoryOptions {
     return (tree, compilation)
   }
 
-  /// The commits before a revision; before the working tree is what it was made from.
-  func history(before revision: String?) throws -> CommitHistory {
-    let repository = try open()
+  /// nil where nothing was committed yet.
+  private func head(of repository: GitRepository) throws -> CommitID? {
     do {
-      guard let revision else { return try workingHistory(repository) }
-      let facts = try repository.facts(of: try repository.resolve(revision))
-      return history(by: facts.author.email, from: facts.parents.first, repository)
-    } catch {
-      throw CommandFailure(.unknown, "\(error)")
-    }
-  }
-
-  private func workingHistory(_ repository: GitRepository) throws -> CommitHistory {
-    let head: CommitID?
-    do {
-      head = try repository.resolve()
+      return try repository.resolve()
     } catch GitError.unbornBranch {
-      // Nothing was committed yet.
-      head = nil
+      return nil
     }
-    return history(by: nil, from: head, repository)
   }
 
   private func history(
