@@ -25,4 +25,17 @@ struct TOMLDepthTests {
   func lettersBeyondASCIIEndNothing(text: String) {
     #expect(codes(text + "\n") == [.tomlSyntax])
   }
+
+  /// A text of many sentences is no key of many parts.
+  @Test(arguments: ["\"", "'", "\"\"\"", "\'\'\'"])
+  func dotsInStringsAreNoKeys(quote: String) {
+    let text = String(repeating: "So it is. ", count: 5000)
+    #expect(codes("a = \(quote)\(text)\(quote)\nb = 1\n").isEmpty)
+    #expect(codes("\(quote.prefix(1))\(text)\(quote.prefix(1)) = 1\n").isEmpty)
+    #expect(codes("# \(quote)\(text)\na = 1\n").isEmpty)
+    // What follows a string is looked at again.
+    let key = Array(repeating: "a", count: 5000).joined(separator: ".")
+    #expect(codes("a = \(quote)x\(quote)\n\(key) = 1\n") == [.limitDepth])
+    #expect(codes("a = \"x\\\"\"\n\(key) = 1\n") == [.limitDepth])
+  }
 }

@@ -37,21 +37,48 @@ enum TOMLParser {
   /// hold fewer.
   private static let dots = 2000
 
-  /// Where a key has more parts than anything could follow; nil if none has.
+  /// Where a key has more parts than anything could follow; nil if none has. What is written in strings and comments
+  /// is passed over.
   private static func deepKey(_ text: SourceText) -> SourceSpan? {
+    let bytes = text.bytes
     var count = 0
-    for (offset, byte) in text.bytes.enumerated() {
-      switch byte {
+    var offset = 0
+    while offset < bytes.count {
+      switch bytes[offset] {
       case UInt8(ascii: "."):
         count += 1
         if count > dots { return text.span(offset, offset) }
+      case UInt8(ascii: "\""), UInt8(ascii: "'"):
+        offset = endOfString(bytes, from: offset)
+        continue
+      case UInt8(ascii: "#"):
+        offset = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+        continue
       case UInt8(ascii: "\n"), UInt8(ascii: ","), UInt8(ascii: "="), UInt8(ascii: "["),
-        UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "#"):
+        UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"):
         count = 0
       default: break
       }
+      offset += 1
     }
     return nil
+  }
+
+  /// The place after a string; the end of its line, or of the file, where nothing ends it.
+  private static func endOfString(_ bytes: [UInt8], from start: Int) -> Int {
+    let quote = bytes[start]
+    let mark = [quote, quote, quote]
+    let isLong = bytes[start...].starts(with: mark)
+    var offset = start + (isLong ? 3 : 1)
+    while offset < bytes.count {
+      let byte = bytes[offset]
+      if byte == quote, !isLong || bytes[offset...].starts(with: mark) {
+        return offset + (isLong ? 3 : 1)
+      }
+      if byte == UInt8(ascii: "\n"), !isLong { return offset }
+      offset += byte == UInt8(ascii: "\\") && quote == UInt8(ascii: "\"") ? 2 : 1
+    }
+    return bytes.count
   }
 
   private final class Collector { var events: [Event] = [] }
