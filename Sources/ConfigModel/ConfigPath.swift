@@ -38,7 +38,7 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   /// A text with each `%XX` as the byte that it stands for; nil if the bytes are no UTF-8.
   public static func unescape(_ text: String) -> String? {
-    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+    guard text.contains(byte: UInt8(ascii: "%")) else { return text }
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
@@ -130,6 +130,18 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
         }
         return left.count - right.count
       }
+    }
+  }
+}
+
+extension String {
+  /// Whether one of the bytes of its UTF-8 is this one.
+  ///
+  /// - Complexity: O(*n*), many bytes at once: it is asked of every value of every file.
+  public func contains(byte: UInt8) -> Bool {
+    var text = self
+    return text.withUTF8 { bytes in
+      bytes.baseAddress.map { memchr($0, Int32(byte), bytes.count) != nil } ?? false
     }
   }
 }

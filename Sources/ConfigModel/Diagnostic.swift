@@ -109,12 +109,12 @@ extension Sequence<Diagnostic> {
   /// In the order in which a person reads them: by file, place and code.
   public func sortedByPlace() -> [Diagnostic] {
     sorted { left, right in
-      if left.span.file != right.span.file {
+      if !left.span.file.utf8.elementsEqual(right.span.file.utf8) {
         return left.span.file.utf8.lexicographicallyPrecedes(right.span.file.utf8)
       }
       if left.span.start != right.span.start { return left.span.start < right.span.start }
       if left.code != right.code { return left.code.rawValue < right.code.rawValue }
-      return left.message < right.message
+      return left.message.utf8.lexicographicallyPrecedes(right.message.utf8)
     }
   }
 

@@ -1,5 +1,3 @@
-public import OrderedCollections
-
 /// What a commit publishes: every key with its value and the place that it comes from.
 public struct KeySpace: Sendable {
   public struct Item: Hashable, Sendable {
@@ -23,11 +21,13 @@ public struct KeySpace: Sendable {
   }
 
   /// Sorted by the bytes of the key.
-  public let items: OrderedDictionary<ConfigPath, Item>
+  public let items: SortedMap<ConfigPath, Item>
 
-  /// - Precondition: no key twice.
+  public init(items: SortedMap<ConfigPath, Item>) { self.items = items }
+
+  /// Of items with the same key the first counts.
   public init(_ items: [(ConfigPath, Item)]) {
-    self.items = OrderedDictionary(uniqueKeysWithValues: items.sorted { $0.0 < $1.0 })
+    self.init(items: SortedMap(items.map { (key: $0.0, value: $0.1) }))
   }
 
   public static let empty = KeySpace([])

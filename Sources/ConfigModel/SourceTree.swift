@@ -26,46 +26,79 @@ public struct SourceTree: Sendable {
     public func bytes() throws -> [UInt8] { try load() }
   }
 
-  /// Sorted by path, byte by byte.
-  public let files: [File]
+  /// By path, byte by byte.
+  private let byPath: SortedMap<ConfigPath, File>
 
+  /// Of files at the same path the first counts.
   public init(_ files: [File]) {
-    self.files = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    byPath = SortedMap(files.map { (key: ConfigPath(escaped: $0.path), value: $0) })
   }
+
+  private init(_ byPath: SortedMap<ConfigPath, File>) { self.byPath = byPath }
+
+  public var count: Int { byPath.count }
+
+  /// Sorted by path, byte by byte.
+  public var files: some Sequence<File> { byPath.lazy.map(\.value) }
 
   /// The file at a path; nil if none is there.
   ///
   /// - Complexity: O(log *n*).
-  public func file(at path: String) -> File? {
-    let place = firstPlace(from: path)
-    guard place < files.count, files[place].path.utf8.elementsEqual(path.utf8) else { return nil }
-    return files[place]
-  }
+  public func file(at path: String) -> File? { byPath[ConfigPath(escaped: path)] }
 
   /// Whether any path begins with this.
   ///
   /// - Complexity: O(log *n*).
   public func hasFiles(below prefix: String) -> Bool {
-    let place = firstPlace(from: prefix)
-    return place < files.count && files[place].path.utf8.starts(with: prefix.utf8)
-  }
-
-  private func firstPlace(from path: String) -> Int {
-    var (low, high) = (0, files.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if files[middle].path.utf8.lexicographicallyPrecedes(path.utf8) {
-        low = middle + 1
-      } else {
-        high = middle
-      }
-    }
-    return low
+    byPath.first(from: ConfigPath(escaped: prefix))?.key.text.utf8.starts(with: prefix.utf8)
+      ?? false
   }
 
   /// A tree of files in memory.
   public init(contents: [String: [UInt8]]) {
     self.init(
       contents.map { path, bytes in File(path: path, byteCount: bytes.count) { bytes } })
+  }
+}
+
+// MARK: - Versions
+
+extension SourceTree {
+  /// What stands at one path in two trees.
+  public struct Difference: Sendable {
+    public var path: String
+    public var old: File?
+    public var new: File?
+
+    public init(path: String, old: File?, new: File?) {
+      self.path = path
+      self.old = old
+      self.new = new
+    }
+  }
+
+  /// The tree with other files at some paths, or none.
+  ///
+  /// - Precondition: `changes` are sorted by the bytes of their paths, none twice.
+  /// - Complexity: O(*n* / 256 + *m*) for *m* changes, and next to no memory but theirs.
+  public func applying(_ changes: [(path: String, file: File?)]) -> SourceTree {
+    SourceTree(byPath.applying(changes.map { (ConfigPath(escaped: $0.path), $0.file) }))
+  }
+
+  /// The files that are not known to be the same in both, sorted by path: those whose bytes nobody has named are
+  /// among them.
+  ///
+  /// - Complexity: O(*n* / 256 + *m*) for *m* differences where one tree was made from the other; else O(*n*).
+  public func differences(from old: SourceTree) -> [Difference] {
+    var found: [Difference] = []
+    byPath.differences(from: old.byPath) { path, before, after in
+      if let before, let after, before.objectID != nil, before.objectID == after.objectID,
+        before.kind == after.kind
+      {
+        return
+      }
+      found.append(Difference(path: path.text, old: before, new: after))
+    }
+    return found
   }
 }

@@ -1,11 +1,21 @@
 import CLibGit2
 public import ConfigModel
+import Synchronization
 
 /// One path that differs between two trees.
 public struct TreeChange: Hashable, Sendable {
   public enum Kind: String, Hashable, Sendable { case added, removed, modified }
   public var path: String
   public var kind: Kind
+}
+
+/// A tree as it was read, with the object that it was read from.
+struct RecentTree: Sendable {
+  /// Kept at once; a reconciler looks at a commit and at the one before it.
+  static let limit = 4
+
+  var root: String
+  var tree: SourceTree
 }
 
 extension GitRepository {
@@ -17,26 +27,69 @@ extension GitRepository {
     var kind: Kind
   }
 
+  /// What stands at a path in two trees, folders aside.
+  private struct EntryChange {
+    var path: String
+    var old: Entry?
+    var new: Entry?
+  }
+
   /// The files of a commit; their bytes are read when they are asked for.
+  ///
+  /// - Complexity: O(entries of the folders that differ) from a tree that was read lately; else O(*n*) in files.
   public func tree(of commit: CommitID) throws(GitError) -> SourceTree {
+    let root = try withRepository { repository throws(GitError) in
+      try GitRepository.rootTree(of: commit, in: repository)
+    }
+    let recent = recentTrees.withLock { $0 }
+    if let known = recent.last(where: { $0.root == root }) { return known.tree }
+    let tree: SourceTree
+    if let last = recent.last, let derived = try self.tree(root, from: last) {
+      tree = derived
+    } else {
+      tree = try readTree(root)
+    }
+    recentTrees.withLock { recent in
+      if recent.count >= RecentTree.limit { recent.removeFirst() }
+      recent.append(RecentTree(root: root, tree: tree))
+    }
+    return tree
+  }
+
+  private func readTree(_ root: String) throws(GitError) -> SourceTree {
     let found = try withRepository { repository throws(GitError) in
       var files: [(path: String, entry: Entry)] = []
-      let root = try GitRepository.rootTree(of: commit, in: repository)
       try GitRepository.walk(root, under: "", depth: 0, in: repository) { files.append(($0, $1)) }
       return files
     }
     var files: [SourceTree.File] = []
-    for (path, entry) in found {
-      var oid = git_oid()
-      git_oid_fromstr(&oid, entry.id)
-      let id = entry.id
-      files.append(
-        SourceTree.File(
-          path: path, kind: GitRepository.kind(entry.kind), objectID: id,
-          byteCount: entry.kind == .submodule ? 0 : try size(ofBlob: id, &oid)
-        ) { [self] in try blob(id) })
-    }
+    files.reserveCapacity(found.count)
+    for (path, entry) in found { files.append(try file(entry, at: path)) }
     return SourceTree(files)
+  }
+
+  /// The tree made from another one; nil where that can't be done.
+  private func tree(_ root: String, from last: RecentTree) throws(GitError) -> SourceTree? {
+    let changes = try entryChanges(from: last.root, to: root)
+    // Names that are no UTF-8 may have become the same.
+    guard !changes.contains(where: { $0.path.contains("\u{fffd}") }) else { return nil }
+    var files: [(path: String, file: SourceTree.File?)] = []
+    for change in changes {
+      if let new = change.new {
+        files.append((change.path, try file(new, at: change.path)))
+      } else {
+        files.append((change.path, nil))
+      }
+    }
+    return last.tree.applying(files)
+  }
+
+  private func file(_ entry: Entry, at path: String) throws(GitError) -> SourceTree.File {
+    let (objects, id) = (objects, entry.id)
+    return SourceTree.File(
+      path: path, kind: GitRepository.kind(entry.kind), objectID: id,
+      byteCount: entry.kind == .submodule ? 0 : try objects.size(ofBlob: id)
+    ) { try objects.blob(id) }
   }
 
   private static func kind(_ kind: Entry.Kind) -> SourceTree.Kind {
@@ -53,12 +106,25 @@ extension GitRepository {
   public func changes(
     from old: CommitID?, to new: CommitID
   ) throws(GitError) -> [TreeChange] {
-    let changes = try withRepository { repository throws(GitError) in
-      var changes: [TreeChange] = []
+    let roots = try withRepository { repository throws(GitError) in
       let before: String? =
         if let old { try GitRepository.rootTree(of: old, in: repository) } else { nil }
-      let after = try GitRepository.rootTree(of: new, in: repository)
-      try GitRepository.compare(before, after, under: "", depth: 0, in: repository, &changes)
+      return (before, try GitRepository.rootTree(of: new, in: repository))
+    }
+    return try entryChanges(from: roots.0, to: roots.1).map { change in
+      TreeChange(
+        path: change.path,
+        kind: change.old == nil ? .added : change.new == nil ? .removed : .modified)
+    }
+  }
+
+  /// Sorted by the bytes of the path.
+  private func entryChanges(
+    from old: String?, to new: String
+  ) throws(GitError) -> [EntryChange] {
+    let changes = try withRepository { repository throws(GitError) in
+      var changes: [EntryChange] = []
+      try GitRepository.compare(old, new, under: "", depth: 0, in: repository, &changes)
       return changes
     }
     return changes.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
@@ -66,14 +132,17 @@ extension GitRepository {
 
   private static func compare(
     _ old: String?, _ new: String?, under folder: String, depth: Int,
-    in repository: OpaquePointer, _ changes: inout [TreeChange]
+    in repository: OpaquePointer, _ changes: inout [EntryChange]
   ) throws(GitError) {
     guard old != new else { return }
+    try checkDepth(depth, folder)
     let before: [Entry] = if let old { try entries(of: old, in: repository) } else { [] }
     let after: [Entry] = if let new { try entries(of: new, in: repository) } else { [] }
-    var left = Dictionary(before.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    // By bytes: names that only look alike stay apart.
+    var left = Dictionary(
+      before.map { (ConfigPath(escaped: $0.name), $0) }, uniquingKeysWith: { first, _ in first })
     for entry in after {
-      let previous = left.removeValue(forKey: entry.name)
+      let previous = left.removeValue(forKey: ConfigPath(escaped: entry.name))
       if previous == entry { continue }
       try report(previous, entry, under: folder, depth: depth, in: repository, &changes)
     }
@@ -84,9 +153,9 @@ extension GitRepository {
 
   private static func report(
     _ old: Entry?, _ new: Entry?, under folder: String, depth: Int,
-    in repository: OpaquePointer, _ changes: inout [TreeChange]
+    in repository: OpaquePointer, _ changes: inout [EntryChange]
   ) throws(GitError) {
-    guard depth < maximumDepth, let name = (new ?? old)?.name else { return }
+    guard let name = (new ?? old)?.name else { return }
     let path = folder + name
     let oldTree = old?.kind == .folder ? old?.id : nil
     let newTree = new?.kind == .folder ? new?.id : nil
@@ -96,16 +165,18 @@ extension GitRepository {
     }
     let oldFile = old.flatMap { $0.kind == .folder ? nil : $0 }
     let newFile = new.flatMap { $0.kind == .folder ? nil : $0 }
-    switch (oldFile, newFile) {
-    case (nil, nil): break
-    case (nil, _?): changes.append(TreeChange(path: path, kind: .added))
-    case (_?, nil): changes.append(TreeChange(path: path, kind: .removed))
-    case (_?, _?): changes.append(TreeChange(path: path, kind: .modified))
-    }
+    guard oldFile != nil || newFile != nil else { return }
+    changes.append(EntryChange(path: path, old: oldFile, new: newFile))
   }
 
   /// Folders inside each other that are followed.
   private static let maximumDepth = 128
+
+  private static func checkDepth(_ depth: Int, _ folder: String) throws(GitError) {
+    guard depth < maximumDepth else {
+      throw .failed(operation: "read \(folder)", reason: "its folders are too deep")
+    }
+  }
 
   private static func rootTree(
     of commit: CommitID, in repository: OpaquePointer
@@ -117,9 +188,7 @@ extension GitRepository {
     _ tree: String, under folder: String, depth: Int, in repository: OpaquePointer,
     _ visit: (String, Entry) -> Void
   ) throws(GitError) {
-    guard depth < maximumDepth else {
-      throw .failed(operation: "read \(folder)", reason: "its folders are too deep")
-    }
+    try checkDepth(depth, folder)
     for entry in try entries(of: tree, in: repository) {
       let path = folder + entry.name
       if entry.kind == .folder {
@@ -138,7 +207,7 @@ extension GitRepository {
     git_oid_fromstr(&oid, tree)
     try check(git_tree_lookup(&handle, repository, &oid), "read the tree \(tree)")
     defer { git_tree_free(handle) }
-    return (0..<git_tree_entrycount(handle)).compactMap { index in
+    let entries = (0..<git_tree_entrycount(handle)).compactMap { index -> Entry? in
       guard let entry = git_tree_entry_byindex(handle, index),
         let name = git_tree_entry_name(entry)
       else { return nil }
@@ -151,6 +220,19 @@ extension GitRepository {
       }
       return Entry(
         name: String(cString: name), id: hexadecimal(git_tree_entry_id(entry)), kind: kind)
+    }
+    try checkNames(entries, of: tree)
+    return entries
+  }
+
+  /// Git never writes a tree that names something twice: which of the two is meant, nobody can tell.
+  private static func checkNames(_ entries: [Entry], of tree: String) throws(GitError) {
+    var seen: Set<ConfigPath> = []
+    for entry in entries where !seen.insert(ConfigPath(escaped: entry.name)).inserted {
+      // Names that are no UTF-8 are told apart by Git.
+      guard entry.name.contains("\u{fffd}") else {
+        throw .failed(operation: "read the tree \(tree)", reason: "it holds '\(entry.name)' twice")
+      }
     }
   }
 }

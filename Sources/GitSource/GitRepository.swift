@@ -4,19 +4,10 @@ import Synchronization
 
 /// A local repository, read by its objects alone: nothing is checked out, no program is run.
 public final class GitRepository: Sendable {
-  /// A libgit2 handle: `lock` is held wherever it is used.
-  struct Handle: @unchecked Sendable { let pointer: OpaquePointer }
-
-  /// Sizes of blobs that are remembered.
-  private static let rememberedSizes = 1_000_000
-
-  private struct State {
-    let handle: Handle
-    var sizes: [String: Int] = [:]
-  }
-
   public let path: String
-  private let state: Mutex<State>
+  let objects: GitObjects
+  /// Trees that were read, newest last: the next one is made from what it shares with them.
+  let recentTrees = Mutex<[RecentTree]>([])
 
   private static let library: Int32 = git_libgit2_init()
 
@@ -34,7 +25,7 @@ public final class GitRepository: Sendable {
       throw .notRepository(path: location, reason: lastReason())
     }
     self.path = path
-    state = Mutex(State(handle: Handle(pointer: repository)))
+    objects = GitObjects(repository)
   }
 
   /// Makes a repository at `path`, with a branch `main`; one that is there is left as it is.
@@ -52,8 +43,6 @@ public final class GitRepository: Sendable {
     git_repository_free(repository)
   }
 
-  deinit { state.withLock { git_repository_free($0.handle.pointer) } }
-
   /// `user@host:path`, as ssh remotes are written.
   private static func isRemoteShorthand(_ path: String) -> Bool {
     guard let colon = path.firstIndex(of: ":") else { return false }
@@ -64,23 +53,16 @@ public final class GitRepository: Sendable {
   func withRepository<Value: Sendable>(
     _ body: (OpaquePointer) throws(GitError) -> Value
   ) throws(GitError) -> Value {
-    let result: Result<Value, GitError> = state.withLock { state in
-      do throws(GitError) {
-        return .success(try body(state.handle.pointer))
-      } catch {
-        return .failure(error)
-      }
-    }
-    return try result.get()
+    try objects.withRepository(body)
   }
 
   public var isBare: Bool {
-    state.withLock { git_repository_is_bare($0.handle.pointer) == 1 }
+    objects.withPointer { git_repository_is_bare($0) == 1 }
   }
 
   /// The folder of the working tree, with a slash at its end.
   public var workingDirectory: String? {
-    state.withLock { git_repository_workdir($0.handle.pointer).map { String(cString: $0) } }
+    objects.withPointer { git_repository_workdir($0).map { String(cString: $0) } }
   }
 
   // MARK: - Commits
@@ -194,49 +176,6 @@ public final class GitRepository: Sendable {
       let answer = git_graph_descendant_of(repository, &new, &old)
       try check(answer, "compare commits")
       return answer == 1
-    }
-  }
-
-  // MARK: - Blobs
-
-  func size(ofBlob id: String, _ oid: UnsafePointer<git_oid>) throws(GitError) -> Int {
-    if let known = state.withLock({ $0.sizes[id] }) { return known }
-    let size = try withRepository { repository throws(GitError) in
-      try GitRepository.size(of: oid, in: repository)
-    }
-    remember(size, of: id)
-    return size
-  }
-
-  func remember(_ size: Int, of id: String) {
-    state.withLock { state in
-      if state.sizes.count >= GitRepository.rememberedSizes { state.sizes.removeAll() }
-      state.sizes[id] = size
-    }
-  }
-
-  static func size(
-    of oid: UnsafePointer<git_oid>, in repository: OpaquePointer
-  ) throws(GitError) -> Int {
-    var database: OpaquePointer?
-    try check(git_repository_odb(&database, repository), "open the object database")
-    defer { git_odb_free(database) }
-    var size = 0
-    var type = GIT_OBJECT_ANY
-    try check(git_odb_read_header(&size, &type, database, oid), "read an object's header")
-    return size
-  }
-
-  func blob(_ id: String) throws(GitError) -> [UInt8] {
-    try withRepository { repository throws(GitError) in
-      var oid = git_oid()
-      var blob: OpaquePointer?
-      git_oid_fromstr(&oid, id)
-      try check(git_blob_lookup(&blob, repository, &oid), "read the blob \(id)")
-      defer { git_blob_free(blob) }
-      return [UInt8](
-        UnsafeRawBufferPointer(
-          start: git_blob_rawcontent(blob), count: Int(git_blob_rawsize(blob))))
     }
   }
 }

@@ -24,8 +24,9 @@ struct GitRepositoryTests {
     #expect(facts.author.time == "2024-05-06T07:08:09+02:00")
     let tree = try repository.tree(of: tip)
     #expect(tree.files.map(\.path) == ["a/b.yaml", "d/e/f.yaml"])
-    #expect(try tree.files[0].bytes() == Array("x: 2\n".utf8))
-    #expect(tree.files[0].byteCount == 5)
+    let file = try #require(tree.file(at: "a/b.yaml"))
+    #expect(try file.bytes() == Array("x: 2\n".utf8))
+    #expect(file.byteCount == 5)
     let changes = try repository.changes(from: root, to: tip)
     #expect(
       changes == [
@@ -77,13 +78,40 @@ struct GitRepositoryTests {
     #expect(try repository.workingTree().files.map(\.kind) == [.file, .symlink])
   }
 
+  /// A tree that is made from the one read before is the tree that a repository reads anew.
+  @Test func treesThatAreMadeFromEachOtherAreWhole() throws {
+    let git = try GitFixture()
+    let steps: [[String: String?]] = [
+      ["a/b.yaml": "x: 1\n", "a/c/d.yaml": "y: 1\n", "e": "1"],
+      ["a/b.yaml": "x: 2\n"],
+      ["a/c/d.yaml": nil, "a/c": "a file where a folder was"],
+      ["e": nil, "e/f/g": "a folder where a file was", "a/b": "beside b.yaml"],
+      ["a/b.yaml": nil, "a/b": nil, "a/c": nil],
+      ["a/b.yaml": "x: 1\n", "a/c/d.yaml": "y: 1\n", "e/f/g": nil, "e": "1"],
+    ]
+    let repository = try GitRepository(git.path)
+    var last = SourceTree([])
+    for (number, step) in steps.enumerated() {
+      for case (let path, nil) in step { try git.run("rm", "-q", path) }
+      let written = step.compactMapValues(\.self)
+      let commit = try #require(CommitID(try git.commit(written, "\(number)")))
+      let tree = try repository.tree(of: commit)
+      let anew = try GitRepository(git.path).tree(of: commit)
+      #expect(tree.differences(from: anew).isEmpty)
+      #expect(try tree.files.map { try $0.bytes() } == anew.files.map { try $0.bytes() })
+      #expect(!tree.differences(from: last).isEmpty)
+      last = tree
+    }
+    #expect(last.files.map(\.path) == ["a/b.yaml", "a/c/d.yaml", "e"])
+  }
+
   @Test func theWorkingTreeHasUncommittedFilesAndNoIgnoredOnes() throws {
     let git = try GitFixture()
     _ = try git.commit([".gitignore": "*.tmp\n", "a.yaml": "x: 1\n"], "first")
     try git.write(["a.yaml": "x: 2\n", "b.tmp": "no", "new/c.yaml": "y: 1\n"])
     let tree = try GitRepository(git.path).workingTree()
     #expect(tree.files.map(\.path) == [".gitignore", "a.yaml", "new/c.yaml"])
-    #expect(try tree.files[1].bytes() == Array("x: 2\n".utf8))
+    #expect(try tree.file(at: "a.yaml")?.bytes() == Array("x: 2\n".utf8))
   }
 
   @Test func aRevertUndoesOneCommitAndNothingElse() throws {
@@ -120,6 +148,6 @@ struct GitRepositoryTests {
     }
     try git.run("checkout", "-q", "a.yaml")
     let restored = try repository.restore(try repository.resolve(bad))
-    #expect(try repository.tree(of: restored).files[0].bytes() == Array("x: 2\n".utf8))
+    #expect(try repository.tree(of: restored).file(at: "a.yaml")?.bytes() == Array("x: 2\n".utf8))
   }
 }

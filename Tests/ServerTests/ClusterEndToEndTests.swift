@@ -3,7 +3,6 @@ import ConfigModel
 import ConfigSyncClient
 import Foundation
 import GitSource
-import OrderedCollections
 import Reconciler
 import Synchronization
 import TestSupport

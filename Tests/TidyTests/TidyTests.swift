@@ -23,14 +23,14 @@ struct TidyTests {
       "CCrypt", "Cluster", "Crypto", "Dispatch", "EtcdProtos", "Foundation", "GRPCServer",
       "JWTKit", "Store", "SwiftProtobuf",
     ],
-    "ConfigModel": ["Foundation", "OrderedCollections"],
+    "ConfigModel": ["Foundation"],
     "JSONSchema": ["ConfigModel", "Foundation"],
     "Jsonnet": ["CJsonnet", "Glibc"],
     "Compiler": [
-      "CTOML", "CYAML", "ConfigModel", "JSONSchema", "Jsonnet", "OrderedCollections",
+      "CTOML", "CYAML", "ConfigModel", "Dispatch", "JSONSchema", "Jsonnet",
     ],
     "GitSource": ["CLibGit2", "ConfigModel", "Foundation"],
-    "Reconciler": ["Compiler", "ConfigModel", "OrderedCollections"],
+    "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [
       "EtcdProtos", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf",
       "SwiftProtobuf",
@@ -42,7 +42,7 @@ struct TidyTests {
     ],
     "configsync": [
       "ArgumentParser", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation", "GitSource",
-      "Jsonnet", "Logging", "OrderedCollections", "Reconciler", "Server", "ServiceLifecycle",
+      "Jsonnet", "Logging", "Reconciler", "Server", "ServiceLifecycle",
       "UnixSignals",
     ],
     "Simulator": [

@@ -1,5 +1,4 @@
 import ConfigModel
-import OrderedCollections
 
 /// What policies are given, as Jsonnet.
 enum PolicyInput {

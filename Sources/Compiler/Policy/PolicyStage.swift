@@ -1,6 +1,5 @@
 import ConfigModel
 import Jsonnet
-import OrderedCollections
 
 /// Asks the repository's policies about what is to be published.
 ///
@@ -48,6 +47,7 @@ struct PolicyStage {
 
   /// The files that the settings name, each once.
   private mutating func policies() -> [SourceTree.File] {
+    guard !settings.policies.isEmpty else { return [] }
     var found: [SourceTree.File] = []
     var used = Set<Int>()
     for file in tree.files where JsonnetStage.isJsonnet(file.path) && !PolicyTests.isTest(file.path)
@@ -141,15 +141,10 @@ struct PolicyStage {
 
   /// Where a folder begins.
   private static func firstPlace(below path: ConfigPath, in config: KeySpace) -> SourceSpan? {
-    let keys = config.items.keys
     // Keys are sorted by their bytes: those inside follow each other.
-    let first = path.appending("")
-    var (low, high) = (0, keys.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if keys[middle] < first { low = middle + 1 } else { high = middle }
+    guard let first = config.items.first(from: path.appending("")), first.key.isInside(path) else {
+      return nil
     }
-    guard low < keys.count, keys[low].isInside(path) else { return nil }
-    return config.items.values[low].origin
+    return first.value.origin
   }
 }

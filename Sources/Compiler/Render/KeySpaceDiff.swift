@@ -1,5 +1,4 @@
 public import ConfigModel
-import OrderedCollections
 
 /// What changes from one key space to another.
 public struct KeySpaceDiff: Sendable {
@@ -17,25 +16,13 @@ public struct KeySpaceDiff: Sendable {
   /// Sorted by the bytes of the key.
   public var changes: [Change] = []
 
-  /// - Complexity: O(*n*) in keys.
+  /// - Complexity: O(*n*) in keys; in those that change, where one was compiled after the other with one cache.
   public init(from old: KeySpace, to new: KeySpace) {
-    var (left, right) = (old.items.elements[...], new.items.elements[...])
-    while left.first != nil || right.first != nil {
-      let (before, after) = (left.first, right.first)
-      if let before, after.map({ before.key < $0.key }) ?? true {
-        changes.append(Change(key: before.key, kind: .removed, old: before.value, new: nil))
-        left = left.dropFirst()
-      } else if let after, before.map({ after.key < $0.key }) ?? true {
-        changes.append(Change(key: after.key, kind: .added, old: nil, new: after.value))
-        right = right.dropFirst()
-      } else if let before, let after {
-        if before.value.value != after.value.value {
-          changes.append(
-            Change(key: after.key, kind: .changed, old: before.value, new: after.value))
-        }
-        left = left.dropFirst()
-        right = right.dropFirst()
-      }
+    new.items.differences(from: old.items) { key, before, after in
+      guard before?.value != after?.value else { return }
+      let kind: Change.Kind =
+        if before == nil { .added } else if after == nil { .removed } else { .changed }
+      changes.append(Change(key: key, kind: kind, old: before, new: after))
     }
   }
 

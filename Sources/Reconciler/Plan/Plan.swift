@@ -1,5 +1,4 @@
 public import ConfigModel
-import OrderedCollections
 
 /// What a commit changes in the store.
 public struct Plan: Hashable, Sendable {

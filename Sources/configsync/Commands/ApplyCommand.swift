@@ -97,8 +97,10 @@ func printResult(
     // The tree was read a moment ago; without it the findings stand without their lines.
     let tree = try? repository.tree(of: facts.commit)
     let renderer = HumanRenderer(style) { path in
-      try? tree?.files.first { $0.path == path && $0.byteCount <= CompilerLimits.fileBytes }?
-        .bytes()
+      guard let file = tree?.file(at: path), file.byteCount <= CompilerLimits.fileBytes else {
+        return nil
+      }
+      return try? file.bytes()
     }
     printError(renderer.render(diagnostics.filter { $0.severity == .error }))
   }

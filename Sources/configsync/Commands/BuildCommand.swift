@@ -2,7 +2,6 @@ import ArgumentParser
 import Compiler
 import ConfigModel
 import Foundation
-import OrderedCollections
 
 struct BuildCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, env }

@@ -132,7 +132,7 @@ func render(
   _ compilation: Compilation, of tree: SourceTree, _ style: HumanRenderer.Style
 ) -> String {
   let renderer = HumanRenderer(style) { path in
-    guard let file = tree.files.first(where: { $0.path == path }), file.kind == .file,
+    guard let file = tree.file(at: path), file.kind == .file,
       file.byteCount <= CompilerLimits.fileBytes
     else { return nil }
     // A file that can't be read has a finding of its own, without a line.
