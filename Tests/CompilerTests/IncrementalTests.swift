@@ -44,6 +44,20 @@ struct IncrementalTests {
     return ["a: \(other)\nb: \(text)\n", "a: \(text)\n", "a: null\nb: {}\n", "a: [1, 2]\n"][other]
   }
 
+  /// The tree of some files, made from another one or anew.
+  private static func tree(
+    _ files: [String: String], from old: SourceTree, _ random: inout SeededRandomNumbers
+  ) -> SourceTree {
+    let new = SourceTree(
+      files.map { path, content in
+        SourceTree.File(path: path, objectID: content, byteCount: content.utf8.count) {
+          Array(content.utf8)
+        }
+      })
+    if Bool.random(using: &random) { return new }
+    return old.applying(new.differences(from: old).map { ($0.path, $0.new) })
+  }
+
   private static func describe(_ compilation: Compilation) -> [String] {
     let items = compilation.keySpace?.items.map { "\($0.key) = \($0.value)" } ?? []
     return items + compilation.diagnostics.map { "\($0)" } + ["\(compilation.fileCount)"]
@@ -54,22 +68,19 @@ struct IncrementalTests {
     var random = SeededRandomNumbers(seed: seed)
     let cache = CompileCache()
     var files = ["shared.yaml": "a: 1\n", "base/db.yaml": "a: 0\n", "eu/motd.conf": "hello"]
-    var valid = 0
+    var tree = SourceTree([])
+    var (valid, partial) = (0, 0)
     for _ in 0..<120 {
       let path = Self.paths.randomElement(using: &random) ?? ""
       let isGone = Int.random(in: 0..<5, using: &random) == 0
       files[path] = isGone ? nil : Self.content(of: path, &random)
-      let tree = SourceTree(
-        files.map { path, content in
-          SourceTree.File(
-            path: path, objectID: content,
-            byteCount: content.utf8.count
-          ) { Array(content.utf8) }
-        })
-      let found = Self.describe(compile(tree, cache: cache))
-      #expect(found == Self.describe(compile(tree)))
-      if compile(tree).keySpace != nil { valid += 1 }
+      tree = Self.tree(files, from: tree, &random)
+      let found = compile(tree, cache: cache)
+      #expect(Self.describe(found) == Self.describe(compile(tree)))
+      if found.keySpace != nil { valid += 1 }
+      if found.extent != .whole { partial += 1 }
     }
+    #expect(partial > valid / 3, "most that are valid are compiled from the one before")
     #expect((1..<120).contains(valid), "some commits are valid, and some are not")
   }
 
@@ -108,24 +119,52 @@ struct IncrementalTests {
     let cache = CompileCache()
     var files = Self.dependent.mapValues { $0[0] }
     var before: SourceTree?
-    var valid = 0
+    var (valid, partial) = (0, 0)
     for _ in 0..<25 {
       let path = Self.dependent.keys.sorted().randomElement(using: &random) ?? ""
       let isGone = Int.random(in: 0..<5, using: &random) == 0
       files[path] = isGone ? nil : Self.dependent[path]?.randomElement(using: &random)
-      let tree = SourceTree(
-        files.map { path, content in
-          SourceTree.File(
-            path: path, objectID: content, byteCount: content.utf8.count
-          ) { Array(content.utf8) }
-        })
+      let tree = Self.tree(files, from: before ?? SourceTree([]), &random)
       let last = before
       let history = CommitHistory(by: nil) { $0 == 1 ? last : nil }
       let found = compile(tree, after: history, cache: cache)
       #expect(Self.describe(found) == Self.describe(compile(tree, after: history)))
       if found.keySpace != nil { valid += 1 }
+      if found.extent != .whole { partial += 1 }
       before = tree
     }
+    #expect(partial > 0, "some are compiled from the one before")
     #expect((1..<25).contains(valid), "some commits are valid, and some are not")
+  }
+
+  /// What one change makes the compiler look at.
+  @Test(arguments: [
+    ("p0/f0.yaml", "n: 8\n", 1), ("base/a.yaml", "n: 8\n", 2), ("q/r.yaml", "a: 7\n", 3),
+    ("q/s.yaml", "b: 8\nc: ${/q/r/a}\n", 2), ("s/n.json", #"{"type": "object", "title": "n"}"#, 3),
+    ("p7/f7.yaml", "n: 9\n", 1), ("README.md", "nothing that is published", 0),
+  ])
+  func aChangeCostsWhatDependsOnIt(path: String, content: String, units: Int) {
+    var files: [String: String] = [
+      "configsync.yaml": "apiVersion: configsync/v1\nfiles: [{match: q/*.yaml, schema: s/n.json}]\n"
+        + "layers: {l1: [base], l2: [base], l3: [other]}\n",
+      "base/a.yaml": "n: 1\n", "l1/b.yaml": "n: 1\n", "other/a.yaml": "n: 1\n",
+      "s/n.json": #"{"type": "object"}"#, "q/r.yaml": "a: 1\n", "q/s.yaml": "b: ${/q/r/a}\n",
+      "q/t.yaml": "c: ${/q/s/b}\n",
+    ]
+    for number in 0..<500 { files["p\(number % 10)/f\(number).yaml"] = "n: \(number)\n" }
+    func tree(_ files: [String: String]) -> SourceTree {
+      SourceTree(
+        files.map { path, content in
+          SourceTree.File(path: path, objectID: content, byteCount: content.utf8.count) {
+            Array(content.utf8)
+          }
+        })
+    }
+    let cache = CompileCache()
+    #expect(compile(tree(files), cache: cache).extent == .whole)
+    files[path] = content
+    let found = compile(tree(files), cache: cache)
+    #expect(found.extent == .units(units))
+    #expect(Self.describe(found) == Self.describe(compile(tree(files))))
   }
 }

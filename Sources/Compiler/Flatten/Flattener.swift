@@ -92,7 +92,7 @@ struct CompiledFile: Sendable {
   var items: [CompiledItem] = []
   var diagnostics: [Diagnostic] = []
   /// The document, where a schema is to check it.
-  var checked: Document?
+  var checked: CheckedDocument?
 }
 
 /// Turns a document into keys.

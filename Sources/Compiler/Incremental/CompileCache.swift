@@ -36,28 +36,44 @@ public final class CompileCache: Sendable {
     }
   }
 
-  /// Files remembered; when more come, all are forgotten.
-  private static let limit = 50_000
-  private let files = Mutex<[Key: CompiledFile]>([:])
+  /// Trees that the next one may be compiled from: the one before is asked for again by policies and owners.
+  private static let rememberedStates = 3
+  private let states = Mutex<[CompiledState]>([])
+
+  /// The tree that differs least from this one; nil if none was compiled.
+  func state(before tree: SourceTree) -> CompiledState? {
+    let known = states.withLock { $0 }
+    // Mostly one tree was made from the other, so that little has to be looked at.
+    return known.reversed().min { left, right in
+      tree.differences(from: left.tree).count < tree.differences(from: right.tree).count
+    }
+  }
+
+  func remember(_ state: CompiledState) {
+    states.withLock { states in
+      states.removeAll { state.tree.differences(from: $0.tree).isEmpty }
+      if states.count >= CompileCache.rememberedStates { states.removeFirst() }
+      states.append(state)
+    }
+  }
+
+  private let files = Mutex(Generations<Key, CompiledFile>())
   /// Of layers: what a file gives depends on the others.
-  private let parsed = Mutex<[Key: ParsedFile]>([:])
+  private let parsed = Mutex(Generations<Key, ParsedFile>())
 
   private let schemas = Mutex<[ConfigPath: LoadedSchema]>([:])
-  private let checks = Mutex<[Check: CheckResult]>([:])
+  private let checks = Mutex(Generations<Check, CheckResult>())
   /// Of each object its `$id`, or that it has none.
-  private let identifiers = Mutex<[String: String?]>([:])
+  private let identifiers = Mutex(Generations<String, String?>())
 
-  private let programs = Mutex<[JsonnetStage.Key: JsonnetStage.Memory]>([:])
+  private let programs = Mutex(Generations<JsonnetStage.Key, JsonnetStage.Memory>())
 
   public init() {}
 
   func jsonnet(_ key: JsonnetStage.Key) -> JsonnetStage.Memory? { programs.withLock { $0[key] } }
 
   func remember(_ memory: JsonnetStage.Memory, for key: JsonnetStage.Key) {
-    programs.withLock { table in
-      if table.count >= CompileCache.limit { table.removeAll() }
-      table[key] = memory
-    }
+    programs.withLock { $0[key] = memory }
   }
 
   /// The schema at a path, made anew if it is not current.
@@ -67,13 +83,13 @@ public final class CompileCache: Sendable {
     if let known = schemas.withLock({ $0[path] }), isCurrent(known) { return known }
     let schema = load()
     let old = schemas.withLock { table in
-      if table.count >= CompileCache.limit { table.removeAll() }
+      if table.count >= CompilerLimits.files { table.removeAll() }
       return table.updateValue(schema, forKey: path)
     }
     // What an old schema found is of no use any more, and would keep it.
     if let old {
       let identity = ObjectIdentifier(old)
-      checks.withLock { table in table = table.filter { $0.key.schema != identity } }
+      checks.withLock { $0.removeAll { $0.schema == identity } }
     }
     return schema
   }
@@ -102,15 +118,12 @@ public final class CompileCache: Sendable {
   }
 
   private static func find<Name: Hashable & Sendable, Value: Sendable>(
-    _ key: Name?, in table: borrowing Mutex<[Name: Value]>, _ make: () -> Value
+    _ key: Name?, in table: borrowing Mutex<Generations<Name, Value>>, _ make: () -> Value
   ) -> Value {
     guard let key else { return make() }
     if let known = table.withLock({ $0[key] }) { return known }
     let value = make()
-    table.withLock { table in
-      if table.count >= limit { table.removeAll() }
-      table[key] = value
-    }
+    table.withLock { $0[key] = value }
     return value
   }
 }

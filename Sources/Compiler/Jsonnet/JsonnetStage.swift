@@ -54,18 +54,35 @@ final class JsonnetStage {
     return values[ConfigPath(escaped: file.path)] ?? JsonnetValue()
   }
 
+  /// Those whose value is not known, or depends on what has changed.
+  func stale(_ files: [PublishedFile]) -> [PublishedFile] {
+    files.filter { file in
+      guard let key = key(of: file.file, named: file.name), let known = cache.jsonnet(key) else {
+        return true
+      }
+      return !isCurrent(known)
+    }
+  }
+
+  private func key(of file: SourceTree.File, named name: String) -> Key? {
+    file.objectID.map {
+      Key(
+        path: ConfigPath(escaped: file.path), objectID: $0,
+        namespace: ConfigPath(escaped: JsonnetStage.namespace(of: name)), source: settings.name)
+    }
+  }
+
+  private static func namespace(of name: String) -> String {
+    let segments = ConfigPath.segments(of: name)
+    return segments.count > 1 ? segments[0] : ""
+  }
+
   /// Evaluates several files at once, which costs much less than one after the other.
   func evaluate(_ files: [(file: SourceTree.File, name: String)]) {
     var programs: [(JsonnetProgram, Key?)] = []
     for (file, name) in files {
       let path = ConfigPath(escaped: file.path)
-      let segments = ConfigPath.segments(of: name)
-      let namespace = segments.count > 1 ? segments[0] : ""
-      let key = file.objectID.map {
-        Key(
-          path: path, objectID: $0, namespace: ConfigPath(escaped: namespace),
-          source: settings.name)
-      }
+      let key = key(of: file, named: name)
       if let key, let known = cache.jsonnet(key), isCurrent(known) {
         values[path] = known.value
         continue
@@ -76,7 +93,8 @@ final class JsonnetStage {
         continue
       }
       let variables = [
-        ("namespace", namespace), ("file", file.path), ("source", settings.name),
+        ("namespace", JsonnetStage.namespace(of: name)), ("file", file.path),
+        ("source", settings.name),
       ]
       programs.append(
         (JsonnetProgram(name: file.path, source: source, variables: variables), key))

@@ -5,9 +5,9 @@ struct LayerDirectories {
   /// By their bytes: names that only look alike stay apart.
   private let directories: [[UInt8]: String]
 
-  init(_ layers: [(namespace: String, layers: [Settings.Layer])]) {
+  init(_ layers: [Settings.NamespaceLayers]) {
     directories = Dictionary(
-      layers.flatMap { [$0.namespace] + $0.layers.map(\.directory) }.map { (Array($0.utf8), $0) },
+      layers.flatMap(\.directories).map { (Array($0.utf8), $0) },
       uniquingKeysWith: { first, _ in first })
   }
 

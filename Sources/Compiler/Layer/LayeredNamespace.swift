@@ -1,11 +1,13 @@
 import ConfigModel
 
 /// A file of the tree as the compiler looks at it.
-struct PublishedFile {
+struct PublishedFile: Sendable {
   var file: SourceTree.File
   /// The path under the root.
   var name: String
   var encoding: Settings.Encoding
+  /// What the settings name for the file.
+  var schema: NamedSchema?
 
   var isJsonnet: Bool { encoding != .raw && JsonnetStage.isJsonnet(name) }
 
@@ -43,7 +45,7 @@ struct LayeredNamespace {
   }
 
   /// Adds the files of the next layer, in the order of their paths.
-  mutating func add(_ files: [(PublishedFile, ParsedFile)], of directory: String) {
+  mutating func add(_ files: [(file: PublishedFile, parsed: ParsedFile)], of directory: String) {
     layer += 1
     for (file, parsed) in files { add(file, parsed, of: directory) }
   }
@@ -60,8 +62,8 @@ struct LayeredNamespace {
       of: namespace + "/" + inner, encoding: file.encoding, under: settings.prefix)
     // The rule for the place that it is published at, and that for the file itself.
     let rules = PublishingRules(settings: settings)
-    let schemas =
-      rules.schemas(of: namespace + "/" + inner, nil) + rules.schemas(of: file.name, parsed.schema)
+    let placed = rules.rule(for: namespace + "/" + inner)?.schema
+    let schemas = [placed, file.schema ?? parsed.schema].compactMap(\.self)
     guard let document = Document(file, parsed, at: path, schemas: schemas.unique()) else { return }
     parts[LayeredNamespace.key(place, isRaw: isRaw), default: []].append(
       Part(inner: inner, layer: layer, document: document))

@@ -7,7 +7,7 @@ enum SchemaComment {
 
   /// Where the schema's name stands: in the first comment of this kind that has a line for itself.
   static func target(in text: SourceText) -> SourceSpan? {
-    guard text.bytes.firstRange(of: server) != nil else { return nil }
+    guard SourceText.contains(server, in: text.bytes) else { return nil }
     var start = 0
     while start < text.bytes.count {
       let line = text.bytes[start...].prefix { $0 != UInt8(ascii: "\n") }

@@ -145,4 +145,19 @@ struct SourceText {
       }
     return isNarrow ? 0 : length
   }
+
+  /// Whether the text holds some bytes.
+  ///
+  /// - Complexity: O(*n*); the library's search takes many times as long.
+  static func contains(_ sought: [UInt8], in bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBufferPointer { bytes in
+      sought.withUnsafeBufferPointer { sought in
+        guard let first = sought.first, bytes.count >= sought.count else { return sought.isEmpty }
+        for start in 0...(bytes.count - sought.count) where bytes[start] == first {
+          if (1..<sought.count).allSatisfy({ bytes[start + $0] == sought[$0] }) { return true }
+        }
+        return false
+      }
+    }
+  }
 }

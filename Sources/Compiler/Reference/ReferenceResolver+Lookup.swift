@@ -6,13 +6,13 @@ extension ReferenceResolver {
 
   mutating func outcome(of path: ConfigPath) -> Outcome {
     if let known = outcomes[path] { return known }
-    if let item = items[path], item.form != .document {
+    if let item = keys[path], item.form != .document {
       guard let open = item.open else { return remember(closed(item), path) }
       return outcome(of: path, open.value, open)
     }
     guard let (document, value) = valueInDocument(path) else {
       return remember(
-        index.firstBelow(path).flatMap { items[$0] }.map { .map($0.origin) } ?? .missing, path)
+        keys.firstBelow(path).flatMap { keys[$0] }.map { .map($0.origin) } ?? .missing, path)
     }
     switch value.content {
     case .null: return remember(.missing, path)
@@ -52,7 +52,7 @@ extension ReferenceResolver {
   private mutating func valueInDocument(_ path: ConfigPath) -> (CompiledItem, ConfigValue)? {
     var next: ConfigPath? = path
     while let folder = next {
-      if let item = items[folder], item.form == .document {
+      if let item = keys[folder], item.form == .document {
         return values(of: item)[path].map { (item, $0) }
       }
       next = folder.parent

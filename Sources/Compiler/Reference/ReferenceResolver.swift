@@ -23,7 +23,7 @@ struct ReferenceResolver {
     var span: SourceSpan
   }
 
-  var items: [ConfigPath: CompiledItem]
+  let keys: MergedKeys
   private let settings: Settings
   private(set) var diagnostics: [Diagnostic] = []
   var outcomes: [ConfigPath: Outcome] = [:]
@@ -39,18 +39,33 @@ struct ReferenceResolver {
   private var cycles: Set<SourceSpan> = []
   /// Lists and references inside each other on the way to what is looked at.
   private var nesting = 0
+  /// The most of them at once since the value that is looked at was begun.
+  private var deepest = 0
+  /// Of keys with references, how many of them lie between it and the last value that it leads to.
+  private var heights: [ConfigPath: Int] = [:]
+  /// Of each item with references, the keys that they name, and the documents that those lie in.
+  private(set) var reads: [ConfigPath: Set<ConfigPath>] = [:]
   private var bytesLeft = CompilerLimits.resolvedBytes
-  lazy var index = KeyIndex(items.keys)
 
-  init(_ items: [ConfigPath: CompiledItem], _ settings: Settings) {
-    self.items = items
+  init(_ keys: MergedKeys, _ settings: Settings) {
+    self.keys = keys
     self.settings = settings
   }
 
-  /// The items, each with its bytes; those that have none were reported.
-  mutating func resolve() -> [ConfigPath: CompiledItem] {
-    let open = items.values.filter { $0.open != nil }.sorted { $0.path < $1.path }
-    var done: [CompiledItem] = []
+  /// Bytes that were made so far.
+  var bytesMade: Int { CompilerLimits.resolvedBytes - bytesLeft }
+
+  /// The keys with the bytes of all; those that have none were reported.
+  mutating func resolve() -> MergedKeys {
+    let open = keys.special.map(\.value).filter { $0.open != nil }
+    let done = resolve(open)
+    diagnostics = diagnostics.uniqueByPlace()
+    return done
+  }
+
+  /// - Parameter open: sorted by key.
+  mutating func resolve(_ open: [CompiledItem]) -> MergedKeys {
+    var done: [(key: ConfigPath, value: KeySpace.Item?)] = []
     for item in open {
       guard let value = resolve(item) else { continue }
       var item = item
@@ -59,11 +74,11 @@ struct ReferenceResolver {
       // A text that is nothing but a reference is what it refers to.
       if item.form == .text, !value.isText { item.form = .json }
       guard check(item.value.count, item.path, item.origin) else { continue }
-      done.append(item)
+      done.append((item.path, item.published))
     }
-    for item in done { items[item.path] = item }
-    diagnostics = diagnostics.uniqueByPlace()
-    return items
+    var resolved = keys
+    resolved.items = keys.items.applying(done)
+    return resolved
   }
 
   /// The document with the values in the places of its references; nil if one of them has none, and then that
@@ -139,7 +154,13 @@ struct ReferenceResolver {
     // Said once already: nothing more is made.
     guard bytesLeft >= 0 else { return remember(.failed, path) }
     steps.append(Step(path: path, span: value.span))
-    defer { steps.removeLast() }
+    let outer = deepest
+    deepest = nesting
+    defer {
+      steps.removeLast()
+      heights[path] = deepest - nesting
+      deepest = max(deepest, outer)
+    }
     guard let resolved = expand(value, open), fits(resolved, at: value.span) else {
       return remember(.failed, path)
     }
@@ -181,17 +202,22 @@ struct ReferenceResolver {
     return bytes >= 0
   }
 
+  /// Whether so many levels more are still allowed; if not that is reported.
+  private mutating func isShallow(_ levels: Int, _ span: SourceSpan) -> Bool {
+    deepest = max(deepest, nesting + levels)
+    guard nesting + levels > CompilerLimits.nesting else { return true }
+    report(
+      .limitReferences, span,
+      "lists and references lead more than \(CompilerLimits.nesting) levels deep")
+    return false
+  }
+
   /// The value of the key that is looked at, or a part of it; nil if something is wrong in it.
   private mutating func expand(_ value: ConfigValue, _ open: OpenValue) -> ConfigValue? {
     var expanded = value
     nesting += 1
     defer { nesting -= 1 }
-    guard nesting <= CompilerLimits.nesting else {
-      report(
-        .limitReferences, value.span,
-        "lists and references lead more than \(CompilerLimits.nesting) levels deep")
-      return nil
-    }
+    guard isShallow(0, value.span) else { return nil }
     switch value.content {
     case .string(let text):
       guard ReferenceText.isCandidate(text) else { return value }
@@ -285,6 +311,7 @@ struct ReferenceResolver {
         hint: "'${/a/b}' is a key, '${./b}' one of the same map, '${../b}' one of the map above")
       return nil
     }
+    noteRead(of: target)
     steps[steps.count - 1].span = span
     if let first = steps.firstIndex(where: { $0.path == target }) {
       reportCycle(Array(steps[first...]))
@@ -297,11 +324,12 @@ struct ReferenceResolver {
       let rank = (ranks[target] ?? 0) + 1
       guard rank < CompilerLimits.referenceChain else { return reportLongChain(span) }
       ranks[key] = max(ranks[key] ?? 0, rank)
-      return (value, items[target]?.origin ?? value.span)
+      guard isShallow(heights[target] ?? 0, span) else { return nil }
+      return (value, keys[target]?.origin ?? value.span)
     case .bytes:
       report(
         .referenceType, span, "'\(target)' is a file that is no text",
-        related: items[target].map { .init($0.origin, "the file is here") })
+        related: keys[target].map { .init($0.origin, "the file is here") })
       return nil
     case .failed: return nil
     case .map(let place):
@@ -311,11 +339,19 @@ struct ReferenceResolver {
       return nil
     case .missing:
       suggestionsLeft -= 1
-      let near = suggestionsLeft >= 0 ? index.near(target, besides: key) : nil
+      let near = suggestionsLeft >= 0 ? keys.near(target, besides: key) : nil
       report(
         .referenceUnknown, span, "'\(key)' refers to '\(target)', which is not there",
         hint: near.map { "did you mean '\($0)'?" } ?? "it has no value, after all layers")
       return nil
+    }
+  }
+
+  private mutating func noteRead(of target: ConfigPath) {
+    guard let item = keys.holder(of: key) else { return }
+    reads[item, default: []].insert(target)
+    if let document = keys.holder(of: target), document != target {
+      reads[item, default: []].insert(document)
     }
   }
 

@@ -63,7 +63,7 @@ enum ReferenceText {
   private static let starts = ["/", "./", "../"]
 
   /// Whether there may be a reference, or an escaped one.
-  static func isCandidate(_ text: String) -> Bool { text.utf8.contains(UInt8(ascii: "$")) }
+  static func isCandidate(_ text: String) -> Bool { text.contains(byte: UInt8(ascii: "$")) }
 
   /// The length of `${` or `$${` before what a reference may begin with; nil if neither stands there.
   private static func opening(of bytes: ArraySlice<UInt8>) -> Int? {

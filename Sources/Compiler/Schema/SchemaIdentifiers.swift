@@ -9,12 +9,33 @@ struct SchemaIdentifiers: Hashable, Sendable {
   ///
   /// - Complexity: O(bytes) of the files that the cache does not know.
   init(of tree: SourceTree, _ cache: CompileCache) {
-    for file in tree.files where file.kind == .file && FileParser.format(of: file.path) != nil {
-      guard let identifier = cache.identifier(file, read: { SchemaIdentifiers.read(file) }) else {
-        continue
-      }
-      files[Array(identifier.utf8), default: []].append(file.path)
+    for file in tree.files {
+      guard let identifier = SchemaIdentifiers.identifier(of: file, cache) else { continue }
+      files[identifier, default: []].append(file.path)
     }
+  }
+
+  /// Takes what differs from the tree that they were made of.
+  mutating func update(_ differences: [SourceTree.Difference], _ cache: CompileCache) {
+    for difference in differences {
+      let old = difference.old.flatMap { SchemaIdentifiers.identifier(of: $0, cache) }
+      let new = difference.new.flatMap { SchemaIdentifiers.identifier(of: $0, cache) }
+      guard old != new else { continue }
+      if let old {
+        var rest = files.removeValue(forKey: old) ?? []
+        rest.removeAll { $0.utf8.elementsEqual(difference.path.utf8) }
+        if !rest.isEmpty { files[old] = rest }
+      }
+      if let new {
+        let paths = files[new, default: []] + [difference.path]
+        files[new] = paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+      }
+    }
+  }
+
+  private static func identifier(of file: SourceTree.File, _ cache: CompileCache) -> [UInt8]? {
+    guard file.kind == .file, FileParser.format(of: file.path) != nil else { return nil }
+    return cache.identifier(file, read: { SchemaIdentifiers.read(file) }).map { Array($0.utf8) }
   }
 
   /// Every file with that `$id`, in the order of their paths.
@@ -37,7 +58,7 @@ struct SchemaIdentifiers: Hashable, Sendable {
     var ignored: [Diagnostic] = []
     // A file that can't be read is reported where it is needed.
     guard let bytes = FileParser.load(file, &ignored),
-      bytes.firstRange(of: Array("$id".utf8)) != nil,
+      SourceText.contains(Array("$id".utf8), in: bytes),
       let format = FileParser.format(of: file.path),
       let (value, _) = FileParser.parse(file, format, &ignored),
       case .string(let identifier)? = value["$id"]?.content, RepositoryPath.hasScheme(identifier)

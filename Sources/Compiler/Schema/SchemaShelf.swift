@@ -3,6 +3,7 @@ import JSONSchema
 
 /// A schema of the repository, compiled, with what it was made of.
 final class LoadedSchema: Sendable {
+  let path: ConfigPath
   /// nil if it is malformed, or not there.
   let program: SchemaProgram?
   let diagnostics: [Diagnostic]
@@ -12,9 +13,10 @@ final class LoadedSchema: Sendable {
   let identifiers: SchemaIdentifiers?
 
   init(
-    program: SchemaProgram?, diagnostics: [Diagnostic], dependencies: [ConfigPath: String?],
-    identifiers: SchemaIdentifiers?
+    path: ConfigPath, program: SchemaProgram?, diagnostics: [Diagnostic],
+    dependencies: [ConfigPath: String?], identifiers: SchemaIdentifiers?
   ) {
+    self.path = path
     self.program = program
     self.diagnostics = diagnostics
     self.dependencies = dependencies
@@ -27,12 +29,21 @@ final class SchemaShelf {
   private let tree: SourceTree
   private let cache: CompileCache
   private var loaded: [ConfigPath: LoadedSchema] = [:]
-  /// Files by their `$id`; looked for once somebody asks.
-  private lazy var identifiers = SchemaIdentifiers(of: tree, cache)
+  /// Files by their `$id`; nil as long as nobody has asked.
+  private(set) var knownIdentifiers: SchemaIdentifiers?
 
-  init(_ tree: SourceTree, _ cache: CompileCache) {
+  /// - Parameter identifiers: those of the tree, if they are known.
+  init(_ tree: SourceTree, _ cache: CompileCache, identifiers: SchemaIdentifiers? = nil) {
     self.tree = tree
     self.cache = cache
+    knownIdentifiers = identifiers
+  }
+
+  private var identifiers: SchemaIdentifiers {
+    if let known = knownIdentifiers { return known }
+    let found = SchemaIdentifiers(of: tree, cache)
+    knownIdentifiers = found
+    return found
   }
 
   /// The schema in a file; one that is not there has no program and no findings.
@@ -63,7 +74,8 @@ final class SchemaShelf {
     var reader = SchemaReader(tree: tree)
     guard let document = reader.document(at: path) else {
       return LoadedSchema(
-        program: nil, diagnostics: reader.diagnostics, dependencies: reader.dependencies,
+        path: ConfigPath(escaped: path), program: nil, diagnostics: reader.diagnostics,
+        dependencies: reader.dependencies,
         identifiers: nil)
     }
     var usesIdentifiers = false
@@ -79,7 +91,7 @@ final class SchemaShelf {
     let isRead = diagnostics.isEmpty
     diagnostics += problems.filter { isRead || $0.kind != .unresolved }.map(Diagnostic.init)
     return LoadedSchema(
-      program: isRead ? program : nil, diagnostics: diagnostics,
+      path: ConfigPath(escaped: path), program: isRead ? program : nil, diagnostics: diagnostics,
       dependencies: reader.dependencies, identifiers: usesIdentifiers ? identifiers : nil)
   }
 }

@@ -3,35 +3,46 @@ import JSONSchema
 
 /// Checks documents by the schemas that configsync.yaml or they themselves name.
 struct SchemaStage {
-  private let shelf: SchemaShelf
+  let shelf: SchemaShelf
   private let cache: CompileCache
+  /// Of the stage as a whole: of each schema, and of all checks together.
   private(set) var diagnostics: [Diagnostic] = []
   /// Schemas whose own findings were reported.
   private var reported: Set<ObjectIdentifier> = []
   /// Names that lead nowhere, each reported once.
   private var unknown: Set<SourceSpan> = []
-  private var stepsLeft = CompilerLimits.schemaSteps
+  private(set) var steps = 0
 
-  init(_ tree: SourceTree, _ cache: CompileCache) {
-    shelf = SchemaShelf(tree, cache)
+  init(_ shelf: SchemaShelf, _ cache: CompileCache) {
+    self.shelf = shelf
     self.cache = cache
   }
+
+  private var isWithinLimit: Bool { steps < CompilerLimits.schemaSteps }
 
   /// Checks a document that holds no references any more.
   ///
   /// - Parameter key: names the document and all that it is made of; nil if nothing does.
-  mutating func check(_ document: Document, key: CompileCache.Key? = nil) {
-    guard case .value(let value) = document.content, stepsLeft > 0 else { return }
+  mutating func check(_ document: Document, key: CompileCache.Key? = nil) -> DocumentCheck {
+    var check = DocumentCheck()
+    guard case .value(let value) = document.content, isWithinLimit else { return check }
     for name in document.schemas {
-      guard let schema = schema(name), let program = schema.program else { continue }
+      guard let schema = schema(name, &check) else { continue }
+      check.schemas.append(schema)
+      guard let program = schema.program else { continue }
       let result = cache.check(of: key, by: schema) {
         SchemaStage.check(program, value, document)
       }
-      diagnostics += result.diagnostics
+      check.diagnostics += result.diagnostics
       // Counted whether it was remembered or not: a cache changes no result.
-      stepsLeft -= result.steps
-      guard stepsLeft > 0 else { return reportTooMuch() }
+      check.steps += result.steps
+      steps += result.steps
+      guard isWithinLimit else {
+        reportTooMuch()
+        break
+      }
     }
+    return check
   }
 
   private mutating func reportTooMuch() {
@@ -43,7 +54,9 @@ struct SchemaStage {
   }
 
   /// The schema that a name means; nil if there is none, and then that is reported.
-  private mutating func schema(_ name: NamedSchema) -> LoadedSchema? {
+  private mutating func schema(
+    _ name: NamedSchema, _ check: inout DocumentCheck
+  ) -> LoadedSchema? {
     let path: ConfigPath
     switch name.target {
     case .file(let file) where shelf.isThere(file): path = file
@@ -52,7 +65,10 @@ struct SchemaStage {
       let paths = shelf.paths(identifiedBy: String(parts[0]))
       // A part of a schema can't be named here.
       if parts.count > 1, !parts[1].isEmpty, !paths.isEmpty { return reportUnknown(name) }
-      guard let file = paths.first else { return reportUnchecked(name) }
+      guard let file = paths.first else {
+        check.diagnostics.append(SchemaStage.unchecked(name))
+        return nil
+      }
       if paths.count > 1, unknown.insert(name.span).inserted {
         diagnostics.append(SchemaIdentifiers.ambiguity(uri, paths))
       }
@@ -78,15 +94,12 @@ struct SchemaStage {
     return nil
   }
 
-  private mutating func reportUnchecked(_ name: NamedSchema) -> LoadedSchema? {
-    guard unknown.insert(name.span).inserted else { return nil }
-    diagnostics.append(
-      Diagnostic(
-        .schemaUnchecked, .note, at: name.span,
-        "the file is not checked by this schema: no schema of the repository has the '$id' "
-          + "'\(name.text)'",
-        hint: "a URL is never fetched: keep a copy in the repository"))
-    return nil
+  private static func unchecked(_ name: NamedSchema) -> Diagnostic {
+    Diagnostic(
+      .schemaUnchecked, .note, at: name.span,
+      "the file is not checked by this schema: no schema of the repository has the '$id' "
+        + "'\(name.text)'",
+      hint: "a URL is never fetched: keep a copy in the repository")
   }
 
   // MARK: - Findings

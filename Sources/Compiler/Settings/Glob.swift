@@ -40,8 +40,21 @@ struct Glob: Hashable, Sendable {
   }
 
   func matches(_ path: String) -> Bool {
+    // Most paths differ in how they end: that is told without looking at the rest.
+    let possible = alternatives.filter { Glob.endsAlike($0, path) }
+    guard !possible.isEmpty else { return false }
     let text = Array(path.unicodeScalars)
-    return alternatives.contains { Glob.matches($0, text) }
+    return possible.contains { Glob.matches($0, text) }
+  }
+
+  /// Whether a path ends with the characters that the tokens end with.
+  private static func endsAlike(_ tokens: [Token], _ path: String) -> Bool {
+    var rest = path.unicodeScalars[...]
+    for token in tokens.reversed() {
+      guard case .literal(let scalar) = token else { return true }
+      guard rest.popLast() == scalar else { return false }
+    }
+    return rest.isEmpty
   }
 
   /// The token lists that a pattern stands for, up to its end or the end of a choice.

@@ -11,7 +11,7 @@ struct PublishingRules {
       guard name.utf8.starts(with: (settings.root + "/").utf8) else { return nil }
       name = String(decoding: name.utf8.dropFirst(settings.root.utf8.count + 1), as: UTF8.self)
     }
-    guard file.path != Settings.fileName, file.path != "access.yaml", !isNamed(file.path),
+    guard file.path != Settings.fileName, file.path != Settings.accessFileName, !isNamed(file.path),
       !ConfigPath.segments(of: name).contains(where: { $0.utf8.first == UInt8(ascii: ".") })
     else { return nil }
     return name
@@ -33,8 +33,10 @@ struct PublishingRules {
   }
 
   /// How the file is published; nil if it is not.
-  func encoding(of name: String) -> Settings.Encoding? {
-    let rule = rule(for: name)
+  func encoding(of name: String) -> Settings.Encoding? { encoding(of: name, by: rule(for: name)) }
+
+  /// - Parameter rule: that for the name.
+  func encoding(of name: String, by rule: Settings.FileRule?) -> Settings.Encoding? {
     if rule?.isIgnored == true { return nil }
     if ConfigPath.name(name, endsIn: ".libsonnet") || PolicyTests.isTest(name) { return nil }
     if rule?.encoding == .raw { return .raw }
@@ -46,13 +48,8 @@ struct PublishingRules {
   }
 
   /// Whether a file of this name would be published, could its path become a key.
-  func isWanted(_ name: String) -> Bool {
-    FileParser.format(of: name) != nil || JsonnetStage.isJsonnet(name) || rule(for: name) != nil
-  }
-
-  /// The schemas that a file is to keep: the rule's, else the one that it names itself.
-  func schemas(of name: String, _ own: NamedSchema?) -> [NamedSchema] {
-    (rule(for: name)?.schema ?? own).map { [$0] } ?? []
+  func isWanted(_ name: String, by rule: Settings.FileRule?) -> Bool {
+    FileParser.format(of: name) != nil || JsonnetStage.isJsonnet(name) || rule != nil
   }
 }
 

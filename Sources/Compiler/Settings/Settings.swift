@@ -18,8 +18,20 @@ public struct Settings: Sendable {
     var span: SourceSpan
   }
 
+  /// A namespace with the layers below it.
+  struct NamespaceLayers: Sendable {
+    var namespace: String
+    /// Lowest first.
+    var layers: [Layer]
+
+    /// Lowest first, its own last.
+    var directories: [String] { layers.map(\.directory) + [namespace] }
+  }
+
   /// The name of the file, at the root of the repository.
   public static let fileName = "configsync.yaml"
+  /// The file that says who may do what in the store.
+  static let accessFileName = "access.yaml"
 
   /// The source's name in the store.
   public internal(set) var name = "default"
@@ -29,8 +41,8 @@ public struct Settings: Sendable {
   public internal(set) var prefix = ConfigPath.root
   var encoding = Encoding.leaf
   var files: [FileRule] = []
-  /// Of each namespace its layers, lowest first; in the order of the file.
-  var layers: [(namespace: String, layers: [Layer])] = []
+  /// In the order of the file.
+  var layers: [NamespaceLayers] = []
   /// Patterns of policies, relative to configsync.yaml.
   var policies: [(pattern: Glob, span: SourceSpan)] = []
   var owners = OwnerTable()

@@ -13,7 +13,9 @@ extension SettingsReader {
         invalid(member.keySpan, "a namespace is the name of a folder right under the root")
         continue
       }
-      if let layers = layers(of: member) { settings.layers.append((member.key, layers)) }
+      if let layers = layers(of: member) {
+        settings.layers.append(.init(namespace: member.key, layers: layers))
+      }
     }
   }
 

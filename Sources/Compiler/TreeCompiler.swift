@@ -1,0 +1,170 @@
+import ConfigModel
+import Jsonnet
+
+/// From a whole tree to its key space, without what depends on other commits.
+struct TreeCompiler {
+  private let tree: SourceTree
+  private let cache: CompileCache
+  private let deadline: JsonnetDeadline
+  private var diagnostics: [Diagnostic] = []
+  private var fileCount = 0
+  private var units: [(name: ConfigPath, unit: CompiledUnit)] = []
+  private var layered = LayerFiles()
+  private var jsonnet: [PublishedFile] = []
+  /// What the next tree is compiled from; nil if there is an error.
+  private(set) var state: CompiledState?
+
+  init(tree: SourceTree, cache: CompileCache, deadline: JsonnetDeadline) {
+    self.tree = tree
+    self.cache = cache
+    self.deadline = deadline
+  }
+
+  mutating func compile() -> Compilation {
+    let settings = SettingsReader.read(tree, &diagnostics)
+    if let access = tree.file(at: Settings.accessFileName) {
+      refuse(access, "access.yaml is not supported by this version")
+    }
+    guard !diagnostics.hasErrors else {
+      return Compilation(
+        settings: settings, keySpace: nil, diagnostics: diagnostics.sortedByPlace(), fileCount: 0)
+    }
+    let compiler = UnitCompiler(tree, settings, cache, by: deadline)
+    var merger = KeyMerger()
+    compileFiles(compiler, into: &merger)
+    compileLayers(compiler, into: &merger)
+    // What a malformed file would have given may be what is referred to.
+    let isComplete = !diagnostics.hasErrors
+    let merged = merger.merge()
+    checkCount(merged.items.count, settings)
+    diagnostics += merger.diagnostics
+    var schemas = SchemaStage(SchemaShelf(tree, cache), cache)
+    var resolver = ReferenceResolver(merged, settings)
+    let resolved = isComplete ? resolver.resolve() : merged
+    checkDocuments(&schemas, &resolver, isComplete: isComplete)
+    diagnostics += resolver.diagnostics
+    let isPlain = diagnostics.isEmpty
+    let found = units.flatMap { $0.unit.checks.flatMap(\.diagnostics) } + schemas.diagnostics
+    diagnostics += found.uniqueFindings()
+    let isValid = !diagnostics.hasErrors
+    let compilation = Compilation(
+      settings: settings, keySpace: isValid ? KeySpace(items: resolved.items) : nil,
+      diagnostics: diagnostics.sortedByPlace(), fileCount: fileCount)
+    if isValid, isPlain {
+      state = CompiledState(
+        tree, compilation,
+        CompiledState.Parts(
+          units: units, layered: layered, jsonnet: jsonnet, keys: resolved, resolver: resolver,
+          schemas: schemas))
+    }
+    return compilation
+  }
+
+  private mutating func checkCount(_ count: Int, _ settings: Settings) {
+    guard count > settings.maximumKeys else { return }
+    diagnostics.append(
+      Diagnostic(
+        .limitKeys, at: SourceSpan(file: Settings.fileName),
+        "the repository gives \(count) keys, more than \(settings.maximumKeys)",
+        hint: "raise limits.maxKeys in configsync.yaml"))
+  }
+
+  private mutating func refuse(_ file: SourceTree.File, _ message: String) {
+    diagnostics.append(
+      Diagnostic(
+        .featureUnsupported, at: SourceSpan(file: file.path), message,
+        hint: "it is refused, not ignored: what it asks for would not be done"))
+  }
+
+  // MARK: - Files
+
+  /// The files that are published, no more of them than are allowed.
+  private mutating func publishedFiles(_ compiler: UnitCompiler) -> [PublishedFile] {
+    var files: [PublishedFile] = []
+    for file in tree.files {
+      guard let published = compiler.published(file, &diagnostics) else { continue }
+      fileCount += 1
+      if fileCount <= CompilerLimits.files {
+        files.append(published)
+      } else if fileCount == CompilerLimits.files + 1 {
+        diagnostics.append(
+          Diagnostic(
+            .limitFiles, at: SourceSpan(file: file.path),
+            "the repository publishes more than \(CompilerLimits.files) files"))
+      }
+    }
+    return files
+  }
+
+  /// A file of no layer gives its keys by itself; the others are put by for `compileLayers`.
+  private mutating func compileFiles(_ compiler: UnitCompiler, into merger: inout KeyMerger) {
+    let files = publishedFiles(compiler)
+    jsonnet = files.filter(\.isJsonnet)
+    compiler.jsonnet.evaluate(jsonnet.map { (file: $0.file, name: $0.name) })
+    units.reserveCapacity(files.count)
+    // Files that need no evaluator share nothing that changes; its values are looked up one after the other.
+    nonisolated(unsafe) let shared = compiler
+    let known = files.inParallel { $0.isJsonnet ? nil : shared.outcome(of: $0) }
+    for (file, outcome) in zip(files, known) {
+      switch outcome ?? compiler.outcome(of: file) {
+      case .file(let compiled):
+        diagnostics += compiled.diagnostics
+        merger.add(compiled.items)
+        units.append((CompiledUnit.name(ofFile: file.file.path), CompiledUnit(compiled)))
+      case .part(let parsed, let directory):
+        diagnostics += parsed.diagnostics
+        layered.update(file, parsed, in: directory)
+      }
+    }
+  }
+
+  // MARK: - Layers
+
+  private mutating func compileLayers(_ compiler: UnitCompiler, into merger: inout KeyMerger) {
+    let settings = compiler.settings
+    // Before anything is made of them: a few files below many namespaces are many.
+    guard layered.uses(by: settings.layers) <= CompilerLimits.layeredFiles else {
+      return reportTooMuch(
+        "the namespaces use files of layers more than \(CompilerLimits.layeredFiles) times")
+    }
+    var found: [Diagnostic] = []
+    var bytes = 0
+    for namespace in settings.layers {
+      for layer in compiler.missingLayers(of: namespace) {
+        diagnostics.append(
+          Diagnostic(
+            .configInvalid, at: layer.span, "the layer '\(layer.directory)' has no files",
+            hint: "layers are directories under the root of the configuration"))
+      }
+      // So are the keys, of which no more is made than needed to say that they are too many.
+      guard merger.count <= settings.maximumKeys else { break }
+      let unit = compiler.compile(namespace, layered, &found)
+      merger.add(unit.items)
+      units.append((CompiledUnit.name(ofNamespace: namespace.namespace), unit))
+      bytes += unit.layeredBytes
+      guard bytes <= CompilerLimits.layeredBytes else {
+        reportTooMuch("the layers give more than \(CompilerLimits.layeredBytes) bytes of values")
+        break
+      }
+    }
+    diagnostics += found.uniqueByPlace()
+  }
+
+  private mutating func reportTooMuch(_ message: String) {
+    diagnostics.append(
+      Diagnostic(
+        .limitFiles, at: SourceSpan(file: Settings.fileName), message,
+        hint: "have fewer namespaces, or fewer files in the layers below them"))
+  }
+
+  // MARK: - Schemas
+
+  /// - Parameter isComplete: whether the references could be resolved.
+  private mutating func checkDocuments(
+    _ schemas: inout SchemaStage, _ resolver: inout ReferenceResolver, isComplete: Bool
+  ) {
+    for index in units.indices where !units[index].unit.documents.isEmpty {
+      units[index].unit.check(&schemas, &resolver, isComplete: isComplete)
+    }
+  }
+}
