@@ -62,6 +62,7 @@ var targets: [Target] = [
     name: "CJsonnet", path: "Sources/C/CJsonnet", providers: [.apt(["libjsonnet-dev"])]),
   .target(name: "CTOML", path: "Sources/C/CTOML"),
   .target(name: "CChecksum", path: "Sources/C/CChecksum"),
+  .target(name: "CBuildID", path: "Sources/C/CBuildID"),
   .target(name: "TestSupport", swiftSettings: strict),
   .target(
     name: "EtcdProtos", dependencies: [protobuf, grpcCore, grpcProtobuf],
@@ -71,18 +72,22 @@ var targets: [Target] = [
 // Layer 0: pure.
 targets += module("BinaryCoding", ["CChecksum"])
 targets += module("Raft", [deque])
-targets += module("ConfigModel", [ordered])
+targets += module("ConfigModel")
 targets += module("JSONSchema", ["ConfigModel"], testing: ["Compiler"])
 targets += module("Jsonnet", ["CJsonnet"])
-targets += module("Compiler", ["ConfigModel", "JSONSchema", "Jsonnet", "CYAML", "CTOML", ordered])
+targets += module(
+  "Compiler", ["BinaryCoding", "ConfigModel", "JSONSchema", "Jsonnet", "CYAML", "CTOML"])
 
 // Layer 1: storage.
 targets += module("RaftLog", ["BinaryCoding", "Raft"])
 targets += module("Store", ["BinaryCoding", deque, grdb, sqlite])
+targets += module(
+  "CacheStorage", ["BinaryCoding", "CBuildID", "Compiler", grdb],
+  testing: ["ConfigModel", "Jsonnet"])
 
 // Layer 2: shell.
 targets += module("Cluster", ["BinaryCoding", "Raft", "RaftLog", "Store", heap, logging])
-targets += module("Reconciler", ["Compiler", "ConfigModel", ordered])
+targets += module("Reconciler", ["Compiler", "ConfigModel"], testing: [ordered])
 
 // Layer 3: edge.
 targets += module("GRPCServer", ["CNGHTTP2", "CZlib", nioCore, nioHTTP1, nioPosix])
@@ -100,7 +105,7 @@ targets += module(
   [
     "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer", "Gateway",
     "GitSource", "PeerTransport", "Raft", "RaftLog", "Reconciler", "Store",
-    crypto, lifecycle, logging, ordered,
+    crypto, lifecycle, logging,
   ], testing: ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport, grdb])
 
 targets += module(
@@ -116,10 +121,15 @@ targets += [
   .executableTarget(
     name: "configsync",
     dependencies: [
-      "Compiler", "ConfigModel", "ConfigSyncClient", "GitSource", "Jsonnet", "Reconciler", "Server",
-      argumentParser, lifecycle, logging, ordered, signals,
+      "CacheStorage", "Compiler", "ConfigModel", "ConfigSyncClient", "GitSource", "Jsonnet",
+      "Reconciler", "Server",
+      argumentParser, lifecycle, logging, signals,
     ],
     swiftSettings: strict),
+  .executableTarget(
+    name: "compile-bench",
+    dependencies: ["CacheStorage", "Compiler", "ConfigModel", "GitSource"],
+    path: "Benchmarks/CompileBench", swiftSettings: strict),
   .testTarget(
     name: "CLITests", dependencies: ["configsync", "ConfigSyncClient", "TestSupport"],
     swiftSettings: strict),

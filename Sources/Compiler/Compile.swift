@@ -65,6 +65,7 @@ public func compileValues(
 func compileValues(
   _ tree: SourceTree, _ cache: CompileCache, by deadline: JsonnetDeadline
 ) -> Compilation {
+  defer { cache.flush() }
   if let state = cache.state(before: tree) {
     var compiler = IncrementalCompiler(state, tree, cache, by: deadline)
     if let next = compiler.compile() {

@@ -69,8 +69,27 @@ public struct JsonnetResult: Sendable {
   /// Every import that was looked for.
   public var imports: Set<ImportRequest>
 
+  /// Compared by bytes: two that only look alike lead to different files.
   public struct ImportRequest: Hashable, Sendable {
     public var folder: String
     public var path: String
+
+    public init(folder: String, path: String) {
+      self.folder = folder
+      self.path = path
+    }
+
+    public static func == (left: ImportRequest, right: ImportRequest) -> Bool {
+      left.folder.utf8.elementsEqual(right.folder.utf8)
+        && left.path.utf8.elementsEqual(right.path.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+      for text in [folder, path] {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        hasher.combine(UInt8(0))
+      }
+    }
   }
 }

@@ -1,6 +1,7 @@
 import Compiler
 import ConfigModel
 import Jsonnet
+import Synchronization
 import TestSupport
 import Testing
 
@@ -84,6 +85,40 @@ struct IncrementalTests {
     #expect((1..<120).contains(valid), "some commits are valid, and some are not")
   }
 
+  /// Storage in memory; some of what it gives back is cut off.
+  private final class Shelf: CompileStorage {
+    private let values = Mutex<[[UInt8]: [UInt8]]>([:])
+    private let random = Mutex(SeededRandomNumbers(seed: 1))
+    let hits = Mutex(0)
+
+    func value(for key: [UInt8]) -> [UInt8]? {
+      guard let value = values.withLock({ $0[key] }) else { return nil }
+      hits.withLock { $0 += 1 }
+      let isCut = random.withLock { Int.random(in: 0..<4, using: &$0) == 0 }
+      guard isCut else { return value }
+      return Array(value.prefix(random.withLock { Int.random(in: 0..<value.count, using: &$0) }))
+    }
+
+    func store(_ value: [UInt8], for key: [UInt8]) { values.withLock { $0[key] = value } }
+    func flush() {}
+  }
+
+  /// What other processes have stored, whole or cut off, changes nothing either.
+  @Test(arguments: 0..<4)
+  func whatIsStoredChangesNothing(seed: UInt64) {
+    var random = SeededRandomNumbers(seed: seed)
+    let shelf = Shelf()
+    var files = ["shared.yaml": "# yaml-language-server: $schema=x.json\na: 1\n"]
+    for _ in 0..<100 {
+      let path = Self.paths.randomElement(using: &random) ?? ""
+      files[path] = Self.content(of: path, &random)
+      let tree = Self.tree(files, from: SourceTree([]), &random)
+      let found = compile(tree, cache: CompileCache(storage: shelf))
+      #expect(Self.describe(found) == Self.describe(compile(tree)))
+    }
+    #expect(shelf.hits.withLock { $0 } > 100)
+  }
+
   /// What is evaluated or checked depends on other files: each of them may change, go, or come.
   private static let dependent: [String: [String]] = [
     "configsync.yaml": [
@@ -117,6 +152,7 @@ struct IncrementalTests {
   func aCacheKnowsWhatDependsOnWhat(seed: UInt64) {
     var random = SeededRandomNumbers(seed: seed)
     let cache = CompileCache()
+    let shelf = Shelf()
     var files = Self.dependent.mapValues { $0[0] }
     var before: SourceTree?
     var (valid, partial) = (0, 0)
@@ -128,7 +164,10 @@ struct IncrementalTests {
       let last = before
       let history = CommitHistory(by: nil) { $0 == 1 ? last : nil }
       let found = compile(tree, after: history, cache: cache)
-      #expect(Self.describe(found) == Self.describe(compile(tree, after: history)))
+      let whole = Self.describe(compile(tree, after: history))
+      #expect(Self.describe(found) == whole)
+      let stored = compile(tree, after: history, cache: CompileCache(storage: shelf))
+      #expect(Self.describe(stored) == whole)
       if found.keySpace != nil { valid += 1 }
       if found.extent != .whole { partial += 1 }
       before = tree

@@ -27,8 +27,9 @@ struct TidyTests {
     "JSONSchema": ["ConfigModel", "Foundation"],
     "Jsonnet": ["CJsonnet", "Glibc"],
     "Compiler": [
-      "CTOML", "CYAML", "ConfigModel", "Dispatch", "JSONSchema", "Jsonnet",
+      "BinaryCoding", "CTOML", "CYAML", "ConfigModel", "Dispatch", "JSONSchema", "Jsonnet",
     ],
+    "CacheStorage": ["BinaryCoding", "CBuildID", "Compiler", "Foundation", "GRDB"],
     "GitSource": ["CLibGit2", "ConfigModel", "Foundation"],
     "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [
@@ -41,8 +42,8 @@ struct TidyTests {
       "Reconciler", "ServiceLifecycle", "Store",
     ],
     "configsync": [
-      "ArgumentParser", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation", "GitSource",
-      "Jsonnet", "Logging", "Reconciler", "Server", "ServiceLifecycle",
+      "ArgumentParser", "CacheStorage", "Compiler", "ConfigModel", "ConfigSyncClient", "Foundation",
+      "GitSource", "Jsonnet", "Logging", "Reconciler", "Server", "ServiceLifecycle",
       "UnixSignals",
     ],
     "Simulator": [
@@ -55,7 +56,8 @@ struct TidyTests {
 
   /// Bindings that one folder alone may touch.
   private static let confined = [
-    "CYAML": "Compiler/Parse/", "CTOML": "Compiler/Parse/", "CCrypt": "EtcdAPI/Auth/",
+    "CYAML": "Compiler/Parse/", "CTOML": "Compiler/Parse/", "CBuildID": "CacheStorage/",
+    "CCrypt": "EtcdAPI/Auth/",
     "CJsonnet": "Jsonnet/Worker/",
   ]
 

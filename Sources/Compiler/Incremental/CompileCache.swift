@@ -66,14 +66,41 @@ public final class CompileCache: Sendable {
   /// Of each object its `$id`, or that it has none.
   private let identifiers = Mutex(Generations<String, String?>())
 
+  private let storage: (any CompileStorage)?
+
   private let programs = Mutex(Generations<JsonnetStage.Key, JsonnetStage.Memory>())
 
-  public init() {}
+  /// - Parameter storage: keeps what files hold for other processes; nil to remember it in this one alone.
+  public init(storage: (any CompileStorage)? = nil) { self.storage = storage }
 
-  func jsonnet(_ key: JsonnetStage.Key) -> JsonnetStage.Memory? { programs.withLock { $0[key] } }
+  func flush() { storage?.flush() }
+
+  func jsonnet(_ key: JsonnetStage.Key) -> JsonnetStage.Memory? {
+    if let known = programs.withLock({ $0[key] }) { return known }
+    guard let bytes = storage?.value(for: StoredFile.key(of: key)),
+      let stored = try? StoredFile.memory(bytes, at: key.path)
+    else { return nil }
+    programs.withLock { $0[key] = stored }
+    return stored
+  }
 
   func remember(_ memory: JsonnetStage.Memory, for key: JsonnetStage.Key) {
     programs.withLock { $0[key] = memory }
+    guard let storage, let bytes = StoredFile.encode(memory) else { return }
+    storage.store(bytes, for: StoredFile.key(of: key))
+  }
+
+  /// What a structured file holds, which needs no evaluator.
+  func structured(_ file: SourceTree.File, read: () -> ParsedFile) -> ParsedFile {
+    guard let storage, let objectID = file.objectID else { return read() }
+    let key = StoredFile.key(ofPath: file.path, objectID: objectID)
+    // What can't be decoded is read anew.
+    if let bytes = storage.value(for: key), let known = try? StoredFile.file(bytes, at: file.path) {
+      return known
+    }
+    let parsed = read()
+    if let bytes = StoredFile.encode(parsed) { storage.store(bytes, for: key) }
+    return parsed
   }
 
   /// The schema at a path, made anew if it is not current.

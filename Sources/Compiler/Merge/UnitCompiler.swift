@@ -72,7 +72,11 @@ struct UnitCompiler {
   }
 
   private func read(_ file: PublishedFile) -> ParsedFile {
-    FileReader.read(file.file, named: file.name, encoding: file.encoding, settings, jsonnet)
+    func read() -> ParsedFile {
+      FileReader.read(file.file, named: file.name, encoding: file.encoding, settings, jsonnet)
+    }
+    guard file.encoding != .raw, !file.isJsonnet else { return read() }
+    return cache.structured(file.file, read: read)
   }
 
   private func key(of file: PublishedFile) -> CompileCache.Key? {

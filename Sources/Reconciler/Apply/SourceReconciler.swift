@@ -1,4 +1,4 @@
-import Compiler
+public import Compiler
 public import ConfigModel
 
 /// Which commits the first sync of a source takes.
@@ -58,9 +58,13 @@ public struct SourceReconciler: Sendable {
 
   private let source: any ConfigSource
   private let target: any ConfigTarget
-  private let cache = CompileCache()
+  private let cache: CompileCache
 
-  public init(source: some ConfigSource, target: some ConfigTarget) {
+  /// - Parameter cache: what it knows costs nothing.
+  public init(
+    source: some ConfigSource, target: some ConfigTarget, cache: CompileCache = CompileCache()
+  ) {
+    self.cache = cache
     self.source = source
     self.target = target
   }

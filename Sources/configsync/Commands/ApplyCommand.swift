@@ -49,6 +49,7 @@ struct ApplyCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var repository: RepositoryOptions
+  @OptionGroup var cache: CacheOptions
 
   @Option(help: "A branch, tag or commit. Default: HEAD.")
   var rev: String?
@@ -59,13 +60,13 @@ struct ApplyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let repository = try repository.open()
-    let options = arguments.options(revision: rev)
+    let (options, cache) = (arguments.options(revision: rev), try cache.makeCache())
     let style = color.style(of: STDERR_FILENO)
     let report = try await cluster.withClient { client in
       let progress = ProgressLine("applying")
       defer { progress.clear() }
       let reconciler = SourceReconciler(
-        source: GitConfigSource(repository), target: EtcdConfigTarget(client))
+        source: GitConfigSource(repository), target: EtcdConfigTarget(client), cache: cache)
       return try await reconciler.run(
         options, began: progress.begin,
         finished: { facts, result in

@@ -15,6 +15,7 @@ struct BuildCommand: ParsableCommand {
       """)
 
   @OptionGroup var repository: RepositoryOptions
+  @OptionGroup var cache: CacheOptions
 
   @Option(help: "A branch, tag or commit. Default: the working tree.")
   var rev: String?
@@ -31,7 +32,7 @@ struct BuildCommand: ParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func run() throws {
-    let (tree, compilation) = try repository.compile(at: rev)
+    let (tree, compilation) = try repository.compile(at: rev, try cache.makeCache())
     guard let keySpace = compilation.keySpace else {
       printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
       throw CommandFailure(.no, "the configuration is invalid; nothing is built")

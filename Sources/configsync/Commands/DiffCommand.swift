@@ -2,6 +2,7 @@ import ArgumentParser
 import Compiler
 import ConfigModel
 import Foundation
+import GitSource
 
 struct DiffCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, markdown }
@@ -21,6 +22,7 @@ struct DiffCommand: ParsableCommand {
   var range = "HEAD"
 
   @OptionGroup var repository: RepositoryOptions
+  @OptionGroup var cache: CacheOptions
 
   @Option(help: "Only keys that begin with this.")
   var prefix = ""
@@ -34,8 +36,9 @@ struct DiffCommand: ParsableCommand {
     let ends = range.firstRange(of: "..")
     let from = ends.map { String(range[..<$0.lowerBound]) } ?? range
     let to = ends.map { String(range[$0.upperBound...]) } ?? ""
-    let old = try keySpace(from.isEmpty ? "HEAD" : from)
-    let new = try keySpace(to.isEmpty ? nil : to)
+    let (repository, cache) = (try repository.open(), try cache.makeCache())
+    let old = try keySpace(from.isEmpty ? "HEAD" : from, of: repository, cache)
+    let new = try keySpace(to.isEmpty ? nil : to, of: repository, cache)
     var diff = KeySpaceDiff(from: old, to: new)
     if !prefix.isEmpty {
       diff.changes.removeAll { !$0.key.text.utf8.starts(with: prefix.utf8) }
@@ -48,10 +51,12 @@ struct DiffCommand: ParsableCommand {
     if !diff.changes.isEmpty { throw CommandFailure(.no, "") }
   }
 
-  private func keySpace(_ revision: String?) throws -> KeySpace {
+  private func keySpace(
+    _ revision: String?, of repository: GitRepository, _ cache: CompileCache
+  ) throws -> KeySpace {
     // What a policy says of a change is for `validate`: the change is shown all the more.
     let tree = try repository.tree(at: revision)
-    let compilation = compileValues(tree)
+    let compilation = compileValues(tree, cache: cache)
     guard let keySpace = compilation.keySpace else {
       printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
       throw CommandFailure(.no, "\(revision ?? "the working tree") is invalid; nothing is compared")

@@ -17,6 +17,7 @@ struct RunCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var repository: RepositoryOptions
+  @OptionGroup var cache: CacheOptions
 
   @Option(help: "The branch to follow. Default: the one checked out.")
   var branch = environment("BRANCH", "HEAD")
@@ -38,10 +39,12 @@ struct RunCommand: AsyncParsableCommand {
     let logger = logging.makeLogger("configsync.run")
     let repository = try repository.open()
     let source = GitConfigSource(repository, branch: branch)
+    let cache = try cache.makeCache()
     let (options, interval, cluster) = (arguments.options(), Duration.seconds(interval), cluster)
     try await runService(logger) {
       try await cluster.withClient { client in
-        let reconciler = SourceReconciler(source: source, target: EtcdConfigTarget(client))
+        let reconciler = SourceReconciler(
+          source: source, target: EtcdConfigTarget(client), cache: cache)
         await ReconcileLoop(reconciler, options: options, interval: interval).log(to: logger)
       }
     }

@@ -23,6 +23,7 @@ struct ValidateCommand: ParsableCommand {
   }
 
   @OptionGroup var repository: RepositoryOptions
+  @OptionGroup var cache: CacheOptions
 
   @Option(help: "A branch, tag or commit. Default: the working tree.")
   var rev: String?
@@ -52,7 +53,7 @@ struct ValidateCommand: ParsableCommand {
 
   /// Whether there is no error.
   private func show() throws -> Bool {
-    let (tree, compilation) = try repository.compile(at: rev, since: base)
+    let (tree, compilation) = try repository.compile(at: rev, since: base, try cache.makeCache())
     switch output {
     case .json: try printJSON(JSONReport(compilation))
     case .sarif: try printJSON(SARIFReport(compilation.diagnostics))

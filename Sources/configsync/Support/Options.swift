@@ -1,4 +1,5 @@
 import ArgumentParser
+import CacheStorage
 import Compiler
 import ConfigModel
 import ConfigSyncClient
@@ -83,11 +84,40 @@ struct RepositoryOptions: ParsableArguments {
   }
 
   /// The tree of a revision, or the working tree without one.
+  func tree(at revision: String?) throws -> SourceTree { try open().tree(at: revision) }
+}
+
+extension GitRepository {
+  /// The tree of a revision, or the working tree without one; what goes wrong ends the command with exit code 2.
   func tree(at revision: String?) throws -> SourceTree {
-    let repository = try open()
     do {
-      guard let revision else { return try repository.workingTree() }
-      return try repository.tree(of: try repository.resolve(revision))
+      guard let revision else { return try workingTree() }
+      return try tree(of: try resolve(revision))
+    } catch {
+      throw CommandFailure(.unknown, "\(error)")
+    }
+  }
+}
+
+/// Where what files hold is kept for the next run.
+struct CacheOptions: ParsableArguments {
+  @Option(
+    help: """
+      A directory for what committed files hold, so that the next run reads only what is new. \
+      It is for this user alone; runs that are trusted less need another.
+      """)
+  var cacheDir = environment("CACHE_DIR", "")
+
+  /// - Throws: `CommandFailure` if the directory can't be used.
+  func makeCache() throws -> CompileCache {
+    guard !cacheDir.isEmpty else { return CompileCache() }
+    guard let program = ProgramIdentity.current() else {
+      throw CommandFailure(
+        .unknown,
+        "this build of the program, or a library of it, has no build id: leave --cache-dir out")
+    }
+    do {
+      return CompileCache(storage: try CacheDirectory(path: cacheDir, program: program))
     } catch {
       throw CommandFailure(.unknown, "\(error)")
     }
@@ -102,34 +132,37 @@ extension RepositoryOptions {
   ///
   /// - Parameter base: what is live: the commits after it are judged in order, as the reconciler would, and each is
   ///   compared with the last that it would have applied.
-  func compile(at revision: String?, since base: String? = nil) throws -> Compiled {
+  func compile(
+    at revision: String?, since base: String? = nil, _ cache: CompileCache
+  ) throws -> Compiled {
     let repository = try open()
     do {
       guard let revision else {
         let tree = try repository.workingTree()
         let history = history(by: nil, from: try head(of: repository), repository)
-        return try answered(tree, Compiler.compile(tree, after: history))
+        return try answered(tree, Compiler.compile(tree, after: history, cache: cache))
       }
       let tip = try repository.resolve(revision)
-      if let base { return try compile(tip, since: try repository.resolve(base), in: repository) }
+      if let base {
+        return try compile(tip, since: try repository.resolve(base), in: repository, cache)
+      }
       let facts = try repository.facts(of: tip)
       let tree = try repository.tree(of: tip)
       let history = history(by: facts.author.email, from: facts.parents.first, repository)
-      return try answered(tree, Compiler.compile(tree, after: history))
+      return try answered(tree, Compiler.compile(tree, after: history, cache: cache))
     } catch let error as GitError {
       throw CommandFailure(.unknown, "\(error)")
     }
   }
 
   private func compile(
-    _ tip: CommitID, since base: CommitID, in repository: GitRepository
+    _ tip: CommitID, since base: CommitID, in repository: GitRepository, _ cache: CompileCache
   ) throws -> Compiled {
     let parents = try repository.firstParents(from: tip)
     let new = try parents.prefix { try !repository.isAncestor($0, of: base) }
     guard !new.isEmpty else {
       throw CommandFailure(.unknown, "\(tip.short) is in \(base.short) already: nothing is new")
     }
-    let cache = CompileCache()
     var live = try repository.tree(of: base)
     var last: Compiled?
     for commit in new.reversed() {
