@@ -26,6 +26,26 @@ struct TOMLDepthTests {
     #expect(codes(text + "\n") == [.tomlSyntax])
   }
 
+  /// Tables inside each other, each with a key of many parts.
+  @Test(arguments: [(250, 2), (1990, 200), (60, 100), (1, 300)])
+  func partsOfKeysInsideEachOtherAddUp(parts: Int, tables: Int) {
+    let key = Array(repeating: "k", count: parts).joined(separator: ".")
+    let start = String(repeating: "\(key) = {", count: tables)
+    #expect(codes("\(start)a = 1\(String(repeating: "}", count: tables))\n") == [.limitDepth])
+    #expect(codes("a = [{\(start)a = 1\(String(repeating: "}", count: tables))}]\n") == [.limitDepth])
+  }
+
+  /// The quotes before the three that end a long string are its own.
+  @Test(arguments: ["\"", "'"], ["", "1", "2"])
+  func longStringsMayEndWithTheirOwnQuotes(quote: String, more: String) {
+    let end = String(repeating: quote, count: 3 + (Int(more) ?? 0))
+    let long = String(repeating: quote, count: 3) + "a" + end
+    let key = Array(repeating: "k", count: 200_000).joined(separator: ".")
+    #expect(codes("x = {s = \(long), \(key) = 1}\n") == [.limitDepth])
+    let text = String(repeating: "word. ", count: 3000)
+    #expect(codes("x = [\(long), \"\(text)\"]\n").isEmpty)
+  }
+
   /// A text of many sentences is no key of many parts.
   @Test(arguments: ["\"", "'", "\"\"\"", "\'\'\'"])
   func dotsInStringsAreNoKeys(quote: String) {

@@ -33,30 +33,38 @@ enum TOMLParser {
     return value
   }
 
-  /// Dots on the way to one key: toml++ calls itself for each, and has no limit of its own. A text on one line may
-  /// hold fewer.
-  private static let dots = 2000
+  /// Dots on the way to one value, over all tables that it lies in: toml++ calls itself for each, and has no limit of
+  /// its own. What is refused for its depth has fewer.
+  private static let dots = 4 * CompilerLimits.depth
 
-  /// Where a key has more parts than anything could follow; nil if none has. What is written in strings and comments
-  /// is passed over.
+  /// Where a key has more parts than anything could follow, together with those that it lies in; nil if none has. What
+  /// is written in strings and comments is passed over.
   private static func deepKey(_ text: SourceText) -> SourceSpan? {
     let bytes = text.bytes
-    var count = 0
+    /// Dots of the key that is read, and of those whose brackets are open.
+    var (count, outer): (Int, [Int]) = (0, [])
+    var total = 0
     var offset = 0
     while offset < bytes.count {
       switch bytes[offset] {
       case UInt8(ascii: "."):
         count += 1
-        if count > dots { return text.span(offset, offset) }
+        if total + count > dots { return text.span(offset, offset) }
       case UInt8(ascii: "\""), UInt8(ascii: "'"):
         offset = endOfString(bytes, from: offset)
         continue
       case UInt8(ascii: "#"):
         offset = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
         continue
-      case UInt8(ascii: "\n"), UInt8(ascii: ","), UInt8(ascii: "="), UInt8(ascii: "["),
-        UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"):
+      case UInt8(ascii: "["), UInt8(ascii: "{"):
+        outer.append(count)
+        total += count
         count = 0
+      case UInt8(ascii: "]"), UInt8(ascii: "}"):
+        count = outer.popLast() ?? 0
+        total -= count
+      case UInt8(ascii: ","): count = 0
+      case UInt8(ascii: "\n"): if outer.isEmpty { count = 0 }
       default: break
       }
       offset += 1
@@ -73,7 +81,9 @@ enum TOMLParser {
     while offset < bytes.count {
       let byte = bytes[offset]
       if byte == quote, !isLong || bytes[offset...].starts(with: mark) {
-        return offset + (isLong ? 3 : 1)
+        // Up to two more quotes belong to a long string.
+        let more = isLong ? bytes[(offset + 3)...].prefix(2).prefix { $0 == quote }.count : 0
+        return offset + (isLong ? 3 : 1) + more
       }
       if byte == UInt8(ascii: "\n"), !isLong { return offset }
       offset += byte == UInt8(ascii: "\\") && quote == UInt8(ascii: "\"") ? 2 : 1
