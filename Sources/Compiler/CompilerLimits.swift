@@ -4,8 +4,11 @@ public enum CompilerLimits {
   public static let fileBytes = 16 << 20
   /// Maps and sequences inside each other.
   public static let depth = 64
-  /// Values of one file with every alias expanded.
+  /// Values of one file with every alias expanded; a text counts as one more for each `expandedBytes` that it has.
   public static let expandedValues = 1_000_000
+  public static let expandedBytes = 64
+  /// Bytes of files of which it is remembered what they gave; as many again may be on their way out.
+  public static let rememberedBytes = 1 << 30
   /// Files that are published.
   public static let files = 200_000
   public static let pathBytes = 4096

@@ -28,6 +28,15 @@ struct ReferenceLimitTests {
     #expect(codes(["a.yaml": bomb]).first == .limitValueBytes)
   }
 
+  /// Few values, of many bytes each.
+  @Test func aBombOfLongTextsIsStopped() {
+    let long = String(repeating: "x", count: 1 << 20)
+    let keys = (0..<80).map { "k\($0): *a\n" }.joined()
+    #expect(codes(["a.yaml": "a: &a \(long)\n\(keys)"]) == [.limitAliases])
+    #expect(codes(["a.yaml": "a: &a\n  ? \(long)\n  : 1\n\(keys)"]) == [.limitAliases])
+    #expect(codes(["a.yaml": "a: &a \(long.dropLast(8))\nb: *a\n"]) == [])
+  }
+
   @Test func aBombOfListsIsStopped() {
     let bomb = (1..<60).map { "a\($0): ['${./a\($0 - 1)}', '${./a\($0 - 1)}']\n" }.joined()
     #expect(codes(["a.yaml": "a0: [x]\n" + bomb]).first == .limitReferences)

@@ -140,7 +140,7 @@ struct YAMLComposer {
       throw YAMLProblem(
         code: .limitAliases, position: event.start,
         message: "with its aliases expanded the file has over "
-          + "\(CompilerLimits.expandedValues) values",
+          + "\(CompilerLimits.expandedValues) values, or \(CompilerLimits.expandedBytes) times as many bytes",
         hint: "aliases inside aliases multiply: write less of them")
     }
     return size + node.size
@@ -165,7 +165,7 @@ struct YAMLComposer {
       let keySpan = span(event)
       let valueEvent = try reader.next()
       let value = try valueNode(valueEvent, depth: depth + 1)
-      size = try grown(size, by: value, valueEvent)
+      size = try grown(size + key.size - 1, by: value, valueEvent)
       if key.isPlainUntagged, key.text == "<<" {
         if let first = mergePlace {
           diagnostics.append(.duplicateKey("<<", at: keySpan, first: first))
@@ -275,7 +275,9 @@ struct YAMLComposer {
     if value.utf8.contains(0) {
       report(.textNUL, span(event), "a NUL character can't be published")
     }
-    var node = Node(value: ConfigValue(.string(value), at: span(event)), size: 1, text: value)
+    var node = Node(
+      value: ConfigValue(.string(value), at: span(event)),
+      size: 1 + value.utf8.count / CompilerLimits.expandedBytes, text: value)
     node.isPlainUntagged = isPlain && tag == nil
     let type: String
     if let tag {
