@@ -45,11 +45,10 @@ public func compile(
     compilation.diagnostics.append(
       Diagnostic(
         .historyUnknown, at: SourceSpan(file: Settings.fileName),
-        "policies and owners can't be asked, since nobody can tell what was before: \(reason)",
+        "policies, owners and prune can't be asked, since nobody can tell what was before: \(reason)",
         hint: "are the commits before this one in the clone? 'git fetch --deepen 50' fetches them"))
-  case .nothing: compilation.check(keySpace, in: tree, after: nil, by: history.author, deadline)
-  case .known(let last):
-    compilation.check(keySpace, in: tree, after: last, by: history.author, deadline)
+  case .nothing: compilation.check(keySpace, in: tree, after: nil, history, deadline)
+  case .known(let last): compilation.check(keySpace, in: tree, after: last, history, deadline)
   }
   if compilation.diagnostics.hasErrors { compilation.keySpace = nil }
   return compilation
@@ -82,13 +81,16 @@ func compileValues(
 }
 
 extension Compilation {
-  /// Asks owners and policies.
+  /// Asks owners, limits of deletions, and policies.
   fileprivate mutating func check(
     _ keySpace: KeySpace, in tree: SourceTree, after last: CommitHistory.Published?,
-    by author: String?, _ deadline: JsonnetDeadline
+    _ history: CommitHistory, _ deadline: JsonnetDeadline
   ) {
     var owners = OwnerStage(settings, tree)
-    owners.check(keySpace, after: last, by: author)
+    owners.check(keySpace, after: last, by: history.author)
+    if let finding = PruneStage.finding(keySpace, after: last, history, settings) {
+      diagnostics.append(finding)
+    }
     var policies = PolicyStage(tree, settings, by: deadline)
     policies.check(keySpace, previous: last?.keySpace ?? .empty)
     diagnostics = (diagnostics + owners.diagnostics + policies.diagnostics).sortedByPlace()

@@ -81,10 +81,27 @@ public struct CommitFacts: Hashable, Sendable, Codable {
   public var author: Person
   public var committer: Person
   public var subject: String
+  /// What the end of the message says; the store does not keep it.
+  public var trailers: [Trailer] = []
+
+  /// A line `Key: value` at the end of a message.
+  public struct Trailer: Hashable, Sendable {
+    public var key: String
+    public var value: String
+
+    public init(key: String, value: String) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case commit, parents, tree, author, committer, subject
+  }
 
   public init(
     commit: CommitID, parents: [CommitID], tree: String, author: Person, committer: Person,
-    subject: String
+    subject: String, trailers: [Trailer] = []
   ) {
     self.commit = commit
     self.parents = parents
@@ -92,6 +109,7 @@ public struct CommitFacts: Hashable, Sendable, Codable {
     self.author = author
     self.committer = committer
     self.subject = subject
+    self.trailers = trailers
   }
 }
 

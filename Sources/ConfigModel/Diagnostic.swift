@@ -74,6 +74,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case policyViolation = "policy.violation"
   case policyInvalid = "policy.invalid"
   case ownerDenied = "owner.denied"
+  case pruneLimit = "prune.limit"
   case historyUnknown = "history.unknown"
   case schemaType = "schema.type"
   case schemaValue = "schema.value"

@@ -121,7 +121,7 @@ public final class GitRepository: Sendable {
 
   public func facts(of id: CommitID) throws(GitError) -> CommitFacts {
     try withRepository { repository throws(GitError) in
-      try GitRepository.withCommit(id, in: repository) { commit in
+      try GitRepository.withCommit(id, in: repository) { commit throws(GitError) in
         let parents = (0..<git_commit_parentcount(commit)).map {
           GitRepository.id(git_commit_parent_id(commit, $0))
         }
@@ -130,8 +130,24 @@ public final class GitRepository: Sendable {
           tree: GitRepository.hexadecimal(git_commit_tree_id(commit)),
           author: GitRepository.person(git_commit_author(commit)),
           committer: GitRepository.person(git_commit_committer(commit)),
-          subject: git_commit_summary(commit).map { String(cString: $0) } ?? "")
+          subject: git_commit_summary(commit).map { String(cString: $0) } ?? "",
+          trailers: try GitRepository.trailers(of: commit))
       }
+    }
+  }
+
+  /// As `git interpret-trailers` finds them.
+  private static func trailers(
+    of commit: OpaquePointer
+  ) throws(GitError) -> [CommitFacts.Trailer] {
+    guard let message = git_commit_message(commit) else { return [] }
+    var found = git_message_trailer_array()
+    try check(git_message_trailers(&found, message), "read the trailers of a commit")
+    defer { git_message_trailer_array_free(&found) }
+    return (0..<found.count).compactMap { index in
+      guard let trailer = found.trailers?[index], let key = trailer.key, let value = trailer.value
+      else { return nil }
+      return CommitFacts.Trailer(key: String(cString: key), value: String(cString: value))
     }
   }
 

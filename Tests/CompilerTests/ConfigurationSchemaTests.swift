@@ -38,6 +38,15 @@ struct ConfigurationSchemaTests {
     ("{apiVersion: configsync/v1, limits: {maxKeys: 0}}", false),
     ("{apiVersion: configsync/v1, polices: []}", false),
     ("{apiVersion: configsync/v1, signatures: none}", true),
+    ("{apiVersion: configsync/v1, prune: {maxDeletes: 0}}", true),
+    ("{apiVersion: configsync/v1, prune: {maxDeletes: 100, maxDeletePercent: 30}}", true),
+    ("{apiVersion: configsync/v1, prune: {}}", false),
+    ("{apiVersion: configsync/v1, prune: 100}", false),
+    ("{apiVersion: configsync/v1, prune: {maxDeletes: -1}}", false),
+    ("{apiVersion: configsync/v1, prune: {maxDeletes: many}}", false),
+    ("{apiVersion: configsync/v1, prune: {maxDeletePercent: 101}}", false),
+    ("{apiVersion: configsync/v1, prune: {maxDeletePercent: 1.5}}", false),
+    ("{apiVersion: configsync/v1, prune: {maxDelete: 1}}", false),
     ("[]", false),
   ])
   func bothJudgeAlike(content: String, isValid: Bool) throws {

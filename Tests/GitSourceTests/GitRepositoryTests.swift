@@ -78,6 +78,21 @@ struct GitRepositoryTests {
     #expect(try repository.workingTree().files.map(\.kind) == [.file, .symlink])
   }
 
+  @Test(arguments: [
+    (
+      "subject\n\nA body.\n\nSigned-off-by: Ada <a@b>\nAllow: true\n",
+      ["Signed-off-by=Ada <a@b>", "Allow=true"]
+    ),
+    ("subject\n\nAllow: true\n\nThat was no trailer.\n", []), ("Allow: true", []),
+    ("subject\n\nA body that says\nAllow: true\nin its middle.\n", []),
+  ])
+  func trailersAreTheEndOfAMessage(message: String, expected: [String]) throws {
+    let git = try GitFixture()
+    let commit = try #require(CommitID(try git.commit(["a": "1"], message)))
+    let trailers = try GitRepository(git.path).facts(of: commit).trailers
+    #expect(trailers.map { "\($0.key)=\($0.value)" } == expected)
+  }
+
   /// A tree that is made from the one read before is the tree that a repository reads anew.
   @Test func treesThatAreMadeFromEachOtherAreWhole() throws {
     let git = try GitFixture()

@@ -23,11 +23,22 @@ public struct CommitHistory {
   let author: String?
   /// The tree so many commits ago, from 1; nil where there is none.
   private let tree: (Int) throws -> SourceTree?
+  /// Whether the commit says itself that it deletes many keys.
+  let allowsPrune: Bool
 
   /// - Parameter tree: throws where there is a commit, and it can't be read.
-  public init(by author: String?, _ tree: @escaping (Int) throws -> SourceTree?) {
+  public init(
+    by author: String?, allowsPrune: Bool = false, _ tree: @escaping (Int) throws -> SourceTree?
+  ) {
     self.author = author
+    self.allowsPrune = allowsPrune
     self.tree = tree
+  }
+
+  /// - Parameter tree: throws where there is a commit, and it can't be read.
+  public init(of commit: CommitFacts, _ tree: @escaping (Int) throws -> SourceTree?) {
+    self.init(
+      by: commit.author.email, allowsPrune: PruneStage.isAllowed(by: commit.trailers), tree)
   }
 
   /// Nothing was before.

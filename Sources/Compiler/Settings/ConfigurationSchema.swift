@@ -71,6 +71,16 @@ public enum ConfigurationSchema {
             "items": {"type": "string", "pattern": "^[^@\\s<>,;]+@[^@\\s<>,;]+$"}
           }
         },
+        "prune": {
+          "description": "How many keys one commit may delete, unless it has the trailer Configsync-Allow-Prune: true.",
+          "type": "object",
+          "additionalProperties": false,
+          "minProperties": 1,
+          "properties": {
+            "maxDeletes": {"type": "integer", "minimum": 0},
+            "maxDeletePercent": {"type": "integer", "minimum": 0, "maximum": 100}
+          }
+        },
         "signatures": {"enum": ["none"], "default": "none"},
         "limits": {
           "type": "object",

@@ -46,25 +46,26 @@ public struct Settings: Sendable {
   /// Patterns of policies, relative to configsync.yaml.
   var policies: [(pattern: Glob, span: SourceSpan)] = []
   var owners = OwnerTable()
+  var prune: PruneLimits?
   var maximumValueBytes = 1 << 20
   var maximumKeys = 1_000_000
 
   public init() {}
 
   /// Whether what is valid depends on what was before.
-  public var looksBack: Bool { !policies.isEmpty || !owners.isEmpty }
+  public var looksBack: Bool { !policies.isEmpty || !owners.isEmpty || prune != nil }
 }
 
 /// Reads configsync.yaml, reporting everything that is wrong with it.
 struct SettingsReader {
   private static let known: Set<String> = [
     "apiVersion", "name", "root", "prefix", "encode", "files", "layers", "limits",
-    "policies", "owners",
+    "policies", "owners", "prune",
   ]
   /// What the contract has and this version does not: never ignored, since it would decide what is
   /// valid.
   private static let unsupported: Set<String> = [
-    "signatures", "prune", "freeze", "protect",
+    "signatures", "freeze", "protect",
   ]
 
   var settings = Settings()
@@ -123,6 +124,7 @@ struct SettingsReader {
     case "limits": readLimits(value)
     case "policies": readPolicies(value)
     case "owners": readOwners(value)
+    case "prune": readPrune(value)
     case "signatures" where value.content == .string("none"): break
     case let key where SettingsReader.unsupported.contains(key):
       diagnostics.append(
@@ -134,7 +136,7 @@ struct SettingsReader {
     }
   }
 
-  private mutating func unknown(_ member: ConfigValue.Member, among known: Set<String>) {
+  mutating func unknown(_ member: ConfigValue.Member, among known: Set<String>) {
     let near = known.sorted().first { Spelling.isNear($0, member.key) }
     diagnostics.append(
       Diagnostic(

@@ -35,6 +35,39 @@ extension SettingsReader {
     }
   }
 
+  /// How many keys one commit may delete.
+  mutating func readPrune(_ value: ConfigValue) {
+    guard case .map(let members) = value.content else {
+      return invalid(
+        value.span, "prune is a map", hint: "for instance '{maxDeletes: 100, maxDeletePercent: 30}'"
+      )
+    }
+    var prune = PruneLimits(span: value.span)
+    for member in members {
+      switch member.key {
+      case "maxDeletes":
+        prune.maximumDeletes = count(member.value, upTo: Int.max)
+        if prune.maximumDeletes == nil {
+          invalid(member.value.span, "maxDeletes is a number of keys: 0 or more")
+        }
+      case "maxDeletePercent":
+        prune.maximumPercent = count(member.value, upTo: 100)
+        if prune.maximumPercent == nil {
+          invalid(member.value.span, "maxDeletePercent is a whole number from 0 to 100")
+        }
+      default: unknown(member, among: ["maxDeletes", "maxDeletePercent"])
+      }
+    }
+    if members.isEmpty { invalid(value.span, "prune has neither maxDeletes nor maxDeletePercent") }
+    settings.prune = prune
+  }
+
+  private func count(_ value: ConfigValue, upTo most: Int) -> Int? {
+    guard case .number(let digits) = value.content, let count = Int(digits), 0...most ~= count
+    else { return nil }
+    return count
+  }
+
   /// Who may change what: of each prefix a list of addresses.
   mutating func readOwners(_ value: ConfigValue) {
     guard case .map(let members) = value.content else {

@@ -127,8 +127,7 @@ public struct SourceReconciler: Sendable {
     if let head, head != before, try await source.isAncestor(head, of: facts.commit) {
       before = head
     }
-    let author = facts.author.email
-    guard let before else { return CommitHistory(by: author) { _ in nil } }
+    guard let before else { return CommitHistory(of: facts) { _ in nil } }
     // What the store holds compiles; on a first sync the parent may not.
     let ids =
       head == before
@@ -139,7 +138,7 @@ public struct SourceReconciler: Sendable {
     var trees: [SourceTree] = []
     for id in ids { trees.append(try await source.tree(of: id)) }
     let (known, isWhole) = (trees, head != before && ids.count < SourceReconciler.historySearch)
-    return CommitHistory(by: author) { ago in
+    return CommitHistory(of: facts) { ago in
       if known.indices.contains(ago - 1) { return known[ago - 1] }
       if isWhole { return nil }
       throw ReconcileError.uncompiled("what was before \(facts.commit.short) does not compile")

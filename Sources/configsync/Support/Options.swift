@@ -139,7 +139,7 @@ extension RepositoryOptions {
     do {
       guard let revision else {
         let tree = try repository.workingTree()
-        let history = history(by: nil, from: try head(of: repository), repository)
+        let history = history(of: nil, from: try head(of: repository), repository)
         return try answered(tree, Compiler.compile(tree, after: history, cache: cache))
       }
       let tip = try repository.resolve(revision)
@@ -148,7 +148,7 @@ extension RepositoryOptions {
       }
       let facts = try repository.facts(of: tip)
       let tree = try repository.tree(of: tip)
-      let history = history(by: facts.author.email, from: facts.parents.first, repository)
+      let history = history(of: facts, from: facts.parents.first, repository)
       return try answered(tree, Compiler.compile(tree, after: history, cache: cache))
     } catch let error as GitError {
       throw CommandFailure(.unknown, "\(error)")
@@ -168,7 +168,7 @@ extension RepositoryOptions {
     for commit in new.reversed() {
       let tree = try repository.tree(of: commit)
       let before = live
-      let history = CommitHistory(by: try repository.facts(of: commit).author.email) { ago in
+      let history = CommitHistory(of: try repository.facts(of: commit)) { ago in
         guard ago == 1 else { throw CommandFailure(.unknown, "\(base.short) does not compile") }
         return before
       }
@@ -198,11 +198,11 @@ extension RepositoryOptions {
   }
 
   private func history(
-    by author: String?, from commit: CommitID?, _ repository: GitRepository
+    of facts: CommitFacts?, from commit: CommitID?, _ repository: GitRepository
   ) -> CommitHistory {
     // Those that were asked for, in order: each is told by the one after it.
     var commits = [commit]
-    return CommitHistory(by: author) { ago in
+    let tree: (Int) throws -> SourceTree? = { ago in
       while commits.count < ago {
         let next = try commits[commits.count - 1].flatMap { commit in
           try repository.facts(of: commit).parents.first
@@ -211,6 +211,7 @@ extension RepositoryOptions {
       }
       return try commits[ago - 1].map { try repository.tree(of: $0) }
     }
+    return facts.map { CommitHistory(of: $0, tree) } ?? CommitHistory(by: nil, tree)
   }
 }
 

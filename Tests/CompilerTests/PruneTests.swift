@@ -1,0 +1,78 @@
+import Compiler
+import ConfigModel
+import Testing
+
+/// How many keys a commit may delete, by the commit before.
+struct PruneTests {
+  private func tree(_ prune: String, keys: Range<Int>) -> SourceTree {
+    let content = keys.map { "k\($0): 1\n" }.joined()
+    return SourceTree(contents: [
+      "configsync.yaml": Array("apiVersion: configsync/v1\n\(prune)".utf8),
+      "a/b.yaml": Array(content.utf8),
+    ])
+  }
+
+  private func facts(_ trailers: [(String, String)]) throws -> CommitFacts {
+    let person = CommitFacts.Person(
+      name: "Ada", email: "ada@example.com", secondsSince1970: 0, offsetMinutes: 0)
+    return CommitFacts(
+      commit: try #require(CommitID(String(repeating: "a", count: 40))), parents: [], tree: "t",
+      author: person, committer: person, subject: "delete",
+      trailers: trailers.map { .init(key: $0.0, value: $0.1) })
+  }
+
+  private func compiled(
+    _ old: SourceTree?, _ new: SourceTree, _ trailers: [(String, String)] = []
+  ) throws -> Compilation {
+    compile(new, after: CommitHistory(of: try facts(trailers)) { $0 == 1 ? old : nil })
+  }
+
+  @Test(arguments: [
+    ("prune: {maxDeletes: 3}\n", 3, true), ("prune: {maxDeletes: 3}\n", 4, false),
+    ("prune: {maxDeletes: 0}\n", 1, false), ("prune: {maxDeletePercent: 30}\n", 3, true),
+    ("prune: {maxDeletePercent: 30}\n", 4, false), ("prune: {maxDeletePercent: 100}\n", 10, true),
+    ("prune: {maxDeletes: 5, maxDeletePercent: 10}\n", 2, false), ("", 10, true),
+  ])
+  func bothLimitsCount(prune: String, deletes: Int, isValid: Bool) throws {
+    let found = try compiled(tree(prune, keys: 0..<10), tree(prune, keys: deletes..<10))
+    #expect(found.diagnostics.map(\.code) == (isValid ? [] : [.pruneLimit]))
+    #expect((found.keySpace != nil) == isValid)
+  }
+
+  @Test func noCommitAllowsItselfMore() throws {
+    let old = tree("prune: {maxDeletes: 1}\n", keys: 0..<10)
+    for prune in ["", "prune: {maxDeletes: 10}\n"] {
+      #expect(try compiled(old, tree(prune, keys: 5..<10)).keySpace == nil)
+    }
+    // What it forbids counts from the next commit on.
+    let new = tree("prune: {maxDeletes: 0}\n", keys: 1..<10)
+    #expect(try compiled(tree("", keys: 0..<10), new).keySpace != nil)
+    #expect(try compiled(nil, new).keySpace != nil)
+  }
+
+  @Test(arguments: [
+    ([("Configsync-Allow-Prune", "true")], true), ([("configsync-allow-prune", "True")], true),
+    ([("Configsync-Allow-Prune", "false")], false), ([("Configsync-Allow-Prune", "")], false),
+    ([("Configsync-Allow-Prune", "true"), ("Configsync-Allow-Prune", "no")], false),
+    ([("Configsync-Allow", "true"), ("Signed-off-by", "true")], false), ([], false),
+  ])
+  func aTrailerAllowsAll(trailers: [(String, String)], isValid: Bool) throws {
+    let limit = "prune: {maxDeletes: 0}\n"
+    let found = try compiled(tree(limit, keys: 0..<10), tree(limit, keys: 0..<1), trailers)
+    #expect((found.keySpace != nil) == isValid)
+  }
+
+  @Test func movingThePrefixDeletesAll() throws {
+    let old = tree("prune: {maxDeletes: 5}\n", keys: 0..<10)
+    #expect(try compiled(old, tree("prefix: /p\n", keys: 0..<10)).keySpace == nil)
+  }
+
+  @Test func whatIsNoCommitYetIsWarned() throws {
+    let limit = "prune: {maxDeletes: 0}\n"
+    let old = tree(limit, keys: 0..<10)
+    let found = compile(
+      tree(limit, keys: 3..<10), after: CommitHistory(by: nil) { $0 == 1 ? old : nil })
+    #expect(found.diagnostics.map(\.severity) == [.warning] && found.keySpace != nil)
+    #expect(found.diagnostics[0].related.count == 3)
+  }
+}
