@@ -6,37 +6,43 @@ import Synchronization
 
 /// Why a directory can't be used for a cache.
 public enum CacheDirectoryError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Others could put there what this program would take for valid.
-  case writableByOthers(path: String)
+  /// Others could put there what this program would take for valid, or read what is in private files.
+  case openToOthers(path: String)
+  /// Another process has the database for itself just now.
+  case busy(path: String)
   case unusable(path: String, reason: String)
 
   public var description: String {
     switch self {
-    case .writableByOthers(let path):
-      "the cache directory \(path) can be written by others, or belongs to someone else: what they put there "
-        + "would be taken for what files hold"
-    case .unusable(let path, let reason): "the cache directory \(path) can't be used: \(reason)"
+    case .openToOthers(let path):
+      "the cache can't be kept in \(path): it belongs to someone else, is a link, or others may write there: what "
+        + "they put there would be taken for what files hold"
+    case .busy(let path): "the cache in \(path) is in use by another process"
+    case .unusable(let path, let reason): "the cache can't be kept in \(path): \(reason)"
     }
   }
 }
 
 /// What files hold, kept in a directory from one run of a program to the next.
 ///
-/// An SQLite database that several processes may share. It belongs to one build of the program with its libraries:
-/// another one empties it. Each value has a checksum over itself and its key; what is damaged is as good as not
-/// there, and a database that SQLite can't read is made anew. A checksum is no defence against someone who writes
-/// there on purpose, so that a directory that others can write is refused, and runs that are trusted less than others
-/// need one of their own.
+/// An SQLite database for each build of the program with its libraries, which several processes may share. Each value
+/// has a checksum over itself, its key and the program; what is damaged is as good as not there, and a database that
+/// can't be read is made anew. A checksum is no defence against someone who writes there on purpose, so that a
+/// directory that others can write is refused; and runs that are trusted less than others need one of their own.
 public final class CacheDirectory: CompileStorage {
-  /// Values kept; when there are more, those that this run has not asked for are removed.
-  private static let entries = 400_000
+  /// Values kept, and their bytes on disk; when there are more, the quarter that was written first is removed.
+  private static let entries: Int64 = 400_000
+  private static let bytes: Int64 = 8 << 30
   /// Bytes of one value; a larger one is not kept.
   private static let valueBytes = 64 << 20
   /// Bytes that wait to be written.
   private static let waitingBytes = 8 << 20
   /// Seconds to wait for another process.
   private static let patience = 5.0
-  private static let fileName = "files.sqlite"
+  /// Days after which the database of another build is removed.
+  private static let unusedDays = 30.0
+  /// The folder in the directory: for this user alone, whatever the directory is.
+  private static let folderName = "files"
 
   private struct Waiting: Sendable {
     var entries: [(key: [UInt8], value: [UInt8])] = []
@@ -44,50 +50,36 @@ public final class CacheDirectory: CompileStorage {
   }
 
   private let database: DatabaseQueue
+  private let programChecksum: UInt32
   private let waiting = Mutex(Waiting())
-  /// Rows that this run has read or written.
-  private let used = Mutex<Set<Int64>>([])
 
   /// - Parameters:
   ///   - path: is made, for this user alone, if it is not there.
   ///   - program: names the build of the program and its libraries.
   /// - Throws: `CacheDirectoryError`.
   public init(path: String, program: String) throws {
-    try CacheDirectory.prepare(path)
-    let file = path + "/" + CacheDirectory.fileName
+    let folder = try CacheFolder(path, CacheDirectory.folderName)
+    let name = String(chainHash(Array(program.utf8)[...], after: 0), radix: 16) + ".sqlite"
+    programChecksum = crc32c(Array(program.utf8)[...])
+    folder.removeOthers(than: name, unusedForDays: CacheDirectory.unusedDays)
+    try folder.checkFiles(of: name)
     do {
-      database = try CacheDirectory.open(file, for: program)
-    } catch let error as DatabaseError where CacheDirectory.isDamage(error) {
-      for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + end) }
+      database = try CacheDirectory.open(folder.path + "/" + name, for: program)
+    } catch {
+      if CacheDirectory.isBusy(error) { throw CacheDirectoryError.busy(path: path) }
+      // Whatever else is wrong, a new one has no part in it; if it has, that is the error.
+      folder.removeFiles(of: name)
       do {
-        database = try CacheDirectory.open(file, for: program)
+        database = try CacheDirectory.open(folder.path + "/" + name, for: program)
       } catch {
         throw CacheDirectoryError.unusable(path: path, reason: "\(error)")
       }
-    } catch {
-      throw CacheDirectoryError.unusable(path: path, reason: "\(error)")
     }
   }
 
-  private static func prepare(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    } catch {
-      throw CacheDirectoryError.unusable(path: path, reason: error.localizedDescription)
-    }
-    var status = stat()
-    guard stat(path, &status) == 0 else {
-      throw CacheDirectoryError.unusable(path: path, reason: String(cString: strerror(errno)))
-    }
-    guard status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
-      throw CacheDirectoryError.writableByOthers(path: path)
-    }
-  }
-
-  private static func isDamage(_ error: DatabaseError) -> Bool {
-    [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR, .SQLITE_SCHEMA]
-      .contains(error.resultCode.primaryResultCode)
+  private static func isBusy(_ error: any Error) -> Bool {
+    let code = (error as? DatabaseError)?.resultCode.primaryResultCode
+    return code == .SQLITE_BUSY || code == .SQLITE_LOCKED
   }
 
   private static func open(_ file: String, for program: String) throws -> DatabaseQueue {
@@ -113,25 +105,26 @@ public final class CacheDirectory: CompileStorage {
     return database
   }
 
-  private static func checksum(_ key: [UInt8], _ value: [UInt8]) -> Int64 {
-    Int64(crc32c(value[...], continuing: crc32c(key[...])))
+  private func checksum(_ key: [UInt8], _ value: [UInt8]) -> Int64 {
+    let ofKey = crc32c(key[...], continuing: programChecksum)
+    return Int64(crc32c(value[...], continuing: ofKey))
   }
 
   // MARK: - Values
 
   public func value(for key: [UInt8]) -> [UInt8]? {
     // A database that can't be read gives nothing, and the file is read instead.
-    let row = try? database.unsafeRead { db in
+    let found = try? database.unsafeRead { db -> (Int64, [UInt8])? in
       let statement = try db.cachedStatement(
-        sql: "SELECT id, checksum, value FROM entries WHERE key = ?")
-      return try Row.fetchOne(statement, arguments: [Data(key)]).map { row in
-        (id: row[0] as Int64, checksum: row[1] as Int64, value: row[2] as Data)
-      }
+        sql: "SELECT checksum, value FROM entries WHERE key = ?")
+      guard let row = try Row.fetchOne(statement, arguments: [Data(key)]),
+        let checksum = Int64.fromDatabaseValue(row[0]), let value = Data.fromDatabaseValue(row[1])
+      else { return nil }
+      return (checksum, [UInt8](value))
     }
-    guard let row = row ?? nil else { return nil }
-    let value = [UInt8](row.value)
-    guard row.checksum == CacheDirectory.checksum(key, value) else { return nil }
-    used.withLock { _ = $0.insert(row.id) }
+    guard let (checksum, value) = found ?? nil, checksum == self.checksum(key, value) else {
+      return nil
+    }
     return value
   }
 
@@ -145,11 +138,7 @@ public final class CacheDirectory: CompileStorage {
     if isFull { write() }
   }
 
-  public func flush() {
-    write()
-    // One that can't be trimmed is as useful as before.
-    try? trim()
-  }
+  public func flush() { write() }
 
   /// A value that can't be written is made again by the next run.
   private func write() {
@@ -159,32 +148,29 @@ public final class CacheDirectory: CompileStorage {
       return entries
     }
     guard !entries.isEmpty else { return }
-    let rows = try? database.write { db in
-      try entries.map { key, value in
+    try? database.write { db in
+      for (key, value) in entries {
         let statement = try db.cachedStatement(
           sql: """
             INSERT INTO entries (key, checksum, value) VALUES (?, ?, ?)
             ON CONFLICT (key) DO UPDATE SET checksum = excluded.checksum, value = excluded.value
-            RETURNING id
             """)
-        let id = try Int64.fetchOne(
-          statement,
-          arguments: [Data(key), CacheDirectory.checksum(key, value), Data(value)])
-        return id ?? 0
+        try statement.execute(arguments: [Data(key), checksum(key, value), Data(value)])
       }
+      try CacheDirectory.trim(db)
     }
-    used.withLock { $0.formUnion(rows ?? []) }
   }
 
-  private func trim() throws {
-    let used = used.withLock { $0 }
-    try database.write { db in
-      let count = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM entries") ?? 0
-      guard count > CacheDirectory.entries else { return }
-      try db.execute(sql: "CREATE TEMP TABLE used (id INTEGER PRIMARY KEY)")
-      defer { try? db.execute(sql: "DROP TABLE used") }
-      for id in used { try db.execute(sql: "INSERT INTO used VALUES (?)", arguments: [id]) }
-      try db.execute(sql: "DELETE FROM entries WHERE id NOT IN (SELECT id FROM used)")
-    }
+  /// What is removed though it is of use is read once more, and is then among the newest.
+  private static func trim(_ db: Database) throws {
+    func number(_ sql: String) throws -> Int64 { try Int64.fetchOne(db, sql: sql) ?? 0 }
+    let (first, last) = (
+      try number("SELECT MIN(id) FROM entries"), try number("SELECT MAX(id) FROM entries")
+    )
+    let pages = try number("PRAGMA page_count") - number("PRAGMA freelist_count")
+    let size = pages * (try number("PRAGMA page_size"))
+    guard last - first >= entries || size > bytes else { return }
+    try db.execute(
+      sql: "DELETE FROM entries WHERE id <= ?", arguments: [first + (last - first) / 4])
   }
 }

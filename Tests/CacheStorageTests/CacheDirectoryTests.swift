@@ -10,7 +10,13 @@ import Testing
 struct CacheDirectoryTests {
   private let folder: TemporaryFolder
   private var path: String { folder.path + "/cache" }
-  private var file: String { path + "/files.sqlite" }
+  private var inside: String { path + "/files" }
+
+  /// The one database that is there.
+  private func file() throws -> String {
+    let names = try FileManager.default.contentsOfDirectory(atPath: inside)
+    return inside + "/" + (try #require(names.first { $0.hasSuffix(".sqlite") }))
+  }
 
   init() throws { folder = try TemporaryFolder() }
 
@@ -37,16 +43,24 @@ struct CacheDirectoryTests {
     let first = try open()
     first.store([7], for: [1])
     first.flush()
-    #expect(try open("two").value(for: [1]) == nil)
-    #expect(try open("one").value(for: [1]) == nil, "it was emptied for the other")
+    let second = try open("two")
+    #expect(second.value(for: [1]) == nil)
+    second.store([8], for: [1])
+    second.flush()
+    #expect(first.value(for: [1]) == [7], "each has its own")
   }
 
-  @Test(arguments: ["value = X'0708'", "key = X'03'", "checksum = checksum + 1"])
+  @Test(arguments: [
+    "value = X'0708'", "key = X'03'", "checksum = checksum + 1", "checksum = 'abc'",
+    "value = 7", "checksum = 1e300", "value = ''",
+  ])
   func whatIsDamagedIsNotThere(damage: String) throws {
     let first = try open()
     first.store([7, 9], for: [1])
     first.flush()
-    try DatabaseQueue(path: file).write { try $0.execute(sql: "UPDATE entries SET \(damage)") }
+    try DatabaseQueue(path: try file()).write {
+      try $0.execute(sql: "UPDATE entries SET \(damage)")
+    }
     let second = try open()
     #expect(second.value(for: [1]) == nil && second.value(for: [3]) == nil)
     second.store([5], for: [1])
@@ -56,9 +70,8 @@ struct CacheDirectoryTests {
 
   @Test(arguments: ["", "no database at all", String(repeating: "SQLite format 3\0 ", count: 400)])
   func aFileThatIsNoCacheIsMadeAnew(content: String) throws {
-    try FileManager.default.createDirectory(
-      atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    try Data(content.utf8).write(to: URL(fileURLWithPath: file))
+    _ = try open()
+    try Data(content.utf8).write(to: URL(fileURLWithPath: try file()))
     let cache = try open()
     cache.store([7], for: [1])
     cache.flush()
@@ -67,10 +80,30 @@ struct CacheDirectoryTests {
 
   @Test func aDirectoryThatOthersCanWriteIsRefused() throws {
     _ = try open()
-    for mode in [0o770, 0o702, 0o777] {
-      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
-      #expect(throws: CacheDirectoryError.writableByOthers(path: path)) { _ = try open() }
+    for (place, mode) in [
+      (path, 0o770), (path, 0o702), (path, 0o777), (inside, 0o750), (inside, 0o701),
+    ] {
+      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: place)
+      #expect(throws: CacheDirectoryError.openToOthers(path: place)) { _ = try open() }
+      try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: place)
     }
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    _ = try open()
+  }
+
+  @Test func linksInsideAreRefused() throws {
+    _ = try open()
+    let (file, other) = (try file(), folder.path + "/other")
+    try FileManager.default.moveItem(atPath: file, toPath: other)
+    try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: other)
+    #expect(throws: CacheDirectoryError.openToOthers(path: file)) { _ = try open() }
+    try FileManager.default.removeItem(atPath: file)
+    try FileManager.default.linkItem(atPath: other, toPath: file)
+    #expect(throws: CacheDirectoryError.openToOthers(path: file)) { _ = try open() }
+    try FileManager.default.removeItem(atPath: inside)
+    try FileManager.default.createDirectory(atPath: other + ".d", withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(atPath: inside, withDestinationPath: other + ".d")
+    #expect(throws: CacheDirectoryError.openToOthers(path: inside)) { _ = try open() }
   }
 
   @Test func aPathThatIsNoDirectoryIsAnError() throws {
@@ -81,7 +114,33 @@ struct CacheDirectoryTests {
     }
   }
 
-  /// Another process may empty the database while this one has it open.
+  /// A database of which a byte is another gives what was stored, or nothing.
+  @Test func bitsThatTurnEndNothing() throws {
+    let first = try open()
+    for number in 0..<50 as Range<UInt8> {
+      first.store([UInt8](repeating: number, count: 300), for: [number])
+    }
+    first.flush()
+    try DatabaseQueue(path: try file()).writeWithoutTransaction {
+      try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+    let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: try file())))
+    var random = SeededRandomNumbers(seed: 7)
+    for _ in 0..<60 {
+      var bytes = whole
+      let place = Int.random(in: 0..<bytes.count, using: &random)
+      bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      let name = try file()
+      for end in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: name + end) }
+      try Data(bytes).write(to: URL(fileURLWithPath: name))
+      let cache = try open()
+      for number in 0..<50 as Range<UInt8> {
+        let value = cache.value(for: [number])
+        #expect(value == nil || value == [UInt8](repeating: number, count: 300))
+      }
+    }
+  }
+
   @Test func twoRunsMayShareADirectory() throws {
     let (first, second) = (try open(), try open())
     for number in 0..<100 {

@@ -29,7 +29,7 @@ struct TidyTests {
     "Compiler": [
       "BinaryCoding", "CTOML", "CYAML", "ConfigModel", "Dispatch", "JSONSchema", "Jsonnet",
     ],
-    "CacheStorage": ["BinaryCoding", "CBuildID", "Compiler", "Foundation", "GRDB"],
+    "CacheStorage": ["BinaryCoding", "CBuildID", "Compiler", "Foundation", "GRDB", "Glibc"],
     "GitSource": ["CLibGit2", "ConfigModel", "Foundation"],
     "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [

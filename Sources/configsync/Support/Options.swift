@@ -118,6 +118,9 @@ struct CacheOptions: ParsableArguments {
     }
     do {
       return CompileCache(storage: try CacheDirectory(path: cacheDir, program: program))
+    } catch let error as CacheDirectoryError where error == .busy(path: cacheDir) {
+      printError("note: \(error): this run goes without it")
+      return CompileCache()
     } catch {
       throw CommandFailure(.unknown, "\(error)")
     }
