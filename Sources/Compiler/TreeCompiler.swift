@@ -54,7 +54,8 @@ struct TreeCompiler {
       state = CompiledState(
         tree, compilation,
         CompiledState.Parts(
-          units: units, layered: layered, jsonnet: jsonnet, keys: resolved, resolver: resolver,
+          units: units, layered: layered, jsonnet: jsonnet.map { JsonnetUse($0, compiler.jsonnet) },
+          keys: resolved, resolver: resolver,
           schemas: schemas))
     }
     return compilation

@@ -206,4 +206,51 @@ struct IncrementalTests {
     #expect(found.extent == .units(units))
     #expect(Self.describe(found) == Self.describe(compile(tree(files))))
   }
+
+  private static func compiled(_ files: [String: String], _ cache: CompileCache) -> Compilation {
+    var random = SeededRandomNumbers(seed: 1)
+    return compile(tree(files, from: SourceTree([]), &random), cache: cache)
+  }
+
+  /// What the cache has learned from a tree that came to nothing is not what the last good one was made of.
+  @Test(.enabled(if: JsonnetEvaluator.isAvailable, "configsync is not beside the tests"))
+  func anImportThatCameWithAnErrorCountsOnceThatIsMended() {
+    let cache = CompileCache()
+    var files = [
+      "configsync.yaml":
+        "apiVersion: configsync/v1\nlayers: {q: [base]}\nfiles: [{match: lib.jsonnet, ignore: true}]\n",
+      "p/main.jsonnet": "import '../lib.libsonnet'", "base/a.jsonnet": "import '../lib.libsonnet'",
+      "lib.libsonnet": "{n: 1}", "p/x.yaml": "a: 1\n",
+    ]
+    func check() {
+      let found = Self.describe(Self.compiled(files, cache))
+      #expect(found == Self.describe(Self.compiled(files, CompileCache())))
+    }
+    check()
+    files["lib.libsonnet"] = "{n: 2}"
+    files["p/x.yaml"] = "a: [\n"
+    check()
+    files["p/x.yaml"] = "a: 1\n"
+    check()
+    // Nearer to the tree before the last than to the last.
+    for number in 0..<5 { files["p/y\(number).yaml"] = "a: 1\n" }
+    files["lib.libsonnet"] = "{n: 3}"
+    check()
+    for number in 0..<5 { files["p/y\(number).yaml"] = nil }
+    check()
+  }
+
+  /// The same bytes are another document under another name.
+  @Test func aCopyOfASchemaSwitchesNothingOff() {
+    let schema = "$id: https://e.x/t\nproperties: {port: {type: integer}}\n"
+    var files = [
+      "configsync.yaml": "apiVersion: configsync/v1\nroot: config\n", "schemas/s.yaml": schema,
+      "config/p/x.yaml": "# yaml-language-server: $schema=https://e.x/t\nport: many\n",
+    ]
+    let cache = CompileCache()
+    #expect(Self.compiled(files, cache).diagnostics.map(\.code) == [.schemaType])
+    files["aaa.json"] = schema
+    #expect(Self.compiled(files, cache).diagnostics.map(\.code) == [.schemaType])
+    #expect(Self.compiled(files, CompileCache()).diagnostics.map(\.code) == [.schemaType])
+  }
 }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Remembers what files gave, so that a commit costs what it changes.
 ///
-/// Keyed by everything that the result depends on: the path, the bytes' object id, and the settings
+/// What a path gave is remembered once, with everything that it depends on: the bytes' object id, and the settings
 /// of the file.
 public final class CompileCache: Sendable {
   struct Key: Hashable, Sendable {
@@ -20,8 +20,20 @@ public final class CompileCache: Sendable {
 
   /// A document that was checked by a schema.
   private struct Check: Hashable, Sendable {
-    var key: Key
+    var path: ConfigPath
     var schema: ObjectIdentifier
+  }
+
+  /// What was made, and of what.
+  private struct Made<Source: Hashable & Sendable, Value: Sendable>: Sendable {
+    var source: Source
+    var value: Value
+  }
+
+  /// A file whose `$id` is looked for: the same bytes say something else as another format.
+  private struct Identified: Hashable, Sendable {
+    var objectID: String
+    var format: FileParser.Format?
   }
 
   struct CheckResult: Sendable {
@@ -57,18 +69,19 @@ public final class CompileCache: Sendable {
     }
   }
 
-  private let files = Mutex(Generations<Key, CompiledFile>())
+  private let files = Mutex(Generations<ConfigPath, Made<Key, CompiledFile>>())
   /// Of layers: what a file gives depends on the others.
-  private let parsed = Mutex(Generations<Key, ParsedFile>())
+  private let parsed = Mutex(Generations<ConfigPath, Made<Key, ParsedFile>>())
 
   private let schemas = Mutex<[ConfigPath: LoadedSchema]>([:])
-  private let checks = Mutex(Generations<Check, CheckResult>())
+  private let checks = Mutex(Generations<Check, Made<Key, CheckResult>>())
   /// Of each object its `$id`, or that it has none.
-  private let identifiers = Mutex(Generations<String, String?>())
+  private let identifiers = Mutex(Generations<Identified, Made<Identified, String?>>())
 
   private let storage: (any CompileStorage)?
 
-  private let programs = Mutex(Generations<JsonnetStage.Key, JsonnetStage.Memory>())
+  private let programs = Mutex(
+    Generations<ConfigPath, Made<JsonnetStage.Key, JsonnetStage.Memory>>())
 
   /// - Parameter storage: keeps what files hold for other processes; nil to remember it in this one alone.
   public init(storage: (any CompileStorage)? = nil) { self.storage = storage }
@@ -76,16 +89,17 @@ public final class CompileCache: Sendable {
   func flush() { storage?.flush() }
 
   func jsonnet(_ key: JsonnetStage.Key) -> JsonnetStage.Memory? {
-    if let known = programs.withLock({ $0[key] }) { return known }
+    let known = programs.withLock { $0.find(key.path) }
+    if let known, known.source == key { return known.value }
     guard let bytes = storage?.value(for: StoredFile.key(of: key)),
       let stored = try? StoredFile.memory(bytes, at: key.path)
     else { return nil }
-    programs.withLock { $0[key] = stored }
+    programs.withLock { $0.insert(Made(source: key, value: stored), for: key.path) }
     return stored
   }
 
   func remember(_ memory: JsonnetStage.Memory, for key: JsonnetStage.Key) {
-    programs.withLock { $0[key] = memory }
+    programs.withLock { $0.insert(Made(source: key, value: memory), for: key.path) }
     guard let storage, let bytes = StoredFile.encode(memory) else { return }
     storage.store(bytes, for: StoredFile.key(of: key))
   }
@@ -115,8 +129,7 @@ public final class CompileCache: Sendable {
     }
     // What an old schema found is of no use any more, and would keep it.
     if let old {
-      let identity = ObjectIdentifier(old)
-      checks.withLock { $0.removeAll { $0.schema == identity } }
+      checks.withLock { $0.removeAll { $0.value.schema === old } }
     }
     return schema
   }
@@ -124,8 +137,8 @@ public final class CompileCache: Sendable {
   func check(
     of key: Key?, by schema: LoadedSchema, _ check: () -> CheckResult
   ) -> CheckResult {
-    let key = key.map { Check(key: $0, schema: ObjectIdentifier(schema)) }
-    return CompileCache.find(key, in: checks) {
+    let name = key.map { Check(path: $0.path, schema: ObjectIdentifier(schema)) }
+    return CompileCache.find(name, of: key, in: checks) {
       var result = check()
       result.schema = schema
       return result
@@ -133,24 +146,30 @@ public final class CompileCache: Sendable {
   }
 
   func identifier(_ file: SourceTree.File, read: () -> String?) -> String? {
-    CompileCache.find(file.objectID, in: identifiers, read)
+    let name = file.objectID.map {
+      Identified(objectID: $0, format: FileParser.format(of: file.path))
+    }
+    return CompileCache.find(name, of: name, in: identifiers, read)
   }
 
-  func file(_ key: Key?, compile: () -> CompiledFile) -> CompiledFile {
-    CompileCache.find(key, in: files, compile)
+  func file(_ key: Key?, bytes: Int, compile: () -> CompiledFile) -> CompiledFile {
+    CompileCache.find(key?.path, of: key, in: files, bytes: bytes, compile)
   }
 
-  func parsed(_ key: Key?, read: () -> ParsedFile) -> ParsedFile {
-    CompileCache.find(key, in: parsed, read)
+  func parsed(_ key: Key?, bytes: Int, read: () -> ParsedFile) -> ParsedFile {
+    CompileCache.find(key?.path, of: key, in: parsed, bytes: bytes, read)
   }
 
-  private static func find<Name: Hashable & Sendable, Value: Sendable>(
-    _ key: Name?, in table: borrowing Mutex<Generations<Name, Value>>, _ make: () -> Value
+  private static func find<Name: Hashable & Sendable, Source, Value: Sendable>(
+    _ name: Name?, of source: Source?,
+    in table: borrowing Mutex<Generations<Name, Made<Source, Value>>>, bytes: Int = 0,
+    _ make: () -> Value
   ) -> Value {
-    guard let key else { return make() }
-    if let known = table.withLock({ $0[key] }) { return known }
+    guard let name, let source else { return make() }
+    let known = table.withLock { $0.find(name) }
+    if let known, known.source == source { return known.value }
     let value = make()
-    table.withLock { $0[key] = value }
+    table.withLock { $0.insert(Made(source: source, value: value), for: name, bytes: bytes) }
     return value
   }
 }

@@ -9,7 +9,7 @@ struct CompiledState: Sendable {
   var units: SortedMap<ConfigPath, CompiledUnit>
   var layered: LayerFiles
   /// By the path of the file.
-  var jsonnet: SortedMap<ConfigPath, PublishedFile>
+  var jsonnet: SortedMap<ConfigPath, JsonnetUse>
   /// With the bytes of all, but those with references in `special` as they are written.
   var keys: MergedKeys
   var links: ReferenceLinks
@@ -23,6 +23,17 @@ struct CompiledState: Sendable {
     Compilation(
       settings: settings, keySpace: KeySpace(items: keys.items),
       diagnostics: schemas.diagnostics.sortedByPlace(), fileCount: fileCount)
+  }
+}
+
+/// A Jsonnet file, and what its value in this state was made of; nil if nobody can tell, so that it is made again.
+struct JsonnetUse: Sendable {
+  var file: PublishedFile
+  var memory: JsonnetStage.Memory?
+
+  init(_ file: PublishedFile, _ stage: JsonnetStage) {
+    self.file = file
+    memory = stage.memory(of: file.file)
   }
 }
 
@@ -122,7 +133,7 @@ extension CompiledState {
   struct Parts {
     var units: [(name: ConfigPath, unit: CompiledUnit)]
     var layered: LayerFiles
-    var jsonnet: [PublishedFile]
+    var jsonnet: [JsonnetUse]
     var keys: MergedKeys
     var resolver: ReferenceResolver
     var schemas: SchemaStage
@@ -133,7 +144,7 @@ extension CompiledState {
     settings = compilation.settings
     units = SortedMap(parts.units.map { (key: $0.name, value: $0.unit) })
     layered = parts.layered
-    jsonnet = SortedMap(parts.jsonnet.map { (ConfigPath(escaped: $0.file.path), $0) })
+    jsonnet = SortedMap(parts.jsonnet.map { (ConfigPath(escaped: $0.file.file.path), $0) })
     keys = parts.keys
     fileCount = compilation.fileCount
     resolvedBytes = parts.resolver.bytesMade

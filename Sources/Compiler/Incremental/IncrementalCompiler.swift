@@ -65,11 +65,18 @@ struct IncrementalCompiler {
 
   private mutating func compileFiles() throws {
     for difference in differences {
+      // What nobody has named can't be read as it was before.
       try require(
-        difference.path != Settings.fileName && difference.path != Settings.accessFileName)
+        difference.path != Settings.fileName && difference.path != Settings.accessFileName
+          && (difference.old.map { $0.objectID != nil } ?? true))
       try take(difference)
     }
-    for file in compiler.jsonnet.stale(next.jsonnet.map(\.value)) { try compile(file) }
+    // Asked of what this state was made of: the cache may know a later value.
+    let stale = next.jsonnet.map(\.value).filter { use in
+      use.memory.map { !compiler.jsonnet.isCurrent($0) } ?? true
+    }
+    compiler.jsonnet.evaluate(stale.map { (file: $0.file.file, name: $0.file.name) })
+    for use in stale { try compile(use.file) }
   }
 
   private mutating func take(_ difference: SourceTree.Difference) throws {
@@ -77,9 +84,7 @@ struct IncrementalCompiler {
     let new = try difference.new.flatMap { try published($0) }
     next.fileCount += (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
     if let old {
-      if old.isJsonnet {
-        next.jsonnet = next.jsonnet.applying([(ConfigPath(escaped: difference.path), nil)])
-      }
+      if old.isJsonnet { noteJsonnet(nil, at: difference.path) }
       if let directory = compiler.directory(of: old) {
         next.layered.remove(old, from: directory)
         directories.insert(ConfigPath(escaped: directory))
@@ -88,10 +93,11 @@ struct IncrementalCompiler {
       }
     }
     guard let new else { return }
-    if new.isJsonnet {
-      next.jsonnet = next.jsonnet.applying([(ConfigPath(escaped: difference.path), new)])
-    }
     try compile(new)
+  }
+
+  private mutating func noteJsonnet(_ use: JsonnetUse?, at path: String) {
+    next.jsonnet = next.jsonnet.applying([(ConfigPath(escaped: path), use)])
   }
 
   private func published(_ file: SourceTree.File) throws -> PublishedFile? {
@@ -102,7 +108,9 @@ struct IncrementalCompiler {
   }
 
   private mutating func compile(_ file: PublishedFile) throws {
-    switch compiler.outcome(of: file) {
+    let outcome = compiler.outcome(of: file)
+    if file.isJsonnet { noteJsonnet(JsonnetUse(file, compiler.jsonnet), at: file.file.path) }
+    switch outcome {
     case .file(let compiled):
       try require(compiled.diagnostics.isEmpty)
       changed.updateValue(

@@ -32,6 +32,8 @@ final class JsonnetStage {
   private let settings: Settings
   private let cache: CompileCache
   private var values: [ConfigPath: JsonnetValue] = [:]
+  /// Of each value that can be told from what went into it, what that was.
+  private var memories: [ConfigPath: Memory] = [:]
 
   private let deadline: JsonnetDeadline
 
@@ -54,15 +56,8 @@ final class JsonnetStage {
     return values[ConfigPath(escaped: file.path)] ?? JsonnetValue()
   }
 
-  /// Those whose value is not known, or depends on what has changed.
-  func stale(_ files: [PublishedFile]) -> [PublishedFile] {
-    files.filter { file in
-      guard let key = key(of: file.file, named: file.name), let known = cache.jsonnet(key) else {
-        return true
-      }
-      return !isCurrent(known)
-    }
-  }
+  /// What the value of a file was made of; nil if nobody can tell.
+  func memory(of file: SourceTree.File) -> Memory? { memories[ConfigPath(escaped: file.path)] }
 
   private func key(of file: SourceTree.File, named name: String) -> Key? {
     file.objectID.map {
@@ -85,6 +80,7 @@ final class JsonnetStage {
       let key = key(of: file, named: name)
       if let key, let known = cache.jsonnet(key), isCurrent(known) {
         values[path] = known.value
+        memories[path] = known
         continue
       }
       var diagnostics: [Diagnostic] = []
@@ -135,10 +131,12 @@ final class JsonnetStage {
       guard let object = sources.objectID(at: path) else { return }
       memory.objects[path] = object
     }
+    memories[key.path] = memory
     cache.remember(memory, for: key)
   }
 
-  private func isCurrent(_ memory: Memory) -> Bool {
+  /// Whether nothing that a value was made of has changed, but for the file itself.
+  func isCurrent(_ memory: Memory) -> Bool {
     memory.imports.allSatisfy { request, path in
       guard sources.path(of: request) == path else { return false }
       return path.map { sources.objectID(at: $0) == memory.objects[$0] } ?? true

@@ -51,19 +51,21 @@ struct UnitCompiler {
 
   /// A file of such a directory: what it gives depends on the others.
   func parse(_ file: PublishedFile) -> ParsedFile {
-    cache.parsed(key(of: file)) { read(file) }
+    cache.parsed(key(of: file), bytes: file.file.byteCount) { read(file) }
   }
 
   /// A file that gives its keys by itself.
   func compile(_ file: PublishedFile) -> CompiledFile {
     let key = key(of: file)
-    return cache.file(key) {
+    return cache.file(key, bytes: file.file.byteCount) {
       let parsed = read(file)
       var compiled = CompiledFile()
       let path = Flattener.path(of: file.name, encoding: file.encoding, under: settings.prefix)
       let schemas = (file.schema ?? parsed.schema).map { [$0] } ?? []
       if let document = Document(file, parsed, at: path, schemas: schemas) {
         compiled = Flattener.flatten(document, settings)
+        // Here, where several threads work, rather than where all keys are joined.
+        compiled.items.sort { $0.path < $1.path }
         if !schemas.isEmpty { compiled.checked = CheckedDocument(document, key: key) }
       }
       compiled.diagnostics = parsed.diagnostics + compiled.diagnostics

@@ -2,7 +2,7 @@ import ConfigModel
 
 /// From a file of the tree to its value.
 enum FileParser {
-  enum Format { case yaml, json, toml }
+  enum Format: Hashable, Sendable { case yaml, json, toml }
 
   static func format(of path: String) -> Format? {
     let formats: [(end: String, format: Format)] = [
