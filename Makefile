@@ -28,7 +28,9 @@ demo: setup
 
 bench: setup
 	swift build -c release --product configsync
+	swift build -c release --product compile-bench
 	@Benchmarks/bench.py
+	@Benchmarks/compile.py
 
 # SEEDS=2000 FIRST=1: simulated clusters under faults; a failing seed says how to replay it.
 SEEDS ?= 200

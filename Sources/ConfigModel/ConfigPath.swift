@@ -75,9 +75,22 @@ public struct ConfigPath: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   /// Whether the key is inside the folder, at any depth.
   public func isInside(_ folder: ConfigPath) -> Bool {
-    let (own, other) = (text.utf8, folder.text.utf8)
-    return own.count > other.count && own.starts(with: other)
-      && own.dropFirst(other.count).first == UInt8(ascii: "/")
+    var text = text
+    let count = folder.text.utf8.count
+    return begins(with: folder)
+      && text.withUTF8 { $0.count > count && $0[count] == UInt8(ascii: "/") }
+  }
+
+  /// Whether the bytes of the other key are the first of this one.
+  public func begins(with other: ConfigPath) -> Bool {
+    var (text, otherText) = (text, other.text)
+    return text.withUTF8 { own in
+      otherText.withUTF8 { first in
+        guard own.count >= first.count else { return false }
+        guard let left = own.baseAddress, let right = first.baseAddress else { return true }
+        return memcmp(left, right, first.count) == 0
+      }
+    }
   }
 
   /// The segments between a folder and the key in it, escaped.
