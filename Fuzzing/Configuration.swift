@@ -61,6 +61,47 @@ func fuzzReference(_ bytes: [UInt8]) {
   precondition((first.keySpace == nil) == first.diagnostics.hasErrors, "no error is no refusal")
 }
 
+/// A tree compiled from the one before it, which has other files at some paths, or none.
+func fuzzIncremental(_ bytes: [UInt8]) {
+  let parts = parts(bytes, 10)
+  let settings =
+    "apiVersion: configsync/v1\nlayers: {p: [b]}\nfiles: [{match: d.json, encode: document}, "
+    + "{match: 'p/a.yaml', schema: s.json}]\n"
+  let paths = ["b/a.yaml", "p/a.yaml", "d.json", "q.toml", "s.json"]
+  func tree(_ contents: some Sequence<[UInt8]>) -> SourceTree {
+    let files =
+      zip(paths, contents).filter { !$0.1.isEmpty } + [("configsync.yaml", Array(settings.utf8))]
+    return SourceTree(
+      files.map { path, bytes in
+        SourceTree.File(
+          path: path, objectID: bytes.map { String($0, radix: 16) }.joined(separator: "."),
+          byteCount: bytes.count
+        ) { bytes }
+      })
+  }
+  let (old, new) = (tree(parts[..<5]), tree(parts[5...]))
+  let cache = CompileCache()
+  _ = compileValues(old, cache: cache)
+  let (found, whole) = (compileValues(new, cache: cache), compileValues(new))
+  precondition(found.diagnostics == whole.diagnostics, "the same findings")
+  precondition(found.fileCount == whole.fileCount, "the same files")
+  precondition((found.keySpace == nil) == (whole.keySpace == nil), "the same verdict")
+  guard let left = found.keySpace, let right = whole.keySpace else { return }
+  precondition(left.count == right.count, "as many keys")
+  precondition(
+    zip(left.items, right.items).allSatisfy { $0.key == $1.key && $0.value == $1.value },
+    "the same keys")
+}
+
+/// What a directory may give back for a file.
+func fuzzStored(_ bytes: [UInt8]) {
+  if let file = try? StoredFile.file(bytes, at: "in"), let again = StoredFile.encode(file) {
+    let read = try? StoredFile.file(again, at: "in")
+    precondition(read.flatMap { StoredFile.encode($0) } == again, "what is written reads back")
+  }
+  _ = try? StoredFile.memory(bytes, at: ConfigPath(escaped: "in"))
+}
+
 func fuzzSchema(_ bytes: [UInt8]) {
   let parts = parts(bytes, 2)
   guard let schema = parse(parts[0], JSONParser.parse) else { return }

@@ -9,6 +9,7 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "peer": fuzzPeerFrames, "command": fuzzCommands, "log": fuzzLog, "snapshot": fuzzSnapshot,
   "yaml": fuzzYAML, "toml": fuzzTOML, "jsonfile": fuzzJSONFile, "glob": fuzzGlob,
   "reference": fuzzReference, "schema": fuzzSchema, "pattern": fuzzPattern,
+  "incremental": fuzzIncremental, "stored": fuzzStored,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {

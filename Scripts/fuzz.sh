@@ -7,9 +7,18 @@ cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-600}
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(http2 grpc requests json peer command log snapshot
-  yaml toml jsonfile glob reference schema pattern)
+  yaml toml jsonfile glob reference schema pattern incremental stored)
 FUZZ=1 swift build --sanitize fuzzer --scratch-path .build-fuzz --product fuzz
 failed=0
+# Something to begin with, where a fuzzer would be long in finding it.
+seed() {
+  local corpus=.build-fuzz/corpus/incremental
+  mkdir -p "$corpus"
+  local before='a: 1\nb: ${/p/a/a}\n\0c: ${/d/x}\n\0{"x": 2}\0t = "${../p/a/c}"\n\0{"required": ["c"]}'
+  local after='a: 2\nb: x\n\0c: ${/d/x}\n\0{"x": 3}\0\0{"type": "object"}'
+  printf '%b' "$before\\0$after" > "$corpus/seed"
+}
+seed
 run() {
   local target=$1
   mkdir -p ".build-fuzz/corpus/$target"

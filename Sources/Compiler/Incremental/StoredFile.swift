@@ -63,7 +63,11 @@ enum StoredFile {
     guard memory.value.diagnostics.isEmpty, let value = memory.value.value else { return nil }
     var writer = ValueWriter()
     let imports = memory.imports.sorted { left, right in
-      (left.key.folder, left.key.path) < (right.key.folder, right.key.path)
+      let (first, second) = (left.key, right.key)
+      if !first.folder.utf8.elementsEqual(second.folder.utf8) {
+        return first.folder.utf8.lexicographicallyPrecedes(second.folder.utf8)
+      }
+      return first.path.utf8.lexicographicallyPrecedes(second.path.utf8)
     }
     writer.bytesWritten.write(UInt32(imports.count))
     for (request, path) in imports {
@@ -167,11 +171,18 @@ private struct ValueWriter {
 
   mutating func write(_ references: ReferencePlaces) {
     bytesWritten.write(UInt32(references.count))
-    for (span, places) in references.sorted(by: { $0.key.start < $1.key.start }) {
+    for (span, places) in references.sorted(by: { $0.key.isBefore($1.key) }) {
       write(span)
       bytesWritten.write(UInt32(places.count))
       for place in places { write(place) }
     }
+  }
+}
+
+extension SourceSpan {
+  /// In the same file.
+  fileprivate func isBefore(_ other: SourceSpan) -> Bool {
+    (start, end) < (other.start, other.end)
   }
 }
 
