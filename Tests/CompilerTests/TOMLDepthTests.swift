@@ -32,7 +32,8 @@ struct TOMLDepthTests {
     let key = Array(repeating: "k", count: parts).joined(separator: ".")
     let start = String(repeating: "\(key) = {", count: tables)
     #expect(codes("\(start)a = 1\(String(repeating: "}", count: tables))\n") == [.limitDepth])
-    #expect(codes("a = [{\(start)a = 1\(String(repeating: "}", count: tables))}]\n") == [.limitDepth])
+    #expect(
+      codes("a = [{\(start)a = 1\(String(repeating: "}", count: tables))}]\n") == [.limitDepth])
   }
 
   /// The quotes before the three that end a long string are its own.
