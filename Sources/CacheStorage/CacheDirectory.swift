@@ -42,7 +42,7 @@ public final class CacheDirectory: CompileStorage {
   /// Days after which the database of another build is removed.
   private static let unusedDays = 30.0
   /// The folder in the directory: for this user alone, whatever the directory is.
-  private static let folderName = "files"
+  private static let folderName = "configsync-cache"
 
   private struct Waiting: Sendable {
     var entries: [(key: [UInt8], value: [UInt8])] = []
@@ -59,7 +59,7 @@ public final class CacheDirectory: CompileStorage {
   /// - Throws: `CacheDirectoryError`.
   public init(path: String, program: String) throws {
     let folder = try CacheFolder(path, CacheDirectory.folderName)
-    let name = String(chainHash(Array(program.utf8)[...], after: 0), radix: 16) + ".sqlite"
+    let name = CacheFolder.name(of: chainHash(Array(program.utf8)[...], after: 0))
     programChecksum = crc32c(Array(program.utf8)[...])
     folder.removeOthers(than: name, unusedForDays: CacheDirectory.unusedDays)
     try folder.checkFiles(of: name)

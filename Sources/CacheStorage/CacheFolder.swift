@@ -14,6 +14,43 @@ struct CacheFolder {
     try CacheFolder.require(directory, stat, S_IFDIR, closed: 0o022)
     try CacheFolder.make(path)
     try CacheFolder.require(path, lstat, S_IFDIR, closed: 0o077)
+    try mark()
+  }
+
+  /// The mark by which backups know a cache (bford.info/cachedir), and this program its own folder.
+  private static let tag = "CACHEDIR.TAG"
+  private static let signature = "Signature: 8a477f597d28d172789f06886806bc55"
+
+  /// - Throws: `CacheDirectoryError` if the folder has other things in it.
+  private func mark() throws {
+    do {
+      let names = try FileManager.default.contentsOfDirectory(atPath: path)
+      if names.contains(CacheFolder.tag) { return }
+      guard names.isEmpty else {
+        throw CacheDirectoryError.unusable(
+          path: path, reason: "there are things in it that are no cache")
+      }
+      // Git leaves it alone, and so does a commit of everything.
+      try Data("*\n".utf8).write(to: URL(fileURLWithPath: path + "/.gitignore"))
+      try Data("\(CacheFolder.signature)\n# What configsync has read. It may be removed.\n".utf8)
+        .write(to: URL(fileURLWithPath: path + "/" + CacheFolder.tag))
+    } catch let error as CacheDirectoryError {
+      throw error
+    } catch {
+      throw CacheDirectoryError.unusable(path: path, reason: error.localizedDescription)
+    }
+  }
+
+  /// The file of a database: sixteen hexadecimal digits.
+  static func name(of number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits + ".sqlite"
+  }
+
+  private static func isName(_ name: String) -> Bool {
+    let digits = name.dropLast(".sqlite".count)
+    return name.hasSuffix(".sqlite") && digits.utf8.count == 16
+      && digits.utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) }
   }
 
   private static func make(_ path: String) throws {
@@ -58,7 +95,7 @@ struct CacheFolder {
   func removeOthers(than name: String, unusedForDays days: Double) {
     // What can't be listed or removed is in nobody's way.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    for other in names where other.hasSuffix(".sqlite") && other != name {
+    for other in names where CacheFolder.isName(other) && other != name {
       let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + other)
       guard let written = attributes?[.modificationDate] as? Date,
         written.timeIntervalSinceNow < -days * 86_400

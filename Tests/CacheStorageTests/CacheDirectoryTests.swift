@@ -10,7 +10,7 @@ import Testing
 struct CacheDirectoryTests {
   private let folder: TemporaryFolder
   private var path: String { folder.path + "/cache" }
-  private var inside: String { path + "/files" }
+  private var inside: String { path + "/configsync-cache" }
 
   /// The one database that is there.
   private func file() throws -> String {
@@ -89,6 +89,29 @@ struct CacheDirectoryTests {
     }
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
     _ = try open()
+  }
+
+  /// Nothing that others have put there is removed, however old.
+  @Test func whatIsNoCacheIsLeftAlone() throws {
+    _ = try open()
+    let old: [FileAttributeKey: Any] = [.modificationDate: Date(timeIntervalSince1970: 0)]
+    let mine = inside + "/0123456789abcdef.sqlite"
+    let foreign = [path + "/0123456789abcdef.sqlite", inside + "/photos.sqlite", path + "/x"]
+    for file in foreign + [mine] {
+      try Data("x".utf8).write(to: URL(fileURLWithPath: file))
+      try FileManager.default.setAttributes(old, ofItemAtPath: file)
+    }
+    _ = try open()
+    for file in foreign { #expect(FileManager.default.fileExists(atPath: file)) }
+    #expect(!FileManager.default.fileExists(atPath: mine), "a database of an old build is removed")
+  }
+
+  @Test func aFolderWithOtherThingsIsRefused() throws {
+    try FileManager.default.createDirectory(
+      atPath: inside, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try Data("x".utf8).write(to: URL(fileURLWithPath: inside + "/photos.sqlite"))
+    #expect(throws: CacheDirectoryError.self) { _ = try open() }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: inside) == ["photos.sqlite"])
   }
 
   @Test func linksInsideAreRefused() throws {
