@@ -14,6 +14,9 @@ public enum CompilerLimits {
   public static let pathBytes = 4096
   public static let nameBytes = 255
   public static let pathDepth = 64
+  /// One key, which has the names of all maps that it lies in; and all keys of one document.
+  public static let keyBytes = 4096
+  public static let documentKeyBytes = 256 << 20
   /// Lists, and references, inside each other while references are resolved.
   public static let nesting = 400
   /// Files of layers, each counted once a namespace that uses it.

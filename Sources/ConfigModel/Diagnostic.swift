@@ -98,6 +98,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case limitAliases = "limit.aliases"
   case limitValueBytes = "limit.value-bytes"
   case limitKeys = "limit.keys"
+  case limitKeyBytes = "limit.key-bytes"
   case limitFiles = "limit.files"
   case configUnknownKey = "config.unknown-key"
   case configInvalid = "config.invalid"

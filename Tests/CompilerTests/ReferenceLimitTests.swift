@@ -37,6 +37,22 @@ struct ReferenceLimitTests {
     #expect(codes(["a.yaml": "a: &a \(long.dropLast(8))\nb: *a\n"]) == [])
   }
 
+  /// A long name over many keys is as long in each of them.
+  @Test func aBombOfLongKeysIsStopped() {
+    func file(_ bytes: Int, _ keys: Int) -> String {
+      "{\"\(String(repeating: "k", count: bytes))\": {"
+        + (0..<keys).map { "\"c\($0)\": 1" }.joined(separator: ", ") + "}}"
+    }
+    #expect(codes(["a.json": file(250_000, 20_000)]) == [.limitKeyBytes])
+    #expect(codes(["a.json": file(4000, 100_000)]) == [.limitKeyBytes])
+    #expect(codes(["a.json": file(4000, 100)]) == [])
+    #expect(codes(["a.json": file(4094, 1)]) == [.limitKeyBytes])
+    #expect(codes(["a.json": file(4089, 1)]) == [])
+    let settings = "apiVersion: configsync/v1\nlayers: {p: [b]}\n"
+    #expect(
+      codes(["configsync.yaml": settings, "b/a.json": file(5000, 2)]) == [.limitKeyBytes])
+  }
+
   @Test func aBombOfListsIsStopped() {
     let bomb = (1..<60).map { "a\($0): ['${./a\($0 - 1)}', '${./a\($0 - 1)}']\n" }.joined()
     #expect(codes(["a.yaml": "a0: [x]\n" + bomb]).first == .limitReferences)

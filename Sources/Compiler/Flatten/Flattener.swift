@@ -103,6 +103,9 @@ struct Flattener {
   private let document: Document
   private let settings: Settings
   private var result = CompiledFile()
+  /// Bytes of all keys so far, those of maps among them.
+  private var keyBytes = 0
+  private var isTooLong = false
 
   static func flatten(_ document: Document, _ settings: Settings) -> CompiledFile {
     var flattener = Flattener(document: document, settings: settings)
@@ -184,12 +187,33 @@ struct Flattener {
             .keyEmpty, member.keySpan, "an empty key can't be a segment of a path",
             hint: "give it a name, or encode the file as a document")
         } else {
-          publishLeaves(member.value, path.appending(member.key), place: member.keySpan)
+          let inner = path.appending(member.key)
+          guard isWithinLimits(inner, at: member.keySpan) else { continue }
+          publishLeaves(member.value, inner, place: member.keySpan)
         }
       }
     case .string: publish(value, as: .text, path, place)
     case .sequence, .boolean, .number: publish(value, as: .json, path, place)
     }
+  }
+
+  /// Whether the key is not too long, and not too many bytes of keys have come before.
+  private mutating func isWithinLimits(_ path: ConfigPath, at place: SourceSpan) -> Bool {
+    let count = path.text.utf8.count
+    keyBytes += count
+    guard count > CompilerLimits.keyBytes || keyBytes > CompilerLimits.documentKeyBytes else {
+      return true
+    }
+    // The rest of so many keys says nothing new.
+    guard !isTooLong else { return false }
+    isTooLong = keyBytes > CompilerLimits.documentKeyBytes
+    report(
+      .limitKeyBytes, place,
+      isTooLong
+        ? "the keys of the file have more than \(CompilerLimits.documentKeyBytes) bytes together"
+        : "the key has \(count) bytes, more than \(CompilerLimits.keyBytes)",
+      hint: "a key has the names of all maps that it lies in: give them shorter ones")
+    return false
   }
 
   private mutating func publish(

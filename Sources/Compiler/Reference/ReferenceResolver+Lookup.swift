@@ -74,6 +74,8 @@ extension ReferenceResolver {
   private static func collect(
     _ value: ConfigValue, at path: ConfigPath, into values: inout [ConfigPath: ConfigValue]
   ) {
+    // No reference names a longer key.
+    guard path.text.utf8.count <= CompilerLimits.referenceBytes else { return }
     values[path] = value
     guard case .map(let members) = value.content else { return }
     for member in members { collect(member.value, at: path.appending(member.key), into: &values) }
