@@ -147,7 +147,10 @@ public final class GitRepository: Sendable {
     return (0..<found.count).compactMap { index in
       guard let trailer = found.trailers?[index], let key = trailer.key, let value = trailer.value
       else { return nil }
-      return CommitFacts.Trailer(key: String(cString: key), value: String(cString: value))
+      // Git takes what is blank from the end of a value.
+      let bytes = String(cString: value).utf8.reversed().drop { $0 <= 0x20 }.reversed()
+      return CommitFacts.Trailer(
+        key: String(cString: key), value: String(decoding: Array(bytes), as: UTF8.self))
     }
   }
 

@@ -67,6 +67,32 @@ struct PruneTests {
     #expect(try compiled(old, tree("prefix: /p\n", keys: 0..<10)).keySpace == nil)
   }
 
+  /// A refused commit that takes the limit away has taken nothing away.
+  @Test func aRefusedCommitBeforeCountsForNothing() throws {
+    let good = tree("prune: {maxDeletes: 1}\n", keys: 0..<10)
+    let broken = SourceTree(contents: [
+      "configsync.yaml": Array("apiVersion: configsync/v1\n".utf8),
+      "a/b.yaml": Array("a: [\n".utf8),
+    ])
+    let new = tree("", keys: 5..<10)
+    let trees = [broken, good]
+    func found(_ trees: [SourceTree]) throws -> [DiagnosticCode] {
+      let history = CommitHistory(of: try facts([])) { $0 <= trees.count ? trees[$0 - 1] : nil }
+      return compile(new, after: history).diagnostics.map(\.code)
+    }
+    #expect(try found(trees) == [.pruneLimit])
+    #expect(try found([broken, broken, good]) == [.pruneLimit])
+    #expect(try found([tree("", keys: 0..<10), good]) == [], "the last good one sets no limit")
+    #expect(try found([broken]) == [])
+  }
+
+  @Test func nothingIsDeletedWhereNothingIsPublishedYet() throws {
+    let limit = "prune: {maxDeletes: 0}\n"
+    let (old, new) = (tree(limit, keys: 0..<10), tree(limit, keys: 0..<1))
+    let history = CommitHistory(of: try facts([]), isFirst: true) { $0 == 1 ? old : nil }
+    #expect(compile(new, after: history).keySpace != nil)
+  }
+
   @Test func whatIsNoCommitYetIsWarned() throws {
     let limit = "prune: {maxDeletes: 0}\n"
     let old = tree(limit, keys: 0..<10)

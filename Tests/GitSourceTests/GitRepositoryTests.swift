@@ -83,6 +83,8 @@ struct GitRepositoryTests {
       "subject\n\nA body.\n\nSigned-off-by: Ada <a@b>\nAllow: true\n",
       ["Signed-off-by=Ada <a@b>", "Allow=true"]
     ),
+    ("subject\r\n\r\nAllow: true\r\n", ["Allow=true"]),
+    ("subject\n\nAllow: true \t\n", ["Allow=true"]),
     ("subject\n\nAllow: true\n\nThat was no trailer.\n", []), ("Allow: true", []),
     ("subject\n\nA body that says\nAllow: true\nin its middle.\n", []),
   ])

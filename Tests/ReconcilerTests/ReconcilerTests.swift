@@ -226,6 +226,25 @@ struct ReconcilerTests {
     #expect(target.content == ["/a/x": "9"] && target.head() == other.text)
   }
 
+  /// Deletions are counted from what the store holds, however the branch came to lack it.
+  @Test func aRewriteDeletesNoMoreThanPruneAllows() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    let settings = "apiVersion: configsync/v1\nprune: {maxDeletes: 1}\n"
+    let full = ["configsync.yaml": settings, "a.yaml": "x: 1\ny: 1\nz: 1\n"]
+    // On a first sync the store has nothing to delete, whatever the parent had.
+    let root = source.commit(["configsync.yaml": settings, "b.yaml": "p: 1\nq: 1\nr: 1\n"])
+    _ = source.commit(full)
+    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    #expect(target.content == ["/a/x": "1", "/a/y": "1", "/a/z": "1"])
+    _ = source.commit(["configsync.yaml": settings, "c.yaml": "v: 1\n"], parents: [root])
+    _ = source.commit(["configsync.yaml": settings, "c.yaml": "v: 2\n"])
+    let report = try await SourceReconciler(source: source, target: target)
+      .run(ReconcileOptions(acceptsRewrite: true))
+    #expect(report.refused == 1 && report.tipFindings?.map(\.code) == [.pruneLimit])
+    #expect(target.content.count == 3)
+  }
+
   @Test func goingBackToAnEarlierCommitKeepsEveryKeyAccountedFor() async throws {
     var source = ScriptedSource()
     let target = ModelTarget()

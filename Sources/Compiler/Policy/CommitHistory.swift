@@ -23,7 +23,7 @@ public struct CommitHistory {
   let author: String?
   /// The tree so many commits ago, from 1; nil where there is none.
   private let tree: (Int) throws -> SourceTree?
-  /// Whether the commit says itself that it deletes many keys.
+  /// Whether any number of keys may be deleted: the commit says so, or nothing of it is published yet.
   let allowsPrune: Bool
 
   /// - Parameter tree: throws where there is a commit, and it can't be read.
@@ -35,10 +35,16 @@ public struct CommitHistory {
     self.tree = tree
   }
 
-  /// - Parameter tree: throws where there is a commit, and it can't be read.
-  public init(of commit: CommitFacts, _ tree: @escaping (Int) throws -> SourceTree?) {
+  /// - Parameters:
+  ///   - isFirst: whether nothing was published before, so that nothing can be deleted.
+  ///   - tree: throws where there is a commit, and it can't be read.
+  public init(
+    of commit: CommitFacts, isFirst: Bool = false,
+    _ tree: @escaping (Int) throws -> SourceTree?
+  ) {
     self.init(
-      by: commit.author.email, allowsPrune: PruneStage.isAllowed(by: commit.trailers), tree)
+      by: commit.author.email,
+      allowsPrune: isFirst || PruneStage.isAllowed(by: commit.trailers), tree)
   }
 
   /// Nothing was before.
@@ -56,23 +62,38 @@ public struct CommitHistory {
       do {
         found = try tree(ago)
       } catch {
-        return isAsked || ago == 1 ? .unknown("\(error)") : .nothing
+        return .unknown("\(error)")
       }
       guard let tree = found else { return .nothing }
       let old = readSettings(tree)
       isAsked = isAsked || (old?.looksBack ?? true)
-      // Read first: it costs little, and most repositories ask for nothing.
-      if !isAsked { return .nothing }
+      // Read first: it costs little, and most repositories ask for nothing. But one that asks for nothing and does not
+      // compile was refused, and what it takes away still counts.
+      if !isAsked, !mayLookBack(from: ago + 1) { return .nothing }
       let compilation = compileValues(tree, cache, by: deadline)
       // That it was not refused can't be told either: older owners must not stand in for its own.
       if let finding = compilation.diagnostics.first(where: \.isOfTheMachine) {
         return .unknown("a commit before could not be compiled: \(finding.message)")
       }
       if let keySpace = compilation.keySpace {
+        guard isAsked else { return .nothing }
         return .known(Published(settings: compilation.settings, keySpace: keySpace))
       }
     }
     return .unknown("none of the last \(CommitHistory.limit) commits compiles")
+  }
+
+  /// Whether the settings of a commit before depend on others, or can't be told.
+  private func mayLookBack(from first: Int) -> Bool {
+    for ago in first..<CommitHistory.limit + 1 {
+      do {
+        guard let tree = try tree(ago) else { return false }
+        if readSettings(tree)?.looksBack ?? true { return true }
+      } catch {
+        return true
+      }
+    }
+    return false
   }
 }
 

@@ -119,15 +119,19 @@ public struct SourceReconciler: Sendable {
     return report
   }
 
-  /// What a commit is compared with: what the store holds, if the commit was made from it; else its first parent.
+  /// What a commit is compared with: what the store holds, also where the branch was rewritten; else, on a first sync
+  /// or where that commit is gone, its first parent.
   private func history(
     of facts: CommitFacts, _ head: CommitID?
   ) async throws -> CommitHistory {
     var before = facts.parents.first
-    if let head, head != before, try await source.isAncestor(head, of: facts.commit) {
-      before = head
+    if let head, head != before {
+      // Git forgets a commit some time after a branch was rewritten.
+      var isThere = try await source.isAncestor(head, of: facts.commit)
+      if !isThere { isThere = (try? await source.tree(of: head)) != nil }
+      if isThere { before = head }
     }
-    guard let before else { return CommitHistory(of: facts) { _ in nil } }
+    guard let before else { return CommitHistory(of: facts, isFirst: head == nil) { _ in nil } }
     // What the store holds compiles; on a first sync the parent may not.
     let ids =
       head == before
@@ -138,7 +142,7 @@ public struct SourceReconciler: Sendable {
     var trees: [SourceTree] = []
     for id in ids { trees.append(try await source.tree(of: id)) }
     let (known, isWhole) = (trees, head != before && ids.count < SourceReconciler.historySearch)
-    return CommitHistory(of: facts) { ago in
+    return CommitHistory(of: facts, isFirst: head == nil) { ago in
       if known.indices.contains(ago - 1) { return known[ago - 1] }
       if isWhole { return nil }
       throw ReconcileError.uncompiled("what was before \(facts.commit.short) does not compile")
