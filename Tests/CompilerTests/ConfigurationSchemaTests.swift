@@ -6,11 +6,13 @@ import Testing
 
 /// The schema for editors and the reader of configsync.yaml agree.
 struct ConfigurationSchemaTests {
-  private func program() throws -> SchemaProgram {
+  private func program(
+    _ schema: String = ConfigurationSchema.configuration
+  ) throws -> SchemaProgram {
     var diagnostics: [Diagnostic] = []
     let text = try #require(
       SourceText.decode(
-        Array(ConfigurationSchema.configuration.utf8), file: "schema.json", &diagnostics))
+        Array(schema.utf8), file: "schema.json", &diagnostics))
     let root = try #require(JSONParser.parse(text, &diagnostics))
     let (program, problems) = SchemaProgram.compile(
       SchemaDocument(uri: "test:///schema.json", root: root)
@@ -57,5 +59,23 @@ struct ConfigurationSchemaTests {
     #expect(try program().check(value).findings.isEmpty == isValid)
     let tree = SourceTree(contents: [Settings.fileName: Array(content.utf8)])
     #expect((readSettings(tree) != nil) == isValid)
+  }
+
+  @Test(arguments: [
+    ("apiVersion: configsync/v1", true), ("roles: {}", false),
+    ("{apiVersion: configsync/v1, roles: {a: [{prefix: /p/, access: read}]}}", true),
+    ("{apiVersion: configsync/v1, roles: {a: [{prefix: p, access: read}]}}", false),
+    ("{apiVersion: configsync/v1, roles: {a: [{prefix: /p, access: own}]}}", false),
+    ("{apiVersion: configsync/v1, roles: {a: []}}", false),
+    ("{apiVersion: configsync/v1, bindings: [{role: a, identities: [ada@example.com]}]}", true),
+    ("{apiVersion: configsync/v1, bindings: [{role: a}]}", false),
+    ("{apiVersion: configsync/v1, users: []}", false),
+  ])
+  func accessHasRolesAndBindings(content: String, isValid: Bool) throws {
+    var diagnostics: [Diagnostic] = []
+    let text = try #require(
+      SourceText.decode(Array(content.utf8), file: "access.yaml", &diagnostics))
+    let value = try #require(YAMLComposer.parse(text, &diagnostics))
+    #expect(try program(ConfigurationSchema.access).check(value).findings.isEmpty == isValid)
   }
 }

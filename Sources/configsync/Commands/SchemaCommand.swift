@@ -3,7 +3,8 @@ import Compiler
 
 struct SchemaCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "schema", abstract: "Print the JSON Schema of configsync.yaml, for editors.",
+    commandName: "schema",
+    abstract: "Print the JSON Schema of configsync.yaml or access.yaml, for editors.",
     discussion: """
       Example:
         configsync schema > configsync.schema.json
@@ -11,5 +12,19 @@ struct SchemaCommand: ParsableCommand {
         # yaml-language-server: $schema=configsync.schema.json
       """)
 
-  func run() { print(ConfigurationSchema.configuration, terminator: "") }
+  enum File: String, ExpressibleByArgument, CaseIterable {
+    case configuration = "configsync.yaml"
+    case access = "access.yaml"
+  }
+
+  @Argument(
+    help: "configsync.yaml or access.yaml; this version refuses the latter in a repository.")
+  var file = File.configuration
+
+  func run() {
+    switch file {
+    case .configuration: print(ConfigurationSchema.configuration, terminator: "")
+    case .access: print(ConfigurationSchema.access, terminator: "")
+    }
+  }
 }
