@@ -27,6 +27,10 @@ struct GlobTests {
     let folders = try Glob(String(repeating: "**/", count: 200) + "b")
     #expect(!folders.matches(String(repeating: "a/", count: 500) + "a"))
     #expect(throws: GlobError.self) { _ = try Glob(String(repeating: "{a,b}", count: 20)) }
+    // Few alternatives, each of them long.
+    let long = String(repeating: "x", count: 900)
+    #expect(throws: GlobError.self) { _ = try Glob(String(repeating: "{a,b}", count: 5) + long) }
+    #expect(try Glob("{a,b}{a,b}" + long).matches("ab" + long))
     #expect(throws: GlobError.self) { _ = try Glob(String(repeating: "{", count: 500)) }
   }
 }

@@ -21,6 +21,8 @@ struct Glob: Hashable, Sendable {
   private static let maximumAlternatives = 256
   private static let maximumLength = 1024
   private static let maximumDepth = 8
+  /// Of all alternatives together: each path is compared with all of them.
+  private static let maximumTokens = 4096
 
   let pattern: String
   private let alternatives: [[Token]]
@@ -37,6 +39,10 @@ struct Glob: Hashable, Sendable {
     var scalars = Array(text.unicodeScalars)[...]
     alternatives = try Glob.parse(&scalars, depth: 0)
     if !scalars.isEmpty { throw GlobError(description: "a '}' has no '{'") }
+    guard alternatives.reduce(0, { $0 + $1.count }) <= Glob.maximumTokens else {
+      throw GlobError(
+        description: "its braces stand for patterns of more than \(Glob.maximumTokens) characters")
+    }
   }
 
   func matches(_ path: String) -> Bool {
