@@ -23,17 +23,29 @@ struct CacheFolder {
 
   /// - Throws: `CacheDirectoryError` if the folder has other things in it.
   private func mark() throws {
+    let marks = [
+      (
+        CacheFolder.tag,
+        "\(CacheFolder.signature)\n# What configsync has read. It may be removed.\n"
+      ),
+      // Git leaves it alone, and so does a commit of everything.
+      (".gitignore", "*\n"),
+    ]
     do {
       let names = try FileManager.default.contentsOfDirectory(atPath: path)
-      if names.contains(CacheFolder.tag) { return }
-      guard names.isEmpty else {
-        throw CacheDirectoryError.unusable(
-          path: path, reason: "there are things in it that are no cache")
+      // Whatever a run that was ended has left, it has these names.
+      let isOwn = names.allSatisfy { name in
+        marks.contains { $0.0 == name }
+          || CacheFolder.ends.contains { CacheFolder.isName(name, $0) }
       }
-      // Git leaves it alone, and so does a commit of everything.
-      try Data("*\n".utf8).write(to: URL(fileURLWithPath: path + "/.gitignore"))
-      try Data("\(CacheFolder.signature)\n# What configsync has read. It may be removed.\n".utf8)
-        .write(to: URL(fileURLWithPath: path + "/" + CacheFolder.tag))
+      guard isOwn else {
+        throw CacheDirectoryError.unusable(
+          path: path, reason: "there are things in it that are no cache: move them, or name another"
+        )
+      }
+      for (name, content) in marks where !names.contains(name) {
+        try Data(content.utf8).write(to: URL(fileURLWithPath: path + "/" + name))
+      }
     } catch let error as CacheDirectoryError {
       throw error
     } catch {
@@ -47,9 +59,10 @@ struct CacheFolder {
     return String(repeating: "0", count: 16 - digits.count) + digits + ".sqlite"
   }
 
-  private static func isName(_ name: String) -> Bool {
-    let digits = name.dropLast(".sqlite".count)
-    return name.hasSuffix(".sqlite") && digits.utf8.count == 16
+  /// - Parameter end: that of a file which SQLite keeps beside the database.
+  private static func isName(_ name: String, _ end: String = "") -> Bool {
+    let digits = name.dropLast((".sqlite" + end).count)
+    return name.hasSuffix(".sqlite" + end) && digits.utf8.count == 16
       && digits.utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) }
   }
 

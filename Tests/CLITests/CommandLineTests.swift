@@ -48,6 +48,27 @@ struct CommandLineTests {
     #expect(json.output.contains("\"ok\" : false"))
   }
 
+  /// The second run reads what the first has kept; what lies in the repository is nothing of it.
+  @Test func aCacheChangesNothingOfWhatIsSaid() throws {
+    let git = try GitFixture()
+    let rule = "apiVersion: configsync/v1\nfiles: [{match: '**/*.sqlite', encode: raw}]\n"
+    try git.commit(["configsync.yaml": rule, "a.yaml": "x: 1\ny: ${./x}\n"], "first")
+    for directory in [git.path, git.path + "/kept"] {
+      for _ in 0..<2 {
+        let found = try run(
+          "validate", "--repo", git.path, "--rev", "HEAD", "--cache-dir", directory)
+        #expect(found.status == 0 && found.output == "valid: 1 files, 2 keys\n")
+      }
+      #expect(FileManager.default.fileExists(atPath: directory + "/configsync-cache/CACHEDIR.TAG"))
+    }
+    #expect(try git.run("status", "--porcelain") == "")
+    let built = try run("build", "--repo", git.path, "--cache-dir", git.path)
+    #expect(built.output == "/a/x = 1\n/a/y = 1\n")
+    let refused = try run(
+      "validate", "--repo", git.path, "--rev", "HEAD", "--cache-dir", "/dev/null")
+    #expect(refused.status == 2 && refused.output.contains("the cache can't be kept in /dev/null"))
+  }
+
   @Test func whatCantBeFoundOutEndsWithTwo() throws {
     let folder = try TemporaryFolder()
     let none = try run("validate", "--repo", folder.path)
