@@ -16,6 +16,12 @@ struct Glob: Hashable, Sendable {
     case set([ClosedRange<UnicodeScalar>], negated: Bool)
   }
 
+  /// A part of an alternative before it is known what stands around it.
+  private enum Piece {
+    case star
+    case token(Token)
+  }
+
   /// Alternatives that `{a,b}` may multiply to, and characters of a pattern: what is beyond is
   /// malformed, so that no pattern costs much.
   private static let maximumAlternatives = 256
@@ -26,6 +32,8 @@ struct Glob: Hashable, Sendable {
 
   let pattern: String
   private let alternatives: [[Token]]
+  /// Characters and wildcards of all that the pattern stands for.
+  let length: Int
 
   /// - Throws: why `pattern` is malformed.
   init(_ pattern: String) throws(GlobError) {
@@ -37,9 +45,10 @@ struct Glob: Hashable, Sendable {
       throw GlobError(description: "it has more than \(Glob.maximumLength) characters")
     }
     var scalars = Array(text.unicodeScalars)[...]
-    alternatives = try Glob.parse(&scalars, depth: 0)
+    alternatives = try Glob.parse(&scalars, depth: 0).map(Glob.tokens)
+    length = alternatives.reduce(0) { $0 + $1.count }
     if !scalars.isEmpty { throw GlobError(description: "a '}' has no '{'") }
-    guard alternatives.reduce(0, { $0 + $1.count }) <= Glob.maximumTokens else {
+    guard length <= Glob.maximumTokens else {
       throw GlobError(
         description: "its braces stand for patterns of more than \(Glob.maximumTokens) characters")
     }
@@ -63,28 +72,28 @@ struct Glob: Hashable, Sendable {
     return rest.isEmpty
   }
 
-  /// The token lists that a pattern stands for, up to its end or the end of a choice.
+  /// The lists that a pattern stands for, up to its end or the end of a choice.
   private static func parse(
     _ rest: inout ArraySlice<UnicodeScalar>, depth: Int
-  ) throws(GlobError) -> [[Token]] {
+  ) throws(GlobError) -> [[Piece]] {
     guard depth <= maximumDepth else { throw GlobError(description: "its braces are too deep") }
-    var lists: [[Token]] = [[]]
+    var lists: [[Piece]] = [[]]
     while let scalar = rest.first {
       if scalar == "}" || (depth > 0 && scalar == ",") { return lists }
       rest = rest.dropFirst()
-      var choices: [[Token]]
+      var choices: [[Piece]]
       switch scalar {
-      case "?": choices = [[.one]]
-      case "*": choices = [[star(&rest, after: lists[0])]]
-      case "[": choices = [[try set(&rest)]]
+      case "?": choices = [[.token(.one)]]
+      case "*": choices = [[.star]]
+      case "[": choices = [[.token(try set(&rest))]]
       case "{": choices = try choice(&rest, depth: depth + 1)
       case "\\":
         guard let escaped = rest.first else {
           throw GlobError(description: "a '\\' stands at the end")
         }
         rest = rest.dropFirst()
-        choices = [[.literal(escaped)]]
-      default: choices = [[.literal(scalar)]]
+        choices = [[.token(.literal(escaped))]]
+      default: choices = [[.token(.literal(scalar))]]
       }
       guard lists.count * choices.count <= maximumAlternatives else {
         throw GlobError(
@@ -95,23 +104,34 @@ struct Glob: Hashable, Sendable {
     return lists
   }
 
-  private static func star(_ rest: inout ArraySlice<UnicodeScalar>, after tokens: [Token]) -> Token
-  {
-    let startsSegment = tokens.isEmpty || tokens.last == .literal("/") || tokens.last == .folders
-    guard rest.first == "*", startsSegment else {
-      while rest.first == "*" { rest = rest.dropFirst() }
-      return .many
+  /// What the stars of an alternative mean: `**` is more than `*` where it is a whole name, which its braces may hide.
+  private static func tokens(_ pieces: [Piece]) -> [Token] {
+    var tokens: [Token] = []
+    var rest = pieces[...]
+    while let piece = rest.popFirst() {
+      if case .token(let token) = piece {
+        tokens.append(token)
+        continue
+      }
+      let isStart = tokens.isEmpty || tokens.last == .literal("/") || tokens.last == .folders
+      var stars = 1
+      while case .star? = rest.first {
+        stars += 1
+        rest = rest.dropFirst()
+      }
+      guard isStart, stars == 2 else {
+        tokens.append(.many)
+        continue
+      }
+      switch rest.first {
+      case nil: tokens.append(.rest)
+      case .token(.literal("/")):
+        rest = rest.dropFirst()
+        tokens.append(.folders)
+      default: tokens.append(.many)
+      }
     }
-    if rest.dropFirst().first == "/" {
-      rest = rest.dropFirst(2)
-      return .folders
-    }
-    if rest.dropFirst().isEmpty {
-      rest = rest.dropFirst()
-      return .rest
-    }
-    rest = rest.dropFirst()
-    return .many
+    return tokens
   }
 
   private static func set(_ rest: inout ArraySlice<UnicodeScalar>) throws(GlobError) -> Token {
@@ -141,8 +161,8 @@ struct Glob: Hashable, Sendable {
 
   private static func choice(
     _ rest: inout ArraySlice<UnicodeScalar>, depth: Int
-  ) throws(GlobError) -> [[Token]] {
-    var choices: [[Token]] = []
+  ) throws(GlobError) -> [[Piece]] {
+    var choices: [[Piece]] = []
     while true {
       choices += try parse(&rest, depth: depth)
       guard let end = rest.first else { throw GlobError(description: "a '{' has no '}'") }
@@ -160,8 +180,9 @@ struct Glob: Hashable, Sendable {
     later[text.count] = true
     for token in tokens.reversed() {
       var here = [Bool](repeating: false, count: text.count + 1)
-      // Where the folder that each place stands in ends.
+      // Where the folder that each place stands in ends, and whether a name after it is hidden.
       var slash: Int?
+      var isHidden = false
       for place in (0...text.count).reversed() {
         if place < text.count, text[place] == "/" { slash = place }
         // A leading dot of a name is matched by an explicit dot alone.
@@ -180,9 +201,9 @@ struct Glob: Hashable, Sendable {
           here[place] = later[place]
           if !here[place], mayBeAny, let slash { here[place] = here[slash + 1] }
         case .rest:
-          let names = text[place...].split(separator: "/", omittingEmptySubsequences: false)
-          here[place] = place < text.count && names.allSatisfy { $0.first != "." }
+          here[place] = place < text.count && text[place] != "." && !isHidden
         }
+        if place < text.count, isStart, text[place] == "." { isHidden = true }
       }
       later = here
     }
