@@ -51,7 +51,7 @@ enum TOMLParser {
         count += 1
         if total + count > dots { return text.span(offset, offset) }
       case UInt8(ascii: "\""), UInt8(ascii: "'"):
-        offset = endOfString(bytes, from: offset)
+        offset = TOMLString(at: offset, in: bytes).end
         continue
       case UInt8(ascii: "#"):
         offset = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
@@ -70,25 +70,6 @@ enum TOMLParser {
       offset += 1
     }
     return nil
-  }
-
-  /// The place after a string; the end of its line, or of the file, where nothing ends it.
-  private static func endOfString(_ bytes: [UInt8], from start: Int) -> Int {
-    let quote = bytes[start]
-    let mark = [quote, quote, quote]
-    let isLong = bytes[start...].starts(with: mark)
-    var offset = start + (isLong ? 3 : 1)
-    while offset < bytes.count {
-      let byte = bytes[offset]
-      if byte == quote, !isLong || bytes[offset...].starts(with: mark) {
-        // Up to two more quotes belong to a long string.
-        let more = isLong ? bytes[(offset + 3)...].prefix(2).prefix { $0 == quote }.count : 0
-        return offset + (isLong ? 3 : 1) + more
-      }
-      if byte == UInt8(ascii: "\n"), !isLong { return offset }
-      offset += byte == UInt8(ascii: "\\") && quote == UInt8(ascii: "\"") ? 2 : 1
-    }
-    return bytes.count
   }
 
   private final class Collector { var events: [Event] = [] }

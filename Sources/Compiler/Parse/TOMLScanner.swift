@@ -164,27 +164,14 @@ struct TOMLScanner {
 
   /// The source of a string without its quotes; escapes are left as they are.
   private mutating func string() throws -> String {
+    guard byte != nil else { throw Stop() }
     let start = at
-    guard let quote = byte else { throw Stop() }
-    let mark = [UInt8](repeating: quote, count: 3)
-    let isLong = text.bytes[at...].starts(with: mark)
-    at += isLong ? 3 : 1
-    let first = at
-    while let byte {
-      if isLong, text.bytes[at...].starts(with: mark) {
-        at += 3
-        // Up to two more quotes belong to the text.
-        while self.byte == quote { at += 1 }
-        return String(decoding: text.bytes[first..<at - 3], as: UTF8.self)
-      }
-      if !isLong, byte == quote {
-        at += 1
-        return String(decoding: text.bytes[first..<at - 1], as: UTF8.self)
-      }
-      if !isLong, byte == UInt8(ascii: "\n") { break }
-      at += byte == UInt8(ascii: "\\") && quote == UInt8(ascii: "\"") ? 2 : 1
+    let found = TOMLString(at: start, in: text.bytes)
+    at = found.end
+    guard found.isClosed else {
+      unclosedString = start
+      throw Stop()
     }
-    unclosedString = start
-    throw Stop()
+    return String(decoding: text.bytes[found.content], as: UTF8.self)
   }
 }
