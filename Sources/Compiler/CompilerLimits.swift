@@ -16,7 +16,7 @@ public enum CompilerLimits {
   public static let pathDepth = 64
   /// One key, which has the names of all maps that it lies in; and all keys of one document.
   public static let keyBytes = 4096
-  public static let documentKeyBytes = 256 << 20
+  public static let documentKeyBytes = 64 << 20
   /// Lists, and references, inside each other while references are resolved.
   public static let nesting = 400
   /// Files of layers, each counted once a namespace that uses it.
@@ -27,8 +27,14 @@ public enum CompilerLimits {
   public static let referenceBytes = 16 << 10
   /// Findings about references; what follows is not looked for.
   public static let referenceFindings = 10_000
-  /// Bytes of all values that come out of layers: a few files below many namespaces are many.
-  public static let layeredBytes = 1 << 30
+  /// Bytes of all keys and values together, before references, with what each key takes beside its own: a few files may
+  /// ask for many.
+  public static let keySpaceBytes = 2 << 30
+  public static let keyOverheadBytes = 400
+  /// Rules under `files`, and patterns of policies.
+  public static let patterns = 1000
+  /// Comparisons of a character of a path with one of a pattern, for all files and patterns.
+  public static let patternSteps = 50_000_000_000
   /// References that lead on to each other.
   public static let referenceChain = 200
   /// Bytes of all values that hold references, once these are resolved.

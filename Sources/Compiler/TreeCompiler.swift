@@ -1,5 +1,6 @@
 import ConfigModel
 import Jsonnet
+import Synchronization
 
 /// From a whole tree to its key space, without what depends on other commits.
 struct TreeCompiler {
@@ -8,13 +9,21 @@ struct TreeCompiler {
   private let deadline: JsonnetDeadline
   private var diagnostics: [Diagnostic] = []
   private var fileCount = 0
+  /// Of the keys and values so far.
+  private var bytes = 0
   private var units: [(name: ConfigPath, unit: CompiledUnit)] = []
   private var layered = LayerFiles()
   private var jsonnet: [PublishedFile] = []
   /// What the next tree is compiled from; nil if there is an error.
   private(set) var state: CompiledState?
 
-  init(tree: SourceTree, cache: CompileCache, deadline: JsonnetDeadline) {
+  private let keySpaceBytes: Int
+
+  init(
+    tree: SourceTree, cache: CompileCache, deadline: JsonnetDeadline,
+    keySpaceBytes: Int = CompilerLimits.keySpaceBytes
+  ) {
+    self.keySpaceBytes = keySpaceBytes
     self.tree = tree
     self.cache = cache
     self.deadline = deadline
@@ -29,10 +38,10 @@ struct TreeCompiler {
       return Compilation(
         settings: settings, keySpace: nil, diagnostics: diagnostics.sortedByPlace(), fileCount: 0)
     }
-    let compiler = UnitCompiler(tree, settings, cache, by: deadline)
+    let compiler = UnitCompiler(
+      tree, settings, cache, by: deadline, keySpaceBytes: keySpaceBytes)
     var merger = KeyMerger()
-    compileFiles(compiler, into: &merger)
-    compileLayers(compiler, into: &merger)
+    if compileFiles(compiler, into: &merger) { compileLayers(compiler, into: &merger) }
     // What a malformed file would have given may be what is referred to.
     let isComplete = !diagnostics.hasErrors
     let merged = merger.merge()
@@ -42,7 +51,7 @@ struct TreeCompiler {
     var resolver = ReferenceResolver(merged, settings)
     let resolved = isComplete ? resolver.resolve() : merged
     checkDocuments(&schemas, &resolver, isComplete: isComplete)
-    diagnostics += resolver.diagnostics
+    diagnostics += resolver.diagnostics + (schemas.shelf.knownIdentifiers?.unread ?? [])
     let isPlain = diagnostics.isEmpty
     let found = units.flatMap { $0.unit.checks.flatMap(\.diagnostics) } + schemas.diagnostics
     diagnostics += found.uniqueFindings()
@@ -81,6 +90,12 @@ struct TreeCompiler {
 
   /// The files that are published, no more of them than are allowed.
   private mutating func publishedFiles(_ compiler: UnitCompiler) -> [PublishedFile] {
+    guard !compiler.hasTooManyPatterns(forPathBytes: tree.pathBytes) else {
+      reportTooMuch(
+        "comparing the paths with the patterns takes more than \(CompilerLimits.patternSteps) steps",
+        hint: "have fewer patterns, or shorter ones, under 'files' and 'policies'")
+      return []
+    }
     var files: [PublishedFile] = []
     for file in tree.files {
       guard let published = compiler.published(file, &diagnostics) else { continue }
@@ -98,25 +113,43 @@ struct TreeCompiler {
   }
 
   /// A file of no layer gives its keys by itself; the others are put by for `compileLayers`.
-  private mutating func compileFiles(_ compiler: UnitCompiler, into merger: inout KeyMerger) {
+  ///
+  /// - Returns: whether the files do not give too much: then nothing is known of any.
+  private mutating func compileFiles(
+    _ compiler: UnitCompiler, into merger: inout KeyMerger
+  ) -> Bool {
     let files = publishedFiles(compiler)
     jsonnet = files.filter(\.isJsonnet)
     compiler.jsonnet.evaluate(jsonnet.map { (file: $0.file, name: $0.name) })
-    units.reserveCapacity(files.count)
+    let budget = KeySpaceBudget(bytes: keySpaceBytes)
     // Files that need no evaluator share nothing that changes; its values are looked up one after the other.
     nonisolated(unsafe) let shared = compiler
-    let known = files.inParallel { $0.isJsonnet ? nil : shared.outcome(of: $0) }
-    for (file, outcome) in zip(files, known) {
-      switch outcome ?? compiler.outcome(of: file) {
-      case .file(let compiled):
-        diagnostics += compiled.diagnostics
-        merger.add(compiled.items)
-        units.append((CompiledUnit.name(ofFile: file.file.path), CompiledUnit(compiled)))
+    var outcomes = files.inParallel { file -> UnitCompiler.Outcome? in
+      file.isJsonnet || budget.isExceeded ? nil : budget.take(shared.outcome(of: file))
+    }
+    for (index, file) in files.enumerated() where file.isJsonnet && !budget.isExceeded {
+      outcomes[index] = budget.take(compiler.outcome(of: file))
+    }
+    // Which files were left out depends on the threads: so nothing is said of any.
+    guard !budget.isExceeded else {
+      reportTooManyBytes()
+      return false
+    }
+    units.reserveCapacity(files.count)
+    for (file, outcome) in zip(files, outcomes) {
+      switch outcome {
+      case .file(let unit, let found):
+        diagnostics += found
+        merger.add(unit.items)
+        bytes += unit.bytes
+        units.append((CompiledUnit.name(ofFile: file.file.path), unit))
       case .part(let parsed, let directory):
         diagnostics += parsed.diagnostics
         layered.update(file, parsed, in: directory)
+      case nil: break
       }
     }
+    return true
   }
 
   // MARK: - Layers
@@ -126,10 +159,10 @@ struct TreeCompiler {
     // Before anything is made of them: a few files below many namespaces are many.
     guard layered.uses(by: settings.layers) <= CompilerLimits.layeredFiles else {
       return reportTooMuch(
-        "the namespaces use files of layers more than \(CompilerLimits.layeredFiles) times")
+        "the namespaces use files of layers more than \(CompilerLimits.layeredFiles) times",
+        hint: "have fewer namespaces, or fewer files in the layers below them")
     }
     var found: [Diagnostic] = []
-    var bytes = 0
     for namespace in settings.layers {
       for layer in compiler.missingLayers(of: namespace) {
         diagnostics.append(
@@ -142,20 +175,25 @@ struct TreeCompiler {
       let unit = compiler.compile(namespace, layered, &found)
       merger.add(unit.items)
       units.append((CompiledUnit.name(ofNamespace: namespace.namespace), unit))
-      bytes += unit.layeredBytes
-      guard bytes <= CompilerLimits.layeredBytes else {
-        reportTooMuch("the layers give more than \(CompilerLimits.layeredBytes) bytes of values")
+      bytes += unit.bytes
+      guard bytes <= keySpaceBytes else {
+        reportTooManyBytes()
         break
       }
     }
     diagnostics += found.uniqueByPlace()
   }
 
-  private mutating func reportTooMuch(_ message: String) {
+  private mutating func reportTooManyBytes() {
+    reportTooMuch(
+      "the keys and values have more than \(keySpaceBytes) bytes together",
+      hint:
+        "publish less: have fewer aliases, shorter names of maps, or fewer namespaces above layers")
+  }
+
+  private mutating func reportTooMuch(_ message: String, hint: String) {
     diagnostics.append(
-      Diagnostic(
-        .limitFiles, at: SourceSpan(file: Settings.fileName), message,
-        hint: "have fewer namespaces, or fewer files in the layers below them"))
+      Diagnostic(.limitFiles, at: SourceSpan(file: Settings.fileName), message, hint: hint))
   }
 
   // MARK: - Schemas
@@ -167,5 +205,20 @@ struct TreeCompiler {
     for index in units.indices where !units[index].unit.documents.isEmpty {
       units[index].unit.check(&schemas, &resolver, isComplete: isComplete)
     }
+  }
+}
+
+/// Counts what files give while several threads compile them.
+private final class KeySpaceBudget: Sendable {
+  private let used = Atomic<Int>(0)
+  private let bytes: Int
+
+  init(bytes: Int) { self.bytes = bytes }
+
+  var isExceeded: Bool { used.load(ordering: .relaxed) > bytes }
+
+  func take(_ outcome: UnitCompiler.Outcome) -> UnitCompiler.Outcome {
+    if case .file(let unit, _) = outcome { used.add(unit.bytes, ordering: .relaxed) }
+    return outcome
   }
 }

@@ -28,13 +28,19 @@ public struct SourceTree: Sendable {
 
   /// By path, byte by byte.
   private let byPath: SortedMap<ConfigPath, File>
+  /// Bytes of all paths together.
+  public let pathBytes: Int
 
   /// Of files at the same path the first counts.
   public init(_ files: [File]) {
     byPath = SortedMap(files.map { (key: ConfigPath(escaped: $0.path), value: $0) })
+    pathBytes = byPath.reduce(0) { $0 + $1.key.text.utf8.count }
   }
 
-  private init(_ byPath: SortedMap<ConfigPath, File>) { self.byPath = byPath }
+  private init(_ byPath: SortedMap<ConfigPath, File>, pathBytes: Int) {
+    self.byPath = byPath
+    self.pathBytes = pathBytes
+  }
 
   public var count: Int { byPath.count }
 
@@ -82,7 +88,12 @@ extension SourceTree {
   /// - Precondition: `changes` are sorted by the bytes of their paths, none twice.
   /// - Complexity: O(*n* / 256 + *m*) for *m* changes, and next to no memory but theirs.
   public func applying(_ changes: [(path: String, file: File?)]) -> SourceTree {
-    SourceTree(byPath.applying(changes.map { (ConfigPath(escaped: $0.path), $0.file) }))
+    let keys = changes.map { (key: ConfigPath(escaped: $0.path), value: $0.file) }
+    let growth = keys.reduce(0) { sum, change in
+      let isThere = (byPath[change.key] == nil ? 0 : 1, change.value == nil ? 0 : 1)
+      return sum + (isThere.1 - isThere.0) * change.key.text.utf8.count
+    }
+    return SourceTree(byPath.applying(keys), pathBytes: pathBytes + growth)
   }
 
   /// The files that are not known to be the same in both, sorted by path: those whose bytes nobody has named are

@@ -141,8 +141,8 @@ struct Flattener {
   }
 
   private mutating func flatten() {
-    guard !document.isUnwritten else { return }
     let place = SourceSpan(file: document.file)
+    guard !document.isUnwritten, isWithinLimits(document.path, at: place) else { return }
     guard case .value(let value) = document.content else {
       if case .raw(let bytes) = document.content { publish(document.path, bytes, .text, place) }
       return

@@ -17,7 +17,8 @@ struct CompiledState: Sendable {
   var fileCount: Int
   /// Bytes that references have made; at most as many are made by a compilation of the whole tree.
   var resolvedBytes: Int
-  var layeredBytes: Int
+  /// Of keys and values, before references.
+  var bytes: Int
 
   var compilation: Compilation {
     Compilation(
@@ -148,7 +149,7 @@ extension CompiledState {
     keys = parts.keys
     fileCount = compilation.fileCount
     resolvedBytes = parts.resolver.bytesMade
-    layeredBytes = parts.units.reduce(0) { $0 + $1.unit.layeredBytes }
+    bytes = parts.units.reduce(0) { $0 + $1.unit.bytes }
     links = ReferenceLinks()
     var openUnits: [ConfigPath: ConfigPath] = [:]
     if !keys.special.isEmpty {

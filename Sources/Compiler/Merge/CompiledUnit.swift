@@ -2,19 +2,25 @@ import ConfigModel
 
 /// What one file gives, or a namespace with its layers: the part of a tree that is compiled alone.
 struct CompiledUnit: Sendable {
-  var items: [CompiledItem] = []
+  private(set) var items: [CompiledItem] = []
   /// Those that schemas are to check.
-  var documents: [CheckedDocument] = []
+  private(set) var documents: [CheckedDocument] = []
   /// What came of that, document by document.
   var checks: [DocumentCheck] = []
-  /// Bytes of the values that layers gave.
-  var layeredBytes = 0
+  /// Of its keys and values, before references, as `CompilerLimits.keySpaceBytes` counts them.
+  private(set) var bytes = 0
 
   init() {}
 
-  init(_ file: CompiledFile) {
-    items = file.items
-    documents = file.checked.map { [$0] } ?? []
+  init(_ file: CompiledFile) { add(file.items, file.checked) }
+
+  mutating func add(_ items: [CompiledItem], _ document: CheckedDocument?) {
+    // Shared with who remembers them, where they are all.
+    if self.items.isEmpty { self.items = items } else { self.items += items }
+    bytes += items.reduce(0) { sum, item in
+      sum + item.path.text.utf8.count + item.value.count + CompilerLimits.keyOverheadBytes
+    }
+    if let document { documents.append(document) }
   }
 
   /// Checks its documents; those that hold references only where these can be resolved.

@@ -10,10 +10,14 @@ struct UnitCompiler {
   private let cache: CompileCache
   private let rules: PublishingRules
   private let directories: LayerDirectories
+  /// Of keys and values together.
+  private let keySpaceBytes: Int
 
   init(
-    _ tree: SourceTree, _ settings: Settings, _ cache: CompileCache, by deadline: JsonnetDeadline
+    _ tree: SourceTree, _ settings: Settings, _ cache: CompileCache, by deadline: JsonnetDeadline,
+    keySpaceBytes: Int = CompilerLimits.keySpaceBytes
   ) {
+    self.keySpaceBytes = keySpaceBytes
     self.tree = tree
     self.settings = settings
     self.cache = cache
@@ -37,13 +41,21 @@ struct UnitCompiler {
 
   /// What a file gives alone, or to the layers that it is part of.
   enum Outcome: Sendable {
-    case file(CompiledFile)
+    case file(CompiledUnit, [Diagnostic])
     case part(ParsedFile, directory: String)
   }
 
   func outcome(of file: PublishedFile) -> Outcome {
     if let directory = directory(of: file) { return .part(parse(file), directory: directory) }
-    return .file(compile(file))
+    let compiled = compile(file)
+    return .file(CompiledUnit(compiled), compiled.diagnostics)
+  }
+
+  /// Whether there are too many files and patterns for each path to be compared with each pattern.
+  ///
+  /// - Parameter pathBytes: of all paths together.
+  func hasTooManyPatterns(forPathBytes pathBytes: Int) -> Bool {
+    pathBytes > CompilerLimits.patternSteps / max(1, rules.patternLength)
   }
 
   /// The directory of a layer, or of a namespace with layers, that a file belongs to.
@@ -99,7 +111,7 @@ struct UnitCompiler {
     namespace.layers.filter { !directories.isThere($0.directory, in: tree, settings) }
   }
 
-  /// What a namespace gives with its layers.
+  /// What a namespace gives with its layers, up to the first document that is beyond the limit of bytes.
   func compile(
     _ namespace: Settings.NamespaceLayers, _ files: LayerFiles, _ diagnostics: inout [Diagnostic]
   ) -> CompiledUnit {
@@ -109,9 +121,8 @@ struct UnitCompiler {
     for document in joined.documents(&diagnostics) {
       let compiled = Flattener.flatten(document, settings)
       diagnostics += compiled.diagnostics
-      unit.layeredBytes += compiled.items.reduce(0) { $0 + $1.value.count }
-      unit.items += compiled.items
-      if !document.schemas.isEmpty { unit.documents.append(CheckedDocument(document)) }
+      unit.add(compiled.items, document.schemas.isEmpty ? nil : CheckedDocument(document))
+      if unit.bytes > keySpaceBytes { break }
     }
     return unit
   }

@@ -28,6 +28,12 @@ struct PublishingRules {
     }
   }
 
+  /// Characters of all patterns together, which every path may be compared with.
+  var patternLength: Int {
+    settings.files.reduce(0) { $0 + $1.match.length }
+      + settings.policies.reduce(0) { $0 + $1.pattern.length }
+  }
+
   func rule(for name: String) -> Settings.FileRule? {
     settings.files.first { $0.match.matches(name) }
   }

@@ -179,6 +179,9 @@ struct SettingsReader {
     guard !ConfigPath(escaped: trimmed).isReserved else {
       return invalid(value.span, "keys under '\(ConfigPath.reserved)' are the program's own")
     }
+    guard trimmed.utf8.count <= CompilerLimits.pathBytes else {
+      return invalid(value.span, "prefix has more than \(CompilerLimits.pathBytes) bytes")
+    }
     settings.prefix = ConfigPath(escaped: trimmed)
   }
 
@@ -194,6 +197,11 @@ struct SettingsReader {
   private mutating func readFiles(_ value: ConfigValue) {
     guard case .sequence(let rules) = value.content else {
       return invalid(value.span, "files is a list of rules")
+    }
+    guard rules.count <= CompilerLimits.patterns else {
+      return invalid(
+        value.span, "files has more than \(CompilerLimits.patterns) rules",
+        hint: "a pattern such as '**/*.conf' or '{a,b}/*.yaml' says what several do")
     }
     for rule in rules { readRule(rule) }
   }

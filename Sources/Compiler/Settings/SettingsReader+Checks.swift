@@ -22,6 +22,9 @@ extension SettingsReader {
       return invalid(
         value.span, "policies is a list of patterns", hint: "for instance '[policies/*.jsonnet]'")
     }
+    guard items.count <= CompilerLimits.patterns else {
+      return invalid(value.span, "policies has more than \(CompilerLimits.patterns) patterns")
+    }
     for item in items {
       guard case .string(let text) = item.content else {
         invalid(item.span, "a pattern is a text")
