@@ -22,7 +22,9 @@ public struct Compilation: Sendable {
 
   /// Why it could not be found out whether the tree is valid: that is no fault of the tree, and no answer.
   public var unknown: Diagnostic? {
-    diagnostics.first { $0.code == .jsonnetUnavailable || $0.code == .historyUnknown }
+    diagnostics.first {
+      [.fileUnreadable, .jsonnetUnavailable, .historyUnknown].contains($0.code)
+    }
   }
 }
 

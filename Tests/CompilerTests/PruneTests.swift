@@ -86,6 +86,29 @@ struct PruneTests {
     #expect(try found([broken]) == [])
   }
 
+  /// Whatever a newer program thinks of what is published, a repository that asks for nothing goes on.
+  @Test func whatIsPublishedIsNotJudgedAgain() throws {
+    let broken = SourceTree(contents: ["a/b.yaml": Array("a: [\n".utf8)])
+    func found(_ prune: String, _ isPublished: Bool) throws -> [DiagnosticCode] {
+      struct Missing: Error {}
+      let history = CommitHistory(of: try facts([]), afterPublished: isPublished) { ago in
+        guard ago == 1 else { throw Missing() }
+        return broken
+      }
+      return compile(tree(prune, keys: 0..<3), after: history).diagnostics.map(\.code)
+    }
+    #expect(try found("", true) == [])
+    #expect(try found("", false) == [.historyUnknown])
+    #expect(try found("prune: {maxDeletes: 1}\n", true) == [.historyUnknown])
+  }
+
+  @Test func manyRefusedCommitsHideNothing() throws {
+    let good = tree("prune: {maxDeletes: 1}\n", keys: 0..<10)
+    let broken = SourceTree(contents: ["a/b.yaml": Array("a: [\n".utf8)])
+    let history = CommitHistory(of: try facts([])) { $0 <= 51 ? broken : good }
+    #expect(compile(tree("", keys: 5..<10), after: history).unknown?.code == .historyUnknown)
+  }
+
   @Test func nothingIsDeletedWhereNothingIsPublishedYet() throws {
     let limit = "prune: {maxDeletes: 0}\n"
     let (old, new) = (tree(limit, keys: 0..<10), tree(limit, keys: 0..<1))

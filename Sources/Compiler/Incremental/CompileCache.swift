@@ -76,7 +76,8 @@ public final class CompileCache: Sendable {
   private let schemas = Mutex<[ConfigPath: LoadedSchema]>([:])
   private let checks = Mutex(Generations<Check, Made<Key, CheckResult>>())
   /// Of each object its `$id`, or that it has none.
-  private let identifiers = Mutex(Generations<Identified, Made<Identified, String?>>())
+  private let identifiers = Mutex(
+    Generations<Identified, Made<Identified, SchemaIdentifiers.Found>>())
 
   private let storage: (any CompileStorage)?
 
@@ -123,6 +124,8 @@ public final class CompileCache: Sendable {
   ) -> LoadedSchema {
     if let known = schemas.withLock({ $0[path] }), isCurrent(known) { return known }
     let schema = load()
+    // What could not be read may be read the next time.
+    guard !schema.diagnostics.isUnread else { return schema }
     let old = schemas.withLock { table in
       if table.count >= CompilerLimits.files { table.removeAll() }
       return table.updateValue(schema, forKey: path)
@@ -145,31 +148,42 @@ public final class CompileCache: Sendable {
     }
   }
 
-  func identifier(_ file: SourceTree.File, read: () -> String?) -> String? {
+  func identifier(
+    _ file: SourceTree.File, read: () -> SchemaIdentifiers.Found
+  ) -> SchemaIdentifiers.Found {
     let name = file.objectID.map {
       Identified(objectID: $0, format: FileParser.format(of: file.path))
     }
-    return CompileCache.find(name, of: name, in: identifiers, read)
+    return CompileCache.find(name, of: name, in: identifiers, isLasting: { $0.unread == nil }, read)
   }
 
   func file(_ key: Key?, bytes: Int, compile: () -> CompiledFile) -> CompiledFile {
-    CompileCache.find(key?.path, of: key, in: files, bytes: bytes, compile)
+    CompileCache.find(
+      key?.path, of: key, in: files, bytes: bytes, isLasting: { !$0.diagnostics.isUnread }, compile)
   }
 
   func parsed(_ key: Key?, bytes: Int, read: () -> ParsedFile) -> ParsedFile {
-    CompileCache.find(key?.path, of: key, in: parsed, bytes: bytes, read)
+    CompileCache.find(
+      key?.path, of: key, in: parsed, bytes: bytes, isLasting: { !$0.diagnostics.isUnread }, read)
   }
 
   private static func find<Name: Hashable & Sendable, Source, Value: Sendable>(
     _ name: Name?, of source: Source?,
     in table: borrowing Mutex<Generations<Name, Made<Source, Value>>>, bytes: Int = 0,
-    _ make: () -> Value
+    isLasting: (Value) -> Bool = { _ in true }, _ make: () -> Value
   ) -> Value {
     guard let name, let source else { return make() }
     let known = table.withLock { $0.find(name) }
     if let known, known.source == source { return known.value }
     let value = make()
+    // Another run may find otherwise.
+    guard isLasting(value) else { return value }
     table.withLock { $0.insert(Made(source: source, value: value), for: name, bytes: bytes) }
     return value
   }
+}
+
+extension [Diagnostic] {
+  /// Whether something could not be read, which says nothing of what it holds.
+  var isUnread: Bool { contains { $0.code == .fileUnreadable } }
 }

@@ -89,11 +89,19 @@ struct IncrementalCompiler {
         next.layered.remove(old, from: directory)
         directories.insert(ConfigPath(escaped: directory))
       } else {
-        changed.updateValue(nil, forKey: CompiledUnit.name(ofFile: difference.path))
+        try set(nil, CompiledUnit.name(ofFile: difference.path))
       }
     }
     guard let new else { return }
     try compile(new)
+  }
+
+  /// Puts a unit in the place of what is there, or nothing; no more of them than are allowed.
+  private mutating func set(_ unit: CompiledUnit?, _ name: ConfigPath) throws {
+    let before = changed[name] ?? state.units[name]
+    changed.updateValue(unit, forKey: name)
+    next.bytes += (unit?.bytes ?? 0) - (before?.bytes ?? 0)
+    try require(next.bytes <= CompilerLimits.keySpaceBytes)
   }
 
   private mutating func noteJsonnet(_ use: JsonnetUse?, at path: String) {
@@ -111,10 +119,9 @@ struct IncrementalCompiler {
     let outcome = compiler.outcome(of: file)
     if file.isJsonnet { noteJsonnet(JsonnetUse(file, compiler.jsonnet), at: file.file.path) }
     switch outcome {
-    case .file(let compiled):
-      try require(compiled.diagnostics.isEmpty)
-      changed.updateValue(
-        CompiledUnit(compiled), forKey: CompiledUnit.name(ofFile: file.file.path))
+    case .file(let unit, let found):
+      try require(found.isEmpty)
+      try set(unit, CompiledUnit.name(ofFile: file.file.path))
     case .part(let parsed, let directory):
       try require(parsed.diagnostics.isEmpty)
       next.layered.update(file, parsed, in: directory)
@@ -137,8 +144,7 @@ struct IncrementalCompiler {
       let unit = compiler.compile(namespace, next.layered, &found)
       try require(found.isEmpty)
       let name = CompiledUnit.name(ofNamespace: namespace.namespace)
-      next.layeredBytes += unit.layeredBytes - (state.units[name]?.layeredBytes ?? 0)
-      changed.updateValue(unit, forKey: name)
+      try set(unit, name)
     }
   }
 
@@ -207,7 +213,7 @@ struct IncrementalCompiler {
   private mutating func checkSchemas() throws {
     if var identifiers = state.schemas.identifiers {
       identifiers.update(differences, cache)
-      try require(identifiers == state.schemas.identifiers)
+      try require(identifiers == state.schemas.identifiers && identifiers.unread.isEmpty)
     }
     var stage = SchemaStage(
       SchemaShelf(next.tree, cache, identifiers: state.schemas.identifiers), cache)
@@ -225,6 +231,7 @@ struct IncrementalCompiler {
     next.resolvedBytes += resolver.bytesMade
     next.schemas.update(changes)
     next.schemas.identifiers = stage.shelf.knownIdentifiers
+    try require(next.schemas.identifiers?.unread.isEmpty ?? true)
   }
 
   /// Units that are checked by a schema which has changed, or by what that refers to.
@@ -247,7 +254,7 @@ struct IncrementalCompiler {
   private func checkLimits() throws {
     try require(
       next.fileCount <= CompilerLimits.files && next.keys.items.count <= state.settings.maximumKeys
-        && next.layeredBytes <= CompilerLimits.layeredBytes
+        && !compiler.hasTooManyPatterns(forPathBytes: next.tree.pathBytes)
         && next.resolvedBytes <= CompilerLimits.resolvedBytes
         && next.schemas.steps < CompilerLimits.schemaSteps)
   }

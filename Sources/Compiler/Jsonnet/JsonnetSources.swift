@@ -7,6 +7,8 @@ final class JsonnetSources {
   /// Texts that are there without a file, by the path by which they are imported.
   private let extra: [String: [UInt8]]
   private(set) var texts: [ConfigPath: SourceText] = [:]
+  /// A file that could not be read: what was evaluated without it says nothing of the repository.
+  private(set) var unread: Diagnostic?
 
   init(_ tree: SourceTree, extra: [String: [UInt8]] = [:]) {
     self.tree = tree
@@ -24,9 +26,11 @@ final class JsonnetSources {
           "a link can't be evaluated", hint: "put the file itself here"))
       return nil
     }
-    guard let bytes = FileParser.load(file, &diagnostics),
-      let text = SourceText.decode(bytes, file: file.path, &diagnostics)
-    else { return nil }
+    guard let bytes = FileParser.load(file, &diagnostics) else {
+      unread = unread ?? diagnostics.first { $0.code == .fileUnreadable }
+      return nil
+    }
+    guard let text = SourceText.decode(bytes, file: file.path, &diagnostics) else { return nil }
     texts[path] = text
     return text.bytes
   }

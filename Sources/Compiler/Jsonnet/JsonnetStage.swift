@@ -106,7 +106,7 @@ final class JsonnetStage {
       let value = self.value(of: program, result)
       values[ConfigPath(escaped: program.name)] = value
       // What depends on the machine is not remembered.
-      if let key, result.isLasting { remember(value, key, result) }
+      if let key, result.isLasting, !value.diagnostics.isUnread { remember(value, key, result) }
     }
   }
 
@@ -114,6 +114,7 @@ final class JsonnetStage {
     switch result.value {
     case .success(let json): return JsonnetOutput.read(json, file: program.name)
     case .failure(let failure):
+      if let unread = sources.unread { return JsonnetValue(diagnostics: [unread]) }
       let report = JsonnetReport(sources: sources, imports: result.imports)
       return JsonnetValue(diagnostics: [report.diagnostic(of: failure, in: program.name)])
     }

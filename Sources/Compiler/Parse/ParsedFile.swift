@@ -116,9 +116,10 @@ struct FileReader {
       result.references[value.span] = ReferenceText.places(of: count, in: value.span, text)
     case .sequence(let items): for item in items { look(at: item, text) }
     case .map(let members):
-      if members.count == 1, members[0].key == "$sealed" {
+      // With other members it is malformed, and a secret all the same.
+      if let sealed = members.first(where: { $0.key == "$sealed" }) {
         report(
-          .featureUnsupported, members[0].keySpan,
+          .featureUnsupported, sealed.keySpan,
           "sealed values are not supported by this version",
           hint: "nothing is published, so that no secret leaks")
       }

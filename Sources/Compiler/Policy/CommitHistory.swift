@@ -23,28 +23,34 @@ public struct CommitHistory {
   let author: String?
   /// The tree so many commits ago, from 1; nil where there is none.
   private let tree: (Int) throws -> SourceTree?
+  /// Whether the commit before is known to have been published.
+  private let isPublished: Bool
   /// Whether any number of keys may be deleted: the commit says so, or nothing of it is published yet.
   let allowsPrune: Bool
 
   /// - Parameter tree: throws where there is a commit, and it can't be read.
   public init(
-    by author: String?, allowsPrune: Bool = false, _ tree: @escaping (Int) throws -> SourceTree?
+    by author: String?, allowsPrune: Bool = false, afterPublished isPublished: Bool = false,
+    _ tree: @escaping (Int) throws -> SourceTree?
   ) {
     self.author = author
+    self.isPublished = isPublished
     self.allowsPrune = allowsPrune
     self.tree = tree
   }
 
   /// - Parameters:
   ///   - isFirst: whether nothing was published before, so that nothing can be deleted.
+  ///   - isPublished: whether the tree before is what is published, whatever this program thinks of it.
   ///   - tree: throws where there is a commit, and it can't be read.
   public init(
-    of commit: CommitFacts, isFirst: Bool = false,
+    of commit: CommitFacts, isFirst: Bool = false, afterPublished isPublished: Bool = false,
     _ tree: @escaping (Int) throws -> SourceTree?
   ) {
     self.init(
       by: commit.author.email,
-      allowsPrune: isFirst || PruneStage.isAllowed(by: commit.trailers), tree)
+      allowsPrune: isFirst || PruneStage.isAllowed(by: commit.trailers),
+      afterPublished: isPublished, tree)
   }
 
   /// Nothing was before.
@@ -67,9 +73,9 @@ public struct CommitHistory {
       guard let tree = found else { return .nothing }
       let old = readSettings(tree)
       isAsked = isAsked || (old?.looksBack ?? true)
-      // Read first: it costs little, and most repositories ask for nothing. But one that asks for nothing and does not
-      // compile was refused, and what it takes away still counts.
-      if !isAsked, !mayLookBack(from: ago + 1) { return .nothing }
+      // One that asks for nothing and does not compile was refused, and what it takes away still counts: that is
+      // found out, unless it is known, or nobody is asked.
+      if !isAsked, isPublished || author == nil { return .nothing }
       let compilation = compileValues(tree, cache, by: deadline)
       // That it was not refused can't be told either: older owners must not stand in for its own.
       if let finding = compilation.diagnostics.first(where: \.isOfTheMachine) {
@@ -82,22 +88,11 @@ public struct CommitHistory {
     }
     return .unknown("none of the last \(CommitHistory.limit) commits compiles")
   }
-
-  /// Whether the settings of a commit before depend on others, or can't be told.
-  private func mayLookBack(from first: Int) -> Bool {
-    for ago in first..<CommitHistory.limit + 1 {
-      do {
-        guard let tree = try tree(ago) else { return false }
-        if readSettings(tree)?.looksBack ?? true { return true }
-      } catch {
-        return true
-      }
-    }
-    return false
-  }
 }
 
 extension Diagnostic {
   /// Whether another run may find otherwise.
-  fileprivate var isOfTheMachine: Bool { code == .limitJsonnet || code == .jsonnetUnavailable }
+  fileprivate var isOfTheMachine: Bool {
+    [.limitJsonnet, .jsonnetUnavailable, .fileUnreadable].contains(code)
+  }
 }

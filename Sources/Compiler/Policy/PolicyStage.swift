@@ -75,6 +75,8 @@ struct PolicyStage {
     _ result: JsonnetResult, of file: String, _ sources: JsonnetSources, _ config: KeySpace
   ) {
     switch result.value {
+    case .failure where sources.unread != nil:
+      if let unread = sources.unread { diagnostics.append(unread) }
     case .failure(let failure):
       let report = JsonnetReport(sources: sources, imports: result.imports)
       var diagnostic = report.diagnostic(of: failure, in: file)

@@ -4,13 +4,22 @@ import ConfigModel
 struct SchemaIdentifiers: Hashable, Sendable {
   /// By the bytes of the `$id`, without an empty fragment.
   private var files: [[UInt8]: [String]] = [:]
+  /// Files that could not be read: nobody can tell what they are the schema of.
+  private(set) var unread: [Diagnostic] = []
+
+  /// What one file turned out to be.
+  struct Found: Sendable {
+    /// Its `$id`, if it has one.
+    var identifier: String?
+    var unread: Diagnostic?
+  }
 
   /// Looks into every structured file of a tree.
   ///
   /// - Complexity: O(bytes) of the files that the cache does not know.
   init(of tree: SourceTree, _ cache: CompileCache) {
     for file in tree.files {
-      guard let identifier = SchemaIdentifiers.identifier(of: file, cache) else { continue }
+      guard let identifier = identifier(of: file, cache) else { continue }
       files[identifier, default: []].append(file.path)
     }
   }
@@ -18,8 +27,8 @@ struct SchemaIdentifiers: Hashable, Sendable {
   /// Takes what differs from the tree that they were made of.
   mutating func update(_ differences: [SourceTree.Difference], _ cache: CompileCache) {
     for difference in differences {
-      let old = difference.old.flatMap { SchemaIdentifiers.identifier(of: $0, cache) }
-      let new = difference.new.flatMap { SchemaIdentifiers.identifier(of: $0, cache) }
+      let old = difference.old.flatMap { identifier(of: $0, cache) }
+      let new = difference.new.flatMap { identifier(of: $0, cache) }
       guard old != new else { continue }
       if let old {
         var rest = files.removeValue(forKey: old) ?? []
@@ -33,9 +42,11 @@ struct SchemaIdentifiers: Hashable, Sendable {
     }
   }
 
-  private static func identifier(of file: SourceTree.File, _ cache: CompileCache) -> [UInt8]? {
+  private mutating func identifier(of file: SourceTree.File, _ cache: CompileCache) -> [UInt8]? {
     guard file.kind == .file, FileParser.format(of: file.path) != nil else { return nil }
-    return cache.identifier(file, read: { SchemaIdentifiers.read(file) }).map { Array($0.utf8) }
+    let found = cache.identifier(file) { SchemaIdentifiers.read(file) }
+    if let finding = found.unread { unread.append(finding) }
+    return found.identifier.map { Array($0.utf8) }
   }
 
   /// Every file with that `$id`, in the order of their paths.
@@ -54,15 +65,17 @@ struct SchemaIdentifiers: Hashable, Sendable {
     uri.utf8.last == UInt8(ascii: "#") ? String(uri.dropLast()) : uri
   }
 
-  private static func read(_ file: SourceTree.File) -> String? {
-    var ignored: [Diagnostic] = []
-    // A file that can't be read is reported where it is needed.
-    guard let bytes = FileParser.load(file, &ignored),
-      SourceText.contains(Array("$id".utf8), in: bytes),
+  private static func read(_ file: SourceTree.File) -> Found {
+    var findings: [Diagnostic] = []
+    // A file that is too large, or malformed, is reported where it is needed.
+    guard let bytes = FileParser.load(file, &findings) else {
+      return Found(unread: findings.first { $0.code == .fileUnreadable })
+    }
+    guard SourceText.contains(Array("$id".utf8), in: bytes),
       let format = FileParser.format(of: file.path),
-      let (value, _) = FileParser.parse(file, format, &ignored),
+      let (value, _) = FileParser.parse(file, format, &findings),
       case .string(let identifier)? = value["$id"]?.content, RepositoryPath.hasScheme(identifier)
-    else { return nil }
-    return plain(identifier)
+    else { return Found(unread: findings.first { $0.code == .fileUnreadable }) }
+    return Found(identifier: plain(identifier))
   }
 }

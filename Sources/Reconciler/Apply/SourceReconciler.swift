@@ -126,9 +126,9 @@ public struct SourceReconciler: Sendable {
   ) async throws -> CommitHistory {
     var before = facts.parents.first
     if let head, head != before {
-      // Git forgets a commit some time after a branch was rewritten.
+      // Git forgets a commit some time after a branch was rewritten; one that it knows and can't read is an error.
       var isThere = try await source.isAncestor(head, of: facts.commit)
-      if !isThere { isThere = (try? await source.tree(of: head)) != nil }
+      if !isThere { isThere = (try? await source.facts(of: head)) != nil }
       if isThere { before = head }
     }
     guard let before else { return CommitHistory(of: facts, isFirst: head == nil) { _ in nil } }
@@ -142,7 +142,7 @@ public struct SourceReconciler: Sendable {
     var trees: [SourceTree] = []
     for id in ids { trees.append(try await source.tree(of: id)) }
     let (known, isWhole) = (trees, head != before && ids.count < SourceReconciler.historySearch)
-    return CommitHistory(of: facts, isFirst: head == nil) { ago in
+    return CommitHistory(of: facts, isFirst: head == nil, afterPublished: head == before) { ago in
       if known.indices.contains(ago - 1) { return known[ago - 1] }
       if isWhole { return nil }
       throw ReconcileError.uncompiled("what was before \(facts.commit.short) does not compile")

@@ -171,7 +171,8 @@ extension RepositoryOptions {
     for commit in new.reversed() {
       let tree = try repository.tree(of: commit)
       let before = live
-      let history = CommitHistory(of: try repository.facts(of: commit)) { ago in
+      let facts = try repository.facts(of: commit)
+      let history = CommitHistory(of: facts, afterPublished: true) { ago in
         guard ago == 1 else { throw CommandFailure(.unknown, "\(base.short) does not compile") }
         return before
       }
