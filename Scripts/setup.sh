@@ -4,9 +4,10 @@ set -euo pipefail
 
 libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libjsonnet-dev
   libtomlplusplus-dev libcrypt-dev zlib1g-dev)
-# git makes the demo's commits, python3 finds free ports and runs clients of PyPI; etcd-client (etcdctl
-# 3.4), jq and jsonnet are for tests and demo, h2load of nghttp2-client for benchmarks.
-tools=(git etcd-client jq jsonnet nghttp2-client python3 python3-venv)
+# git makes the demo's commits, ssh-keygen and gpgv verify signatures, which gnupg makes for tests; python3 finds
+# free ports and runs clients of PyPI; etcd-client (etcdctl 3.4), jq and jsonnet are for tests and demo, h2load
+# of nghttp2-client for benchmarks.
+tools=(git openssh-client gpgv gnupg etcd-client jq jsonnet nghttp2-client python3 python3-venv)
 
 missing=()
 for package in "${libraries[@]}" "${tools[@]}"; do

@@ -42,7 +42,9 @@ public func compile(
   var compilation = compileValues(tree, cache, by: deadline)
   guard let keySpace = compilation.keySpace else { return compilation }
   let settings = compilation.settings
-  switch history.last(before: settings, cache, by: JsonnetDeadline()) {
+  // An empty configuration is compared with what was before, whatever the settings ask.
+  let looksBack = settings.looksBack || keySpace.count == 0
+  switch history.last(looksBack: looksBack, cache, by: JsonnetDeadline()) {
   case .unknown(let reason):
     compilation.diagnostics.append(
       Diagnostic(
@@ -89,10 +91,8 @@ extension Compilation {
     _ history: CommitHistory, _ deadline: JsonnetDeadline
   ) {
     var owners = OwnerStage(settings, tree)
-    owners.check(keySpace, after: last, by: history.author)
-    if let finding = PruneStage.finding(keySpace, after: last, history, settings) {
-      diagnostics.append(finding)
-    }
+    owners.check(keySpace, after: last, by: history.authors)
+    diagnostics += PruneStage.findings(keySpace, after: last, history, settings)
     var policies = PolicyStage(tree, settings, by: deadline)
     policies.check(keySpace, previous: last?.keySpace ?? .empty)
     diagnostics = (diagnostics + owners.diagnostics + policies.diagnostics).sortedByPlace()

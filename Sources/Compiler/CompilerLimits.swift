@@ -33,7 +33,17 @@ public enum CompilerLimits {
   public static let keyOverheadBytes = 400
   /// Rules under `files`, and patterns of policies.
   public static let patterns = 1000
-  /// Comparisons of a character of a path with one of a pattern, for all files and patterns.
+  /// Patterns of protected keys, and characters of all of them.
+  public static let protectedPatterns = 100
+  public static let protectedPatternLength = 4096
+  /// Findings about protected keys; what follows is not looked for.
+  public static let protectedFindings = 1000
+  /// Findings about signatures that are shown.
+  public static let signatureFindings = 100
+  /// Windows under `freeze`.
+  public static let freezes = 100
+  /// Comparisons of a character of a path with one of a pattern, for all files and patterns;
+  /// and as many again of a deleted key with one that is protected.
   public static let patternSteps = 50_000_000_000
   /// References that lead on to each other.
   public static let referenceChain = 200

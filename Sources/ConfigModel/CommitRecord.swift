@@ -41,37 +41,7 @@ public struct CommitFacts: Hashable, Sendable, Codable {
     public init(name: String, email: String, secondsSince1970: Int64, offsetMinutes: Int) {
       self.name = name
       self.email = email
-      self.time = Person.timestamp(secondsSince1970, offsetMinutes)
-    }
-
-    static func timestamp(_ seconds: Int64, _ offsetMinutes: Int) -> String {
-      let local = seconds + Int64(offsetMinutes) * 60
-      let days = Int(local >= 0 ? local / 86_400 : (local - 86_399) / 86_400)
-      let second = Int(local - Int64(days) * 86_400)
-      let (year, month, day) = civilDate(days)
-      let sign = offsetMinutes < 0 ? "-" : "+"
-      let offset = abs(offsetMinutes)
-      let zone = offset == 0 ? "Z" : "\(sign)\(two(offset / 60)):\(two(offset % 60))"
-      return "\(year)-\(two(month))-\(two(day))T\(two(second / 3600)):\(two(second / 60 % 60)):"
-        + "\(two(second % 60))\(zone)"
-    }
-
-    private static func two(_ number: Int) -> String { (number < 10 ? "0" : "") + String(number) }
-
-    /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-    private static func civilDate(_ days: Int) -> (year: Int, month: Int, day: Int) {
-      // Years are counted from March, in cycles of 400 years of 146,097 days (Hinnant,
-      // "chrono-Compatible Low-Level Date Algorithms").
-      let shifted = days + 719_468
-      let cycle = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-      let dayOfCycle = shifted - cycle * 146_097
-      let yearOfCycle =
-        (dayOfCycle - dayOfCycle / 1460 + dayOfCycle / 36_524 - dayOfCycle / 146_096) / 365
-      let dayOfYear = dayOfCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100)
-      let marchMonth = (5 * dayOfYear + 2) / 153
-      let day = dayOfYear - (153 * marchMonth + 2) / 5 + 1
-      let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
-      return (yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0), month, day)
+      self.time = timestamp(secondsSince1970: secondsSince1970, offsetMinutes: offsetMinutes)
     }
   }
 
@@ -131,13 +101,14 @@ public struct CommitRecord: Hashable, Sendable, Codable {
   public var facts: CommitFacts
   /// Where the source's keys live, as of this commit.
   public var prefix: String
-  /// Who signed the commit: nil while signatures are not verified.
+  /// Who signed the commit: nil where signatures are not required.
   public var signer: String?
   public var counts: Counts
 
-  public init(facts: CommitFacts, prefix: String, counts: Counts) {
+  public init(facts: CommitFacts, prefix: String, signer: String? = nil, counts: Counts) {
     self.facts = facts
     self.prefix = prefix
+    self.signer = signer
     self.counts = counts
   }
 

@@ -9,6 +9,10 @@ public protocol ConfigSource: Sendable {
   /// First parents from `tip`, newest first, up to and without `end`; all if `end` is not met.
   func firstParents(from tip: CommitID, until end: CommitID?) async throws -> [CommitID]
   func isAncestor(_ ancestor: CommitID, of commit: CommitID) async throws -> Bool
+  /// The commits that `tip` holds and `end` does not, those that merges bring among them, oldest first.
+  func commits(reachableFrom tip: CommitID, butNotFrom end: CommitID?) async throws -> [CommitID]
+  /// What is known of a commit's signature now.
+  func signature(of commit: CommitID) async throws -> SignatureVerdict
   /// The commit that a revision names.
   func resolve(_ revision: String) async throws -> CommitID
 }

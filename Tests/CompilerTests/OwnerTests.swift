@@ -20,7 +20,7 @@ struct OwnerTests {
     from old: [String: String]?, to new: [String: String], by author: String?
   ) -> [String] {
     let before = old.map { tree($0) }
-    let history = CommitHistory(by: author) { $0 == 1 ? before : nil }
+    let history = CommitHistory(by: author.map { [$0] }) { $0 == 1 ? before : nil }
     let compilation = compile(tree(new), after: history)
     #expect(compilation.diagnostics.allSatisfy { $0.code == .ownerDenied })
     #expect((compilation.keySpace == nil) == !compilation.diagnostics.isEmpty)
@@ -103,7 +103,7 @@ struct OwnerTests {
     let mine = Self.settings.replacing("Alice@example.com", with: "eve@example.com")
     let broken = tree(changed(["configsync.yaml": mine, "other.yaml": "a: [\n"]))
     let good = tree(base)
-    let history = CommitHistory(by: "eve@example.com") {
+    let history = CommitHistory(by: ["eve@example.com"]) {
       [broken, good].indices.contains($0 - 1) ? [broken, good][$0 - 1] : nil
     }
     let new = tree(changed(["configsync.yaml": mine, "payments/api.yaml": "limit: 2\n"]))
@@ -112,10 +112,10 @@ struct OwnerTests {
 
   @Test func whatCanNotBeToldIsAnError() {
     struct Missing: Error {}
-    let shallow = CommitHistory(by: "alice@example.com") { _ in throw Missing() }
+    let shallow = CommitHistory(by: ["alice@example.com"]) { _ in throw Missing() }
     #expect(compile(tree(base), after: shallow).diagnostics.map(\.code) == [.historyUnknown])
     let broken = tree(["a.yaml": "a: ["])
-    let endless = CommitHistory(by: "alice@example.com") { _ in broken }
+    let endless = CommitHistory(by: ["alice@example.com"]) { _ in broken }
     #expect(compile(tree(base), after: endless).diagnostics.map(\.code) == [.historyUnknown])
     // Without policies and owners nobody asks.
     let plain = tree(["a.yaml": "a: 1\n"])

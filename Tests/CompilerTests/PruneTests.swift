@@ -5,7 +5,7 @@ import Testing
 /// How many keys a commit may delete, by the commit before.
 struct PruneTests {
   private func tree(_ prune: String, keys: Range<Int>) -> SourceTree {
-    let content = keys.map { "k\($0): 1\n" }.joined()
+    let content = keys.map { "k\($0): 1\n" }.joined() + "kept: 1\n"
     return SourceTree(contents: [
       "configsync.yaml": Array("apiVersion: configsync/v1\n\(prune)".utf8),
       "a/b.yaml": Array(content.utf8),
@@ -123,5 +123,47 @@ struct PruneTests {
       tree(limit, keys: 3..<10), after: CommitHistory(by: nil) { $0 == 1 ? old : nil })
     #expect(found.diagnostics.map(\.severity) == [.warning] && found.keySpace != nil)
     #expect(found.diagnostics[0].related.count == 3)
+  }
+
+  @Test(arguments: [
+    ("[/a/b/k1]", [1], false), ("[/a/b/k1]", [2, 3], true), ("['/a/**']", [1], false),
+    ("['/**']", [1], false), ("['/*/b/k?']", [5], false), ("['/a/*']", [1], true),
+    ("['/a/b/k{1,2}', /x]", [2], false), ("['/a/b/K1']", [1], true),
+  ])
+  func protectedKeysStay(patterns: String, deleted: [Int], isValid: Bool) throws {
+    let settings = "protect: \(patterns)\n"
+    let old = tree(settings, keys: 0..<10)
+    let left = (0..<10).filter { !deleted.contains($0) }.map { "k\($0): 1\n" }.joined()
+    let new = SourceTree(contents: [
+      "configsync.yaml": Array("apiVersion: configsync/v1\n".utf8),
+      "a/b.yaml": Array((left + "kept: 2\n").utf8),
+    ])
+    // No trailer allows it, and taking the pattern away does not either.
+    let found = try compiled(old, new, [("Configsync-Allow-Prune", "true")])
+    let expected = isValid ? [] : deleted.map { _ in DiagnosticCode.pruneProtected }
+    #expect(found.diagnostics.map(\.code) == expected)
+    #expect((found.keySpace != nil) == isValid)
+  }
+
+  @Test func aKeyWhoseNameBeginsWithADotIsProtectedToo() throws {
+    let old = SourceTree(contents: [
+      "configsync.yaml": Array("apiVersion: configsync/v1\nprotect: ['/a/**']\n".utf8),
+      "a/b.yaml": Array(".hidden: {.deep: 1}\nc: 1\n".utf8),
+    ])
+    let new = SourceTree(contents: ["a/b.yaml": Array("c: 1\n".utf8)])
+    let found = try compiled(old, new)
+    #expect(found.diagnostics.map(\.code) == [.pruneProtected])
+    #expect(found.diagnostics.first?.key?.text == "/a/b/.hidden/.deep")
+  }
+
+  @Test func anEmptySourceNeverEmptiesTheStore() throws {
+    let old = tree("", keys: 0..<3)
+    let empty = SourceTree(contents: ["README.md": Array("moved\n".utf8)])
+    let found = try compiled(old, empty)
+    #expect(found.diagnostics.map(\.code) == [.pruneEmpty] && found.keySpace == nil)
+    #expect(try compiled(old, empty, [("Configsync-Allow-Prune", "true")]).keySpace?.count == 0)
+    #expect(try compiled(empty, empty).keySpace?.count == 0, "what was empty may stay so")
+    let draft = compile(empty, after: CommitHistory(by: nil) { $0 == 1 ? old : nil })
+    #expect(draft.diagnostics.map(\.severity) == [.warning])
   }
 }

@@ -66,7 +66,7 @@ struct UnreadableTests {
     func found() -> Compilation {
       compile(
         tree("a@b.c", 2),
-        after: CommitHistory(by: "bob@b.c") { ago in
+        after: CommitHistory(by: ["bob@b.c"]) { ago in
           // The commit itself can be read: only what was before is damaged.
           if ago == 1 { disk.damaged.withLock { $0 = "p/big.yaml" } }
           return ago <= 2 ? trees[ago - 1] : nil

@@ -1,127 +1,9 @@
 import ConfigModel
 import Foundation
-import OrderedCollections
 import Synchronization
 import Testing
 
 @testable import Reconciler
-
-/// A history of commits in memory.
-private struct ScriptedSource: ConfigSource {
-  struct Commit {
-    var parents: [CommitID]
-    var files: [String: String]
-    var subject: String
-  }
-  var commits: OrderedDictionary<CommitID, Commit> = [:]
-  var head: CommitID?
-
-  mutating func commit(
-    _ files: [String: String], parents: [CommitID]? = nil, _ subject: String = "s"
-  ) -> CommitID {
-    let digits = String(commits.count + 1, radix: 16)
-    let id = CommitID(String(repeating: "0", count: 40 - digits.count) + digits)!
-    commits[id] = Commit(
-      parents: parents ?? (head.map { [$0] } ?? []), files: files, subject: subject)
-    head = id
-    return id
-  }
-
-  func tip() throws -> CommitID { head! }
-  func resolve(_ revision: String) throws -> CommitID { CommitID(revision)! }
-  func facts(of id: CommitID) throws -> CommitFacts {
-    let person = CommitFacts.Person(
-      name: "Ada", email: "a@b", secondsSince1970: 0, offsetMinutes: 0)
-    return CommitFacts(
-      commit: id, parents: commits[id]!.parents, tree: "t", author: person, committer: person,
-      subject: commits[id]!.subject)
-  }
-  func tree(of id: CommitID) throws -> SourceTree {
-    SourceTree(contents: commits[id]!.files.mapValues { Array($0.utf8) })
-  }
-  func firstParents(from tip: CommitID, until end: CommitID?) throws -> [CommitID] {
-    var found: [CommitID] = []
-    var next: CommitID? = tip
-    while let id = next, id != end {
-      found.append(id)
-      next = commits[id]!.parents.first
-    }
-    return found
-  }
-  func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws -> Bool {
-    if ancestor == commit { return true }
-    return try commits[commit]?.parents.contains { try isAncestor(ancestor, of: $0) } ?? false
-  }
-}
-
-/// A store in memory that can fail on purpose.
-private final class ModelTarget: ConfigTarget {
-  enum Fault { case loseBefore, loseAfter }
-  struct State {
-    var items: [[UInt8]: StoredItem] = [:]
-    var revision: Int64 = 1
-    var faults: [Fault] = []
-    var transactions: [TargetTransaction] = []
-  }
-  let state = Mutex(State())
-
-  func items(under prefix: [UInt8]) throws -> [StoredItem] {
-    state.withLock { $0.items.values.filter { $0.key.starts(with: prefix) } }
-      .sorted { $0.key.lexicographicallyPrecedes($1.key) }
-  }
-  func item(_ key: [UInt8]) throws -> StoredItem? { state.withLock { $0.items[key] } }
-
-  func commit(_ transaction: TargetTransaction) throws -> TargetOutcome {
-    let (outcome, fault) = state.withLock { state in
-      let fault = state.faults.isEmpty ? nil : state.faults.removeFirst()
-      if fault == .loseBefore { return (TargetOutcome.fenced, fault) }
-      let current = state.items[transaction.fence.key]?.modRevision ?? 0
-      guard current == transaction.fence.modRevision else { return (.fenced, fault) }
-      state.revision += 1
-      state.transactions.append(transaction)
-      for key in transaction.deletes { state.items[key] = nil }
-      for put in transaction.puts {
-        let created = state.items[put.key]?.createRevision ?? state.revision
-        state.items[put.key] = StoredItem(
-          key: put.key, value: put.value, createRevision: created,
-          modRevision: state.revision)
-      }
-      return (.applied(revision: state.revision), fault)
-    }
-    if fault != nil { throw TargetError.unknownOutcome("the answer is lost") }
-    return outcome
-  }
-
-  func put(_ key: String, _ value: String) {
-    state.withLock { state in
-      state.revision += 1
-      let bytes = Array(key.utf8)
-      let created = state.items[bytes]?.createRevision ?? state.revision
-      state.items[bytes] = StoredItem(
-        key: bytes, value: Array(value.utf8), createRevision: created,
-        modRevision: state.revision)
-    }
-  }
-
-  /// The keys that are not the program's own.
-  var content: [String: String] {
-    state.withLock { state in
-      var content: [String: String] = [:]
-      for item in state.items.values {
-        let key = String(decoding: item.key, as: UTF8.self)
-        if !key.hasPrefix(ReservedKeys.prefix) {
-          content[key] = String(decoding: item.value, as: UTF8.self)
-        }
-      }
-      return content
-    }
-  }
-  var revision: Int64 { state.withLock { $0.revision } }
-  func head(_ source: String = "default") -> String? {
-    state.withLock { $0.items[Array(ReservedKeys.head(of: source).utf8)] }
-      .map { String(decoding: $0.value, as: UTF8.self) }
-  }
-}
 
 struct ReconcilerTests {
   @Test func everyCommitIsOneTransactionWithItsRecords() async throws {
@@ -130,7 +12,7 @@ struct ReconcilerTests {
     _ = source.commit(["a.yaml": "x: 1\ny: 2\n"])
     _ = source.commit(["a.yaml": "x: 1\nz: 3\n"])
     let last = source.commit(["a.yaml": "x: 1\nz: 3\n"], "changes nothing")
-    let report = try await SourceReconciler(source: source, target: target)
+    let report = try await reconciler(source, target)
       .run(ReconcileOptions(history: .full))
     #expect(report.applied == 3 && report.refused == 0 && report.head == last)
     #expect(target.revision == 4)
@@ -140,7 +22,7 @@ struct ReconcilerTests {
     #expect(transactions.map(\.fence.modRevision) == [0, 2, 3])
     #expect(transactions[1].deletes == [Array("/a/y".utf8)])
     #expect(transactions[1].puts.count == 3, "the changed key, the head and the record")
-    let again = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    let again = try await reconciler(source, target).run(ReconcileOptions())
     #expect(again.applied == 0 && target.revision == 4)
   }
 
@@ -148,10 +30,10 @@ struct ReconcilerTests {
     var source = ScriptedSource()
     let ids = (1...4).map { source.commit(["a.yaml": "x: \($0)\n"]) }
     let head = ModelTarget()
-    _ = try await SourceReconciler(source: source, target: head).run(ReconcileOptions())
+    _ = try await reconciler(source, head).run(ReconcileOptions())
     #expect(head.revision == 2 && head.content == ["/a/x": "4"])
     let since = ModelTarget()
-    _ = try await SourceReconciler(source: source, target: since)
+    _ = try await reconciler(source, since)
       .run(ReconcileOptions(history: .since(ids[1].text)))
     #expect(since.revision == 4)
   }
@@ -160,12 +42,9 @@ struct ReconcilerTests {
     var source = ScriptedSource()
     let target = ModelTarget()
     let good = source.commit(["a.yaml": "x: 1\n"])
-    func reconciler(_ source: ScriptedSource) -> SourceReconciler {
-      SourceReconciler(source: source, target: target)
-    }
-    _ = try await reconciler(source).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     let bad = source.commit(["a.yaml": "x: 2\n", "b.yaml": "y: [\n"])
-    let report = try await reconciler(source).run(ReconcileOptions())
+    let report = try await reconciler(source, target).run(ReconcileOptions())
     #expect(report.refused == 1 && report.tipFindings?.isEmpty == false)
     #expect(target.content == ["/a/x": "1"] && target.head() == good.text)
     let key = Array((ReservedKeys.refusals(of: "default") + bad.text).utf8)
@@ -173,10 +52,10 @@ struct ReconcilerTests {
       from: try #require(try target.item(key)).value)
     #expect(record.findings.map(\.file) == ["b.yaml"])
     let revision = target.revision
-    _ = try await reconciler(source).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     #expect(target.revision == revision, "the same refusal is not recorded again")
     let fixed = source.commit(["a.yaml": "x: 3\n"])
-    _ = try await reconciler(source).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     #expect(target.content == ["/a/x": "3"] && target.head() == fixed.text)
   }
 
@@ -186,7 +65,7 @@ struct ReconcilerTests {
       let target = ModelTarget()
       let first = source.commit(["a.yaml": "x: 1\n"])
       target.state.withLock { $0.faults = faults }
-      let report = try await SourceReconciler(source: source, target: target).run(
+      let report = try await reconciler(source, target).run(
         ReconcileOptions())
       #expect(report.applied == 1 && target.revision == 2 && target.head() == first.text)
     }
@@ -196,11 +75,11 @@ struct ReconcilerTests {
     var source = ScriptedSource()
     let target = ModelTarget()
     _ = source.commit(["a.yaml": "x: 1\n"])
-    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     _ = source.commit(["a.yaml": "x: 2\n"])
     _ = source.commit(["a.yaml": "x: 3\n"])
     await #expect(throws: ReconcileError.fenced(source: "default")) {
-      _ = try await SourceReconciler(source: source, target: target).run(
+      _ = try await reconciler(source, target).run(
         ReconcileOptions(),
         began: { _ in
           target.put(ReservedKeys.head(of: "default"), String(repeating: "f", count: 40))
@@ -214,14 +93,14 @@ struct ReconcilerTests {
     let target = ModelTarget()
     let root = source.commit(["a.yaml": "x: 1\n"])
     _ = source.commit(["a.yaml": "x: 2\n", "b.yaml": "y: 1\n"])
-    _ = try await SourceReconciler(source: source, target: target)
+    _ = try await reconciler(source, target)
       .run(ReconcileOptions(history: .full))
     let other = source.commit(["a.yaml": "x: 9\n"], parents: [root])
     await #expect(throws: ReconcileError.self) {
-      _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+      _ = try await reconciler(source, target).run(ReconcileOptions())
     }
     #expect(target.content == ["/a/x": "2", "/b/y": "1"])
-    _ = try await SourceReconciler(source: source, target: target)
+    _ = try await reconciler(source, target)
       .run(ReconcileOptions(acceptsRewrite: true))
     #expect(target.content == ["/a/x": "9"] && target.head() == other.text)
   }
@@ -235,11 +114,11 @@ struct ReconcilerTests {
     // On a first sync the store has nothing to delete, whatever the parent had.
     let root = source.commit(["configsync.yaml": settings, "b.yaml": "p: 1\nq: 1\nr: 1\n"])
     _ = source.commit(full)
-    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     #expect(target.content == ["/a/x": "1", "/a/y": "1", "/a/z": "1"])
     _ = source.commit(["configsync.yaml": settings, "c.yaml": "v: 1\n"], parents: [root])
     _ = source.commit(["configsync.yaml": settings, "c.yaml": "v: 2\n"])
-    let report = try await SourceReconciler(source: source, target: target)
+    let report = try await reconciler(source, target)
       .run(ReconcileOptions(acceptsRewrite: true))
     #expect(report.refused == 1 && report.tipFindings?.map(\.code) == [.pruneLimit])
     #expect(target.content.count == 3)
@@ -250,14 +129,14 @@ struct ReconcilerTests {
     let target = ModelTarget()
     let first = source.commit(["a.yaml": "x: 1\nz: 1\n"])
     _ = source.commit(["a.yaml": "x: 2\nz: 1\n"])
-    _ = try await SourceReconciler(source: source, target: target)
+    _ = try await reconciler(source, target)
       .run(ReconcileOptions(history: .full))
     source.head = first
-    _ = try await SourceReconciler(source: source, target: target)
+    _ = try await reconciler(source, target)
       .run(ReconcileOptions(acceptsRewrite: true))
     #expect(target.content == ["/a/x": "1", "/a/z": "1"])
     _ = source.commit(["a.yaml": "x: 1\n"], parents: [first])
-    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     #expect(target.content == ["/a/x": "1"], "z is the source's own, and goes")
   }
 
@@ -267,12 +146,12 @@ struct ReconcilerTests {
     target.put("/by/hand", "1")
     target.put("/a/x", "1")
     _ = source.commit(["a.yaml": "x: 1\n"])
-    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     #expect(target.content == ["/by/hand": "1", "/a/x": "1"])
     let item = try #require(try target.item(Array("/a/x".utf8)))
     #expect(item.modRevision == target.revision, "an equal value is taken over all the same")
     _ = source.commit(["b.yaml": "y: 1\n"])
-    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     #expect(target.content == ["/by/hand": "1", "/b/y": "1"])
   }
 
@@ -283,7 +162,7 @@ struct ReconcilerTests {
       "configsync.yaml": "apiVersion: configsync/v1\nname: one\nprefix: /teams\n",
       "a.yaml": "x: 1\n",
     ])
-    _ = try await SourceReconciler(source: first, target: target).run(ReconcileOptions())
+    _ = try await reconciler(first, target).run(ReconcileOptions())
     var second = ScriptedSource()
     _ = second.commit([
       "configsync.yaml": "apiVersion: configsync/v1\nname: two\nprefix: /teams/blue\n",
@@ -292,7 +171,7 @@ struct ReconcilerTests {
     await #expect(
       throws: ReconcileError.overlaps(prefix: "/teams/blue/", other: "one", otherPrefix: "/teams/")
     ) {
-      _ = try await SourceReconciler(source: second, target: target).run(ReconcileOptions())
+      _ = try await reconciler(second, target).run(ReconcileOptions())
     }
   }
 
@@ -303,13 +182,13 @@ struct ReconcilerTests {
     }
     var first = ScriptedSource()
     _ = first.commit(["configsync.yaml": settings("one", "/one"), "a.yaml": "x: 1\n"])
-    _ = try await SourceReconciler(source: first, target: target).run(ReconcileOptions())
+    _ = try await reconciler(first, target).run(ReconcileOptions())
     var second = ScriptedSource()
     _ = second.commit(["configsync.yaml": settings("two", "/two"), "a.yaml": "x: 2\n"])
     _ = second.commit(["configsync.yaml": settings("two", "/one"), "a.yaml": "x: evil\n"])
     _ = second.commit(["configsync.yaml": settings("two", "/two"), "a.yaml": "x: 3\n"])
     await #expect(throws: ReconcileError.self) {
-      _ = try await SourceReconciler(source: second, target: target)
+      _ = try await reconciler(second, target)
         .run(ReconcileOptions(history: .full))
     }
     #expect(target.content == ["/one/a/x": "1", "/two/a/x": "2"])
@@ -321,9 +200,9 @@ struct ReconcilerTests {
     _ = source.commit([
       "configsync.yaml": "apiVersion: configsync/v1\nname: acme\n", "a.yaml": "x: 1\n",
     ])
-    _ = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
     _ = source.commit(["configsync.yaml": "name: [\n", "a.yaml": "x: 2\n"])
-    let report = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    let report = try await reconciler(source, target).run(ReconcileOptions())
     #expect(report.source == "acme" && report.refused == 1)
     #expect(target.head("default") == nil)
   }
@@ -333,11 +212,11 @@ struct ReconcilerTests {
     let target = ModelTarget()
     let base = source.commit(["a.yaml": "x: 1\n"])
     let main = source.commit(["a.yaml": "x: 2\n"])
-    _ = try await SourceReconciler(source: source, target: target)
+    _ = try await reconciler(source, target)
       .run(ReconcileOptions(history: .full))
     let side = source.commit(["a.yaml": "x: 1\n", "b.yaml": "y: 1\n"], parents: [base])
     _ = source.commit(["a.yaml": "x: 2\n", "b.yaml": "y: 1\n"], parents: [side, main])
-    let report = try await SourceReconciler(source: source, target: target).run(ReconcileOptions())
+    let report = try await reconciler(source, target).run(ReconcileOptions())
     #expect(report.applied == 1, "the side's commit would have taken the store back")
     #expect(target.content == ["/a/x": "2", "/b/y": "1"])
   }

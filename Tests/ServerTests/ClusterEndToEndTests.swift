@@ -24,8 +24,10 @@ struct ClusterEndToEndTests {
       try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
         let first = try await client.put(Array("/ready".utf8), [1])
         let source = GitConfigSource(try GitRepository(git.path))
-        let report = try await SourceReconciler(source: source, target: EtcdConfigTarget(client))
-          .run(ReconcileOptions())
+        let report = try await SourceReconciler(
+          source: source, target: EtcdConfigTarget(client), calendar: .system
+        )
+        .run(ReconcileOptions())
         #expect(report.applied == 1)
         let batches = Mutex<[ClientBatch]>([])
         try await client.watch(.prefix(Array("/big/".utf8)), from: first + 1) { batch in
@@ -39,8 +41,10 @@ struct ClusterEndToEndTests {
         let repository = try GitRepository(git.path)
         try git.commit(["big.yaml": "key0: value 0\n"], "all but one go")
         _ = repository
-        let second = try await SourceReconciler(source: source, target: EtcdConfigTarget(client))
-          .run(ReconcileOptions())
+        let second = try await SourceReconciler(
+          source: source, target: EtcdConfigTarget(client), calendar: .system
+        )
+        .run(ReconcileOptions())
         #expect(second.applied == 1)
         let left = try await client.range(.prefix(Array("/big/".utf8)))
         #expect(left.count == 1 && left.revision == first + 2)
@@ -101,7 +105,7 @@ struct ClusterEndToEndTests {
       try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
         let report = try await Self.untilReady {
           try await SourceReconciler(
-            source: GitConfigSource(repository), target: EtcdConfigTarget(client)
+            source: GitConfigSource(repository), target: EtcdConfigTarget(client), calendar: .system
           ).run(ReconcileOptions(history: .since(recent[99].text)))
         }
         #expect(report.applied + report.refused == 100 && report.head == tip)

@@ -30,7 +30,7 @@ struct TidyTests {
       "BinaryCoding", "CTOML", "CYAML", "ConfigModel", "Dispatch", "JSONSchema", "Jsonnet",
     ],
     "CacheStorage": ["BinaryCoding", "CBuildID", "Compiler", "Foundation", "GRDB", "Glibc"],
-    "GitSource": ["CLibGit2", "ConfigModel", "Foundation"],
+    "GitSource": ["CLibGit2", "ConfigModel", "Foundation", "Subprocess", "SystemPackage"],
     "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [
       "EtcdProtos", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf",
@@ -58,7 +58,7 @@ struct TidyTests {
   private static let confined = [
     "CYAML": "Compiler/Parse/", "CTOML": "Compiler/Parse/", "CBuildID": "CacheStorage/",
     "CCrypt": "EtcdAPI/Auth/",
-    "CJsonnet": "Jsonnet/Worker/",
+    "CJsonnet": "Jsonnet/Worker/", "Subprocess": "GitSource/Program/",
   ]
 
   private static let fileLines = 500

@@ -61,18 +61,20 @@ struct OwnerStage {
     self.tree = tree
   }
 
-  /// - Parameter author: the address of who made the commit; nil for what is no commit yet.
+  /// - Parameter authors: the addresses of who made the commit, or signed it; nil for what is no commit yet.
   /// - Complexity: O(*n*) in keys, and O(*m*) in owners for each that changes.
   mutating func check(
-    _ keySpace: KeySpace, after last: CommitHistory.Published?, by author: String?
+    _ keySpace: KeySpace, after last: CommitHistory.Published?, by authors: [String]?
   ) {
     let owners = last?.settings.owners ?? settings.owners
-    guard let author = author.map(Owners.normal), !owners.isEmpty else { return }
-    let name = author.isEmpty ? "somebody without an address" : author
-    checkOwners(owners, author, name)
+    guard let authors, !owners.isEmpty else { return }
+    let people = Set(authors.map(Owners.normal))
+    let named = people.filter { !$0.isEmpty }.sorted().joined(separator: ", ")
+    let name = named.isEmpty ? "somebody without an address" : named
+    checkOwners(owners, people, name)
     let diff = KeySpaceDiff(from: last?.keySpace ?? .empty, to: keySpace)
     for change in diff.changes {
-      guard let entry = owners.owners(of: change.key), !entry.people.contains(author) else {
+      guard let entry = owners.owners(of: change.key), entry.people.isDisjoint(with: people) else {
         continue
       }
       guard diagnostics.count < CompilerLimits.ownerFindings else { return }
@@ -86,16 +88,19 @@ struct OwnerStage {
 
   /// Owners are themselves what only owners change: else two commits would do what one may not. Those of a folder may
   /// be changed by those of a folder above, too.
-  private mutating func checkOwners(_ owners: OwnerTable, _ author: String, _ name: String) {
+  private mutating func checkOwners(_ owners: OwnerTable, _ people: Set<String>, _ name: String) {
     for (folder, old) in owners.entries where settings.owners[folder]?.people != old.people {
       let above = folder.parent.flatMap { owners.owners(of: $0) }
-      guard !old.people.contains(author), above?.people.contains(author) != true else { continue }
+      guard old.people.isDisjoint(with: people), above?.people.isDisjoint(with: people) != false
+      else { continue }
       report(
         old, at: settings.owners[folder]?.span ?? SourceSpan(file: Settings.fileName), key: folder,
         "the owners of '\(old.prefix)' are changed by \(name), who is none of them")
     }
     for (folder, new) in settings.owners.entries where owners[folder] == nil {
-      guard let above = owners.owners(of: folder), !above.people.contains(author) else { continue }
+      guard let above = owners.owners(of: folder), above.people.isDisjoint(with: people) else {
+        continue
+      }
       report(
         above, at: new.span, key: folder,
         "'\(new.prefix)' is given owners by \(name), who does not own '\(above.prefix)'")

@@ -19,8 +19,9 @@ public struct CommitHistory {
 
   /// Commits that are looked at until one compiles.
   private static let limit = 50
-  /// The author's address; nil for what is no commit yet, whose owners are not asked.
-  let author: String?
+  /// The addresses of who answers for the change: the author's, or those of who has signed it; nil for what is no
+  /// commit yet, whose owners are not asked.
+  let authors: [String]?
   /// The tree so many commits ago, from 1; nil where there is none.
   private let tree: (Int) throws -> SourceTree?
   /// Whether the commit before is known to have been published.
@@ -30,25 +31,27 @@ public struct CommitHistory {
 
   /// - Parameter tree: throws where there is a commit, and it can't be read.
   public init(
-    by author: String?, allowsPrune: Bool = false, afterPublished isPublished: Bool = false,
+    by authors: [String]?, allowsPrune: Bool = false, afterPublished isPublished: Bool = false,
     _ tree: @escaping (Int) throws -> SourceTree?
   ) {
-    self.author = author
+    self.authors = authors
     self.isPublished = isPublished
     self.allowsPrune = allowsPrune
     self.tree = tree
   }
 
   /// - Parameters:
+  ///   - signer: who has signed it, where that is required: an author is a name that anybody can write.
   ///   - isFirst: whether nothing was published before, so that nothing can be deleted.
   ///   - isPublished: whether the tree before is what is published, whatever this program thinks of it.
   ///   - tree: throws where there is a commit, and it can't be read.
   public init(
-    of commit: CommitFacts, isFirst: Bool = false, afterPublished isPublished: Bool = false,
+    of commit: CommitFacts, signedBy signer: Signer? = nil, isFirst: Bool = false,
+    afterPublished isPublished: Bool = false,
     _ tree: @escaping (Int) throws -> SourceTree?
   ) {
     self.init(
-      by: commit.author.email,
+      by: signer?.addresses ?? [commit.author.email],
       allowsPrune: isFirst || PruneStage.isAllowed(by: commit.trailers),
       afterPublished: isPublished, tree)
   }
@@ -59,10 +62,10 @@ public struct CommitHistory {
   /// The last commit that compiles; its own policies and owners are not asked again. One that does not compile was
   /// refused, so that nothing of it counts.
   func last(
-    before settings: Settings, _ cache: CompileCache, by deadline: JsonnetDeadline
+    looksBack: Bool, _ cache: CompileCache, by deadline: JsonnetDeadline
   ) -> Last {
     // Settings that can't be read may ask for anything.
-    var isAsked = settings.looksBack
+    var isAsked = looksBack
     for ago in 1...CommitHistory.limit {
       let found: SourceTree?
       do {
@@ -75,7 +78,7 @@ public struct CommitHistory {
       isAsked = isAsked || (old?.looksBack ?? true)
       // One that asks for nothing and does not compile was refused, and what it takes away still counts: that is
       // found out, unless it is known, or nobody is asked.
-      if !isAsked, isPublished || author == nil { return .nothing }
+      if !isAsked, isPublished || authors == nil { return .nothing }
       let compilation = compileValues(tree, cache, by: deadline)
       // That it was not refused can't be told either: older owners must not stand in for its own.
       if let finding = compilation.diagnostics.first(where: \.isOfTheMachine) {

@@ -8,7 +8,8 @@ struct PruneLimits: Sendable {
   var span: SourceSpan
 }
 
-/// Stops a commit that deletes many keys, unless it says that this is meant.
+/// Stops a commit that deletes many keys, or all, unless it says that this is meant; and one that deletes a protected
+/// key.
 ///
 /// The limits are those of the commit before, so that no commit allows itself more; the first has nothing to delete.
 enum PruneStage {
@@ -26,24 +27,72 @@ enum PruneStage {
     Owners.normal(left).utf8.elementsEqual(Owners.normal(right).utf8)
   }
 
-  static func finding(
+  /// - Complexity: O(*n*) in keys that changed, and in patterns for each that is deleted.
+  static func findings(
     _ keySpace: KeySpace, after last: CommitHistory.Published?, _ history: CommitHistory,
     _ settings: Settings
-  ) -> Diagnostic? {
-    guard let last, let prune = last.settings.prune, !history.allowsPrune else { return nil }
-    let deleted = KeySpaceDiff(from: last.keySpace, to: keySpace).changes.filter {
+  ) -> [Diagnostic] {
+    guard let last else { return [] }
+    let removed = KeySpaceDiff(from: last.keySpace, to: keySpace).changes.filter {
       $0.kind == .removed
     }
-    guard let limit = prune.exceeded(by: deleted.count, of: last.keySpace.count) else { return nil }
-    let isCommit = history.author != nil
+    guard !removed.isEmpty else { return [] }
+    let limit = history.allowsPrune ? nil : limitFinding(removed, keySpace, last, history, settings)
+    return [limit].compactMap(\.self) + protectedFindings(removed, last.settings.protected)
+  }
+
+  private static func limitFinding(
+    _ removed: [KeySpaceDiff.Change], _ keySpace: KeySpace, _ last: CommitHistory.Published,
+    _ history: CommitHistory, _ settings: Settings
+  ) -> Diagnostic? {
+    let severity: Diagnostic.Severity = history.authors == nil ? .warning : .error
+    let hint = "if that is meant, end the commit's message with '\(trailer): true'"
+    let related = removed.prefix(examples).compactMap { change in
+      change.old.map {
+        Diagnostic.Related(SourceSpan(file: $0.origin.file), "'\(change.key)' was here")
+      }
+    }
+    if keySpace.count == 0 {
+      return Diagnostic(
+        .pruneEmpty, severity, at: SourceSpan(file: Settings.fileName),
+        "nothing is published any more: all \(last.keySpace.count) keys are deleted", hint: hint,
+        related: related)
+    }
+    guard let limit = last.settings.prune?.exceeded(by: removed.count, of: last.keySpace.count)
+    else { return nil }
     return Diagnostic(
-      .pruneLimit, isCommit ? .error : .warning,
-      at: settings.prune?.span ?? SourceSpan(file: Settings.fileName),
-      "\(deleted.count) of \(last.keySpace.count) keys are deleted, more than \(limit)",
-      hint: "if that is meant, end the commit's message with '\(trailer): true'",
-      related: deleted.prefix(examples).compactMap { change in
-        change.old.map { .init(SourceSpan(file: $0.origin.file), "'\(change.key)' was here") }
-      })
+      .pruneLimit, severity, at: settings.prune?.span ?? SourceSpan(file: Settings.fileName),
+      "\(removed.count) of \(last.keySpace.count) keys are deleted, more than \(limit)",
+      hint: hint, related: related)
+  }
+
+  /// No trailer allows it: the patterns have to go first, in a commit before.
+  private static func protectedFindings(
+    _ removed: [KeySpaceDiff.Change], _ protected: [ProtectedKeys]
+  ) -> [Diagnostic] {
+    let length = protected.reduce(0) { $0 + $1.pattern.length }
+    let bytes = removed.reduce(0) { $0 + $1.key.text.utf8.count }
+    guard bytes <= CompilerLimits.patternSteps / max(1, length) else {
+      return [
+        Diagnostic(
+          .limitKeys, at: SourceSpan(file: Settings.fileName),
+          "comparing the deleted keys with the protected ones takes more than "
+            + "\(CompilerLimits.patternSteps) steps", hint: "delete them in several commits")
+      ]
+    }
+    var findings: [Diagnostic] = []
+    for change in removed {
+      guard let entry = protected.first(where: { $0.covers(change.key) }) else {
+        continue
+      }
+      findings.append(
+        Diagnostic(
+          .pruneProtected, at: SourceSpan(file: change.old?.origin.file ?? ""), key: change.key,
+          "'\(change.key)' is deleted, and '\(entry.pattern.pattern)' protects it",
+          hint: "take the pattern out of 'protect' first, in a commit of its own"))
+      if findings.count == CompilerLimits.protectedFindings { break }
+    }
+    return findings
   }
 }
 

@@ -81,7 +81,38 @@ public enum ConfigurationSchema {
             "maxDeletePercent": {"type": "integer", "minimum": 0, "maximum": 100}
           }
         },
-        "signatures": {"enum": ["none"], "default": "none"},
+        "protect": {
+          "description": "Patterns of whole keys that no commit may delete.",
+          "type": "array", "maxItems": 100,
+          "items": {"type": "string", "pattern": "^/.*[^/]$"}
+        },
+        "signatures": {
+          "description": "Whether every commit must be signed, by SSH or OpenPGP, by somebody whom the reconciler trusts.",
+          "enum": ["none", "required"], "default": "none"
+        },
+        "freeze": {
+          "description": "Times in which nothing is applied.",
+          "type": "array", "maxItems": 100,
+          "items": {
+            "type": "object",
+            "required": ["cron", "duration"],
+            "additionalProperties": false,
+            "properties": {
+              "cron": {
+                "description": "When it begins: minute, hour, day of the month, month, day of the week.",
+                "type": "string", "pattern": "^[ \\t]*([^ \\t]+[ \\t]+){4}[^ \\t]+[ \\t]*$"
+              },
+              "duration": {
+                "description": "How long it lasts, as 30m, 60h or 1d12h; up to 366d.",
+                "type": "string", "pattern": "^(?=.)([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?$"
+              },
+              "timezone": {
+                "description": "A name of the IANA database.",
+                "type": "string", "default": "UTC"
+              }
+            }
+          }
+        },
         "limits": {
           "type": "object",
           "additionalProperties": false,

@@ -34,10 +34,20 @@ struct Glob: Hashable, Sendable {
   private let alternatives: [[Token]]
   /// Characters and wildcards of all that the pattern stands for.
   let length: Int
+  private let names: Names
+
+  /// What a leading dot of a name means.
+  enum Names: Hashable, Sendable {
+    /// Hidden, as of files: only an explicit dot matches it.
+    case files
+    /// Nothing, as of keys.
+    case keys
+  }
 
   /// - Throws: why `pattern` is malformed.
-  init(_ pattern: String) throws(GlobError) {
+  init(_ pattern: String, of names: Names = .files) throws(GlobError) {
     self.pattern = pattern
+    self.names = names
     var text = pattern[...]
     if text.hasPrefix("/") { text = text.dropFirst() }
     guard !text.isEmpty else { throw GlobError(description: "a pattern can't be empty") }
@@ -59,7 +69,13 @@ struct Glob: Hashable, Sendable {
     let possible = alternatives.filter { Glob.endsAlike($0, path) }
     guard !possible.isEmpty else { return false }
     let text = Array(path.unicodeScalars)
-    return possible.contains { Glob.matches($0, text) }
+    return possible.contains { Glob.matches($0, text, hiding: names == .files ? "." : nil) }
+  }
+
+  /// What every path that matches begins with, after a slash: up to the first character with a meaning.
+  var fixedStart: String {
+    let text = pattern.hasPrefix("/") ? pattern : "/" + pattern
+    return String(text.prefix { !"?*[{\\".contains($0) })
   }
 
   /// Whether a path ends with the characters that the tokens end with.
@@ -174,8 +190,11 @@ struct Glob: Hashable, Sendable {
   /// Whether the tokens match the whole text: for each token, from the last to the first, where in
   /// the text what begins with it would match.
   ///
+  /// - Parameter dot: a name that begins with it is matched by an explicit one alone.
   /// - Complexity: O(tokens × characters).
-  private static func matches(_ tokens: [Token], _ text: [UnicodeScalar]) -> Bool {
+  private static func matches(
+    _ tokens: [Token], _ text: [UnicodeScalar], hiding dot: UnicodeScalar?
+  ) -> Bool {
     var later = [Bool](repeating: false, count: text.count + 1)
     later[text.count] = true
     for token in tokens.reversed() {
@@ -185,9 +204,8 @@ struct Glob: Hashable, Sendable {
       var isHidden = false
       for place in (0...text.count).reversed() {
         if place < text.count, text[place] == "/" { slash = place }
-        // A leading dot of a name is matched by an explicit dot alone.
         let isStart = place == 0 || text[place - 1] == "/"
-        let mayBeAny = place < text.count && text[place] != "/" && !(isStart && text[place] == ".")
+        let mayBeAny = place < text.count && text[place] != "/" && !(isStart && text[place] == dot)
         switch token {
         case .literal(let scalar):
           here[place] = place < text.count && text[place] == scalar && later[place + 1]
@@ -201,9 +219,9 @@ struct Glob: Hashable, Sendable {
           here[place] = later[place]
           if !here[place], mayBeAny, let slash { here[place] = here[slash + 1] }
         case .rest:
-          here[place] = place < text.count && text[place] != "." && !isHidden
+          here[place] = place < text.count && text[place] != dot && !isHidden
         }
-        if place < text.count, isStart, text[place] == "." { isHidden = true }
+        if place < text.count, isStart, text[place] == dot { isHidden = true }
       }
       later = here
     }

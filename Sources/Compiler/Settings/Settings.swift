@@ -47,25 +47,26 @@ public struct Settings: Sendable {
   var policies: [(pattern: Glob, span: SourceSpan)] = []
   var owners = OwnerTable()
   var prune: PruneLimits?
+  var protected: [ProtectedKeys] = []
+  /// Whether each commit has to be signed by somebody who is trusted.
+  public internal(set) var requiresSignatures = false
+  public internal(set) var freezes: [FreezeWindow] = []
   var maximumValueBytes = 1 << 20
   var maximumKeys = 1_000_000
 
   public init() {}
 
   /// Whether what is valid depends on what was before.
-  public var looksBack: Bool { !policies.isEmpty || !owners.isEmpty || prune != nil }
+  public var looksBack: Bool {
+    !policies.isEmpty || !owners.isEmpty || prune != nil || !protected.isEmpty
+  }
 }
 
 /// Reads configsync.yaml, reporting everything that is wrong with it.
 struct SettingsReader {
   private static let known: Set<String> = [
     "apiVersion", "name", "root", "prefix", "encode", "files", "layers", "limits",
-    "policies", "owners", "prune",
-  ]
-  /// What the contract has and this version does not: never ignored, since it would decide what is
-  /// valid.
-  private static let unsupported: Set<String> = [
-    "signatures", "freeze", "protect",
+    "policies", "owners", "prune", "protect", "signatures", "freeze",
   ]
 
   var settings = Settings()
@@ -106,6 +107,7 @@ struct SettingsReader {
     }
     for member in members { read(member) }
     checkOwners()
+    checkProtected()
   }
 
   private mutating func read(_ member: ConfigValue.Member) {
@@ -125,14 +127,10 @@ struct SettingsReader {
     case "policies": readPolicies(value)
     case "owners": readOwners(value)
     case "prune": readPrune(value)
-    case "signatures" where value.content == .string("none"): break
-    case let key where SettingsReader.unsupported.contains(key):
-      diagnostics.append(
-        Diagnostic(
-          .featureUnsupported, at: member.keySpan,
-          "'\(member.key)' is not supported by this version",
-          hint: "it is refused, not ignored: what it asks for would not be checked"))
-    default: unknown(member, among: SettingsReader.known.union(SettingsReader.unsupported))
+    case "protect": readProtect(value)
+    case "signatures": readSignatures(value)
+    case "freeze": readFreeze(value)
+    default: unknown(member, among: SettingsReader.known)
     }
   }
 

@@ -71,6 +71,14 @@ extension SettingsReader {
     return count
   }
 
+  mutating func readSignatures(_ value: ConfigValue) {
+    switch value.content {
+    case .string("none"): settings.requiresSignatures = false
+    case .string("required"): settings.requiresSignatures = true
+    default: invalid(value.span, "signatures is none or required")
+    }
+  }
+
   /// Who may change what: of each prefix a list of addresses.
   mutating func readOwners(_ value: ConfigValue) {
     guard case .map(let members) = value.content else {

@@ -9,6 +9,8 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Another source publishes under the same keys.
   case overlaps(prefix: String, other: String, otherPrefix: String)
   case unknownCommit(String)
+  /// Commits have to be signed, and nobody is trusted to sign.
+  case noSigners
   case target(TargetError)
   /// A commit could not be compiled, for no fault of its own.
   case uncompiled(String)
@@ -17,7 +19,7 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   public var isRefusal: Bool {
     switch self {
     case .rewritten, .fenced, .overlaps, .target(.refused): true
-    case .unknownCommit, .target, .uncompiled: false
+    case .unknownCommit, .noSigners, .target, .uncompiled: false
     }
   }
 
@@ -34,6 +36,9 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
       "the source's keys live under '\(prefix)', and those of source '\(other)' under "
         + "'\(otherPrefix)': two sources may not overlap"
     case .unknownCommit(let text): "there is no commit '\(text)' on the branch"
+    case .noSigners:
+      "commits have to be signed, and nobody is trusted to sign them: name the trusted keys by "
+        + "--ssh-signers or --openpgp-signers"
     case .target(.unknownOutcome(let reason)):
       "it is not known whether the commit was applied: \(reason). Run the command again: it "
         + "reads the store first"

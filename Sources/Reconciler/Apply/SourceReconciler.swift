@@ -19,15 +19,18 @@ public struct ReconcileOptions: Hashable, Sendable {
   public var revision: String?
   /// Goes on from a branch that was rewritten.
   public var acceptsRewrite: Bool
+  /// Asks for signatures whatever the repository says.
+  public var requiresSignatures: Bool
 
   public init(
     name: String? = nil, history: HistoryMode = .head, revision: String? = nil,
-    acceptsRewrite: Bool = false
+    acceptsRewrite: Bool = false, requiresSignatures: Bool = false
   ) {
     self.name = name
     self.history = history
     self.revision = revision
     self.acceptsRewrite = acceptsRewrite
+    self.requiresSignatures = requiresSignatures
   }
 }
 
@@ -47,24 +50,29 @@ public struct ReconcileReport: Sendable {
   public var head: CommitID?
   /// Findings of the newest commit, if that was refused.
   public var tipFindings: [Diagnostic]?
+  /// Why the newest commits wait.
+  public var freeze: Freeze?
 }
 
 /// Brings the commits of a source into a target: each as one transaction, in first-parent order.
 public struct SourceReconciler: Sendable {
   /// Commits searched for the newest configsync.yaml that can be read.
   private static let settingsSearch = 1000
-  /// Commits before the first that is applied, looked at until one compiles.
-  private static let historySearch = 50
 
   private let source: any ConfigSource
   private let target: any ConfigTarget
   private let cache: CompileCache
+  private let calendar: FreezeCalendar
 
-  /// - Parameter cache: what it knows costs nothing.
+  /// - Parameters:
+  ///   - calendar: tells when changes are frozen.
+  ///   - cache: what it knows costs nothing.
   public init(
-    source: some ConfigSource, target: some ConfigTarget, cache: CompileCache = CompileCache()
+    source: some ConfigSource, target: some ConfigTarget, calendar: FreezeCalendar,
+    cache: CompileCache = CompileCache()
   ) {
     self.cache = cache
+    self.calendar = calendar
     self.source = source
     self.target = target
   }
@@ -92,16 +100,16 @@ public struct SourceReconciler: Sendable {
     let commits = try await commits(to: tip, from: actual.head, options)
     began(commits.count)
     var report = ReconcileReport(source: name, head: actual.head)
+    let judge = CommitJudge(
+      source: source, cache: cache, requiresSignatures: options.requiresSignatures)
     for commit in commits {
       try Task.checkCancellation()
       let facts = try await source.facts(of: commit)
-      let tree = try await source.tree(of: commit)
-      let history = try await history(of: facts, actual.head)
-      let compilation = compile(tree, after: history, cache: cache)
-      // That is no fault of the commit, and may be over soon.
-      if let finding = compilation.unknown {
-        throw ReconcileError.uncompiled(finding.message)
-      }
+      let ruling = try await judge.ruling(on: facts, after: actual.head)
+      report.freeze = try calendar.freeze(by: ruling?.freezes ?? [])
+      if report.freeze != nil { break }
+      let verdict = try await judge.verdict(on: facts, after: actual.head)
+      let compilation = verdict.compilation
       guard let keySpace = compilation.keySpace else {
         try await record(compilation.diagnostics, of: facts, &actual)
         report.refused += 1
@@ -111,42 +119,13 @@ public struct SourceReconciler: Sendable {
       }
       let prefix = compilation.settings.prefix
       try await reader.include(prefix, in: &actual)
-      let (revision, plan) = try await apply(keySpace, facts, prefix: prefix, &actual)
+      let (revision, plan) = try await apply(
+        keySpace, facts, signedBy: verdict.signer, prefix: prefix, &actual)
       report.applied += 1
       report.head = commit
       finished(facts, .applied(revision: revision, plan))
     }
     return report
-  }
-
-  /// What a commit is compared with: what the store holds, also where the branch was rewritten; else, on a first sync
-  /// or where that commit is gone, its first parent.
-  private func history(
-    of facts: CommitFacts, _ head: CommitID?
-  ) async throws -> CommitHistory {
-    var before = facts.parents.first
-    if let head, head != before {
-      // Git forgets a commit some time after a branch was rewritten; one that it knows and can't read is an error.
-      var isThere = try await source.isAncestor(head, of: facts.commit)
-      if !isThere { isThere = (try? await source.facts(of: head)) != nil }
-      if isThere { before = head }
-    }
-    guard let before else { return CommitHistory(of: facts, isFirst: head == nil) { _ in nil } }
-    // What the store holds compiles; on a first sync the parent may not.
-    let ids =
-      head == before
-      ? [before]
-      : Array(
-        try await source.firstParents(from: before, until: nil)
-          .prefix(SourceReconciler.historySearch))
-    var trees: [SourceTree] = []
-    for id in ids { trees.append(try await source.tree(of: id)) }
-    let (known, isWhole) = (trees, head != before && ids.count < SourceReconciler.historySearch)
-    return CommitHistory(of: facts, isFirst: head == nil, afterPublished: head == before) { ago in
-      if known.indices.contains(ago - 1) { return known[ago - 1] }
-      if isWhole { return nil }
-      throw ReconcileError.uncompiled("what was before \(facts.commit.short) does not compile")
-    }
   }
 
   /// The settings of the newest commit whose configsync.yaml can be read: a broken one must not
@@ -202,10 +181,11 @@ public struct SourceReconciler: Sendable {
   // MARK: - One commit
 
   private func apply(
-    _ desired: KeySpace, _ facts: CommitFacts, prefix: ConfigPath, _ actual: inout ActualState
+    _ desired: KeySpace, _ facts: CommitFacts, signedBy signer: Signer?, prefix: ConfigPath,
+    _ actual: inout ActualState
   ) async throws -> (revision: Int64, plan: Plan) {
     let plan = plan(desired, for: facts.commit, on: actual)
-    let transaction = try plan.transaction(facts, prefix: prefix, on: actual)
+    let transaction = try plan.transaction(facts, signedBy: signer, prefix: prefix, on: actual)
     let revision = try await commit(transaction, facts.commit, actual)
     actual.take(plan, revision: revision)
     return (revision, plan)

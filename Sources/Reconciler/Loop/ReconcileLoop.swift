@@ -58,7 +58,7 @@ public struct ReconcileLoop: Sendable {
 extension ReconcileError {
   var needsDecision: Bool {
     switch self {
-    case .rewritten, .overlaps, .unknownCommit, .target(.refused): true
+    case .rewritten, .overlaps, .unknownCommit, .noSigners, .target(.refused): true
     case .fenced, .target, .uncompiled: false
     }
   }

@@ -42,11 +42,11 @@ extension Plan {
   ///
   /// - Throws: a record that can't be encoded.
   func transaction(
-    _ facts: CommitFacts, prefix: ConfigPath, on actual: ActualState
+    _ facts: CommitFacts, signedBy signer: Signer?, prefix: ConfigPath, on actual: ActualState
   ) throws -> TargetTransaction {
     let source = actual.source
     let record = CommitRecord(
-      facts: facts, prefix: prefix.text.isEmpty ? "/" : prefix.text,
+      facts: facts, prefix: prefix.text.isEmpty ? "/" : prefix.text, signer: signer?.name,
       counts: .init(keys: keyCount, puts: puts.count, deletes: deletes.count))
     let head = Array(ReservedKeys.head(of: source).utf8)
     var allPuts = puts.map { (key: Array($0.path.text.utf8), value: $0.value) }

@@ -6,10 +6,17 @@ public import Reconciler
 public struct GitConfigSource: ConfigSource {
   private let repository: GitRepository
   private let branch: String
+  private let verifier: SignatureVerifier
 
-  /// - Parameter branch: the branch, tag or commit that is followed; HEAD is the one checked out.
-  public init(_ repository: GitRepository, branch: String = "HEAD") {
+  /// - Parameters:
+  ///   - branch: the branch, tag or commit that is followed; HEAD is the one checked out.
+  ///   - signers: who is trusted to sign commits.
+  public init(
+    _ repository: GitRepository, branch: String = "HEAD",
+    trusting signers: TrustedSigners = TrustedSigners()
+  ) {
     self.repository = repository
+    verifier = SignatureVerifier(repository, trusting: signers)
     self.branch = branch
   }
 
@@ -35,5 +42,15 @@ public struct GitConfigSource: ConfigSource {
 
   public func isAncestor(_ ancestor: CommitID, of commit: CommitID) async throws -> Bool {
     try repository.isAncestor(ancestor, of: commit)
+  }
+
+  public func commits(
+    reachableFrom tip: CommitID, butNotFrom end: CommitID?
+  ) async throws -> [CommitID] {
+    try repository.commits(reachableFrom: tip, butNotFrom: end)
+  }
+
+  public func signature(of commit: CommitID) async throws -> SignatureVerdict {
+    try await verifier.verdict(of: commit)
   }
 }

@@ -10,6 +10,8 @@ import Synchronization
 final class ReconcilerWorkload: @unchecked Sendable {
   private let world: World
   private let repository: SimulatedRepository
+  /// Nothing is ever frozen.
+  private let calendar = FreezeCalendar(now: { 0 }, offset: { _, _ in 0 })
   private var random: SeededRandom
 
   init(_ world: World) {
@@ -33,7 +35,7 @@ final class ReconcilerWorkload: @unchecked Sendable {
     var random = SeededRandom(seed: world.options.seed, purpose: "reconciler \(number)")
     let clock = SimulatedClock(world: world, owner: nil, driftPermille: 0)
     let target = SimulatedTarget(world, number: number)
-    let reconciler = SourceReconciler(source: repository, target: target)
+    let reconciler = SourceReconciler(source: repository, target: target, calendar: calendar)
     while !world.isHealing {
       do { try await clock.sleep(for: .milliseconds(random.number(in: 50...1000))) } catch {
         return
@@ -52,7 +54,7 @@ final class ReconcilerWorkload: @unchecked Sendable {
   func finish() async -> String? {
     let clock = SimulatedClock(world: world, owner: nil, driftPermille: 0)
     let target = SimulatedTarget(world, number: 9)
-    let reconciler = SourceReconciler(source: repository, target: target)
+    let reconciler = SourceReconciler(source: repository, target: target, calendar: calendar)
     for attempt in 1...20 {
       do {
         let report = try await reconciler.run(ReconcileOptions(history: .full))
@@ -159,6 +161,12 @@ final class SimulatedRepository: ConfigSource {
   func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws -> Bool {
     try place(of: ancestor) <= place(of: commit)
   }
+
+  func commits(reachableFrom tip: CommitID, butNotFrom end: CommitID?) throws -> [CommitID] {
+    try firstParents(from: tip, until: end).reversed()
+  }
+
+  func signature(of commit: CommitID) -> SignatureVerdict { .missing }
 }
 
 /// The members as a target: an answer may be lost, and then nobody knows.

@@ -31,9 +31,13 @@ struct ReconcileArguments: ParsableArguments {
   @Flag(help: "Go on although the branch was rewritten.")
   var acceptRewrite = false
 
+  @Flag(help: "Refuse commits that are not signed, whatever configsync.yaml says.")
+  var requireSignatures = false
+
   func options(revision: String? = nil) -> ReconcileOptions {
     ReconcileOptions(
-      name: name, history: history, revision: revision, acceptsRewrite: acceptRewrite)
+      name: name, history: history, revision: revision, acceptsRewrite: acceptRewrite,
+      requiresSignatures: requireSignatures)
   }
 }
 
@@ -55,18 +59,21 @@ struct ApplyCommand: AsyncParsableCommand {
   var rev: String?
 
   @OptionGroup var arguments: ReconcileArguments
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var cluster: ClusterOptions
   @OptionGroup var color: ColorOptions
 
   func run() async throws {
     let repository = try repository.open()
     let (options, cache) = (arguments.options(revision: rev), try cache.makeCache())
+    let signers = trust.signers
     let style = color.style(of: STDERR_FILENO)
     let report = try await cluster.withClient { client in
       let progress = ProgressLine("applying")
       defer { progress.clear() }
       let reconciler = SourceReconciler(
-        source: GitConfigSource(repository), target: EtcdConfigTarget(client), cache: cache)
+        source: GitConfigSource(repository, trusting: signers), target: EtcdConfigTarget(client),
+        calendar: .system, cache: cache)
       return try await reconciler.run(
         options, began: progress.begin,
         finished: { facts, result in
@@ -78,6 +85,12 @@ struct ApplyCommand: AsyncParsableCommand {
     print(
       "source \(report.source): \(report.applied) applied, \(report.refused) refused, head "
         + (report.head?.short ?? "none"))
+    if let freeze = report.freeze {
+      throw CommandFailure(
+        .no,
+        "changes are frozen until \(freeze.endText) by '\(freeze.window)' of configsync.yaml: "
+          + "nothing newer is applied before")
+    }
     if report.tipFindings != nil { throw CommandFailure(.no, "") }
   }
 }

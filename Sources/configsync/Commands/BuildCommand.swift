@@ -3,7 +3,7 @@ import Compiler
 import ConfigModel
 import Foundation
 
-struct BuildCommand: ParsableCommand {
+struct BuildCommand: AsyncParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, env }
 
   static let configuration = CommandConfiguration(
@@ -31,8 +31,8 @@ struct BuildCommand: ParsableCommand {
 
   @OptionGroup var color: ColorOptions
 
-  func run() throws {
-    let (tree, compilation) = try repository.compile(at: rev, try cache.makeCache())
+  func run() async throws {
+    let (tree, compilation) = try await repository.compile(at: rev, try cache.makeCache())
     guard let keySpace = compilation.keySpace else {
       printError(render(compilation, of: tree, color.style(of: STDERR_FILENO)))
       throw CommandFailure(.no, "the configuration is invalid; nothing is built")

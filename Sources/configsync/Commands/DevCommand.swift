@@ -29,6 +29,7 @@ struct DevCommand: AsyncParsableCommand {
   var interval = environment("INTERVAL", 1.0)
 
   @OptionGroup var arguments: ReconcileArguments
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var logging: LoggingOptions
 
   func validate() throws {
@@ -39,7 +40,7 @@ struct DevCommand: AsyncParsableCommand {
 
   func run() async throws {
     let logger = logging.makeLogger("configsync.dev")
-    let source = GitConfigSource(try repository.open())
+    let source = GitConfigSource(try repository.open(), trusting: trust.signers)
     let settings = (0..<members).map(options)
     let endpoints = settings.flatMap(\.listenClientURLs)
     let (reconcile, interval) = (arguments.options(), Duration.seconds(interval))
@@ -67,7 +68,8 @@ struct DevCommand: AsyncParsableCommand {
         }
         group.addTask {
           try await ClusterOptions.withClient(endpoints) { client in
-            let reconciler = SourceReconciler(source: source, target: EtcdConfigTarget(client))
+            let reconciler = SourceReconciler(
+              source: source, target: EtcdConfigTarget(client), calendar: .system)
             await ReconcileLoop(reconciler, options: reconcile, interval: interval)
               .log(to: logger)
           }

@@ -26,6 +26,7 @@ struct RunCommand: AsyncParsableCommand {
   var interval = environment("INTERVAL", 30.0)
 
   @OptionGroup var arguments: ReconcileArguments
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var cluster: ClusterOptions
   @OptionGroup var logging: LoggingOptions
 
@@ -38,13 +39,13 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     let logger = logging.makeLogger("configsync.run")
     let repository = try repository.open()
-    let source = GitConfigSource(repository, branch: branch)
+    let source = GitConfigSource(repository, branch: branch, trusting: trust.signers)
     let cache = try cache.makeCache()
     let (options, interval, cluster) = (arguments.options(), Duration.seconds(interval), cluster)
     try await runService(logger) {
       try await cluster.withClient { client in
         let reconciler = SourceReconciler(
-          source: source, target: EtcdConfigTarget(client), cache: cache)
+          source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
         await ReconcileLoop(reconciler, options: options, interval: interval).log(to: logger)
       }
     }
@@ -55,6 +56,7 @@ extension ReconcileLoop {
   /// Runs until it is cancelled, and logs what happens.
   func log(to logger: Logger) async {
     let told = Mutex<Set<CommitID>>([])
+    let frozen = Mutex<Freeze?>(nil)
     await cancelWhenShutDown {
       await run(on: ContinuousClock()) { facts, result in
         // A refused commit is looked at again each time; it is news once.
@@ -63,6 +65,11 @@ extension ReconcileLoop {
       } ended: { outcome in
         switch outcome {
         case .finished(let report):
+          if let freeze = report.freeze, Self.isNew(freeze, frozen) {
+            logger.notice(
+              "changes are frozen",
+              metadata: ["window": "\(freeze.window)", "until": "\(freeze.endText)"])
+          }
           logger.debug("in step", metadata: ["head": "\(report.head?.short ?? "none")"])
         case .failed(let error, let pause):
           logger.warning(
@@ -71,6 +78,13 @@ extension ReconcileLoop {
           logger.error("reconciling stopped until someone decides", metadata: ["error": "\(error)"])
         }
       }
+    }
+  }
+
+  private static func isNew(_ freeze: Freeze, _ told: borrowing Mutex<Freeze?>) -> Bool {
+    told.withLock { last in
+      defer { last = freeze }
+      return last != freeze
     }
   }
 

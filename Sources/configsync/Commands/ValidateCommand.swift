@@ -4,7 +4,7 @@ import ConfigModel
 import Foundation
 import GitSource
 
-struct ValidateCommand: ParsableCommand {
+struct ValidateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "validate", abstract: "Compile a configuration and report every finding.",
     discussion: """
@@ -38,6 +38,7 @@ struct ValidateCommand: ParsableCommand {
   @Flag(help: "Validate the working tree again whenever a file changes, until interrupted.")
   var watch = false
 
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
@@ -46,14 +47,15 @@ struct ValidateCommand: ParsableCommand {
     throw ValidationError("--watch is for people and the working tree: leave --rev and -o out")
   }
 
-  func run() throws {
-    if watch { try watchForever() }
-    guard try show() else { throw CommandFailure(.no, "") }
+  func run() async throws {
+    if watch { try await watchForever() }
+    guard try await show() else { throw CommandFailure(.no, "") }
   }
 
   /// Whether there is no error.
-  private func show() throws -> Bool {
-    let (tree, compilation) = try repository.compile(at: rev, since: base, try cache.makeCache())
+  private func show() async throws -> Bool {
+    let (tree, compilation) = try await repository.compile(
+      at: rev, since: base, trusting: trust.signers, try cache.makeCache())
     switch output {
     case .json: try printJSON(JSONReport(compilation))
     case .sarif: try printJSON(SARIFReport(compilation.diagnostics))
@@ -79,7 +81,7 @@ struct ValidateCommand: ParsableCommand {
     return "invalid: \(errors) error\(errors == 1 ? "" : "s")\(more)"
   }
 
-  private func watchForever() throws -> Never {
+  private func watchForever() async throws -> Never {
     var known: WorkingTreeState?
     let folder = try repository.open().workingDirectory
     guard let folder else {
@@ -90,10 +92,10 @@ struct ValidateCommand: ParsableCommand {
       if state != known {
         known = state
         if isatty(STDOUT_FILENO) == 1 { print("\u{1b}[2J\u{1b}[H", terminator: "") }
-        _ = try show()
+        _ = try await show()
         fflush(nil)
       }
-      Thread.sleep(forTimeInterval: 0.3)
+      try await Task.sleep(for: .milliseconds(300))
     }
   }
 }

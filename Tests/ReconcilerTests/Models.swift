@@ -1,0 +1,145 @@
+import ConfigModel
+import OrderedCollections
+import Synchronization
+
+@testable import Reconciler
+
+/// The time in tests: it stands still, and all zones are UTC.
+func calendar(at seconds: Int64 = 0) -> FreezeCalendar {
+  FreezeCalendar(now: { seconds }, offset: { _, _ in 0 })
+}
+
+func reconciler(
+  _ source: ScriptedSource, _ target: ModelTarget, at seconds: Int64 = 0
+) -> SourceReconciler {
+  SourceReconciler(source: source, target: target, calendar: calendar(at: seconds))
+}
+
+/// A history of commits in memory.
+struct ScriptedSource: ConfigSource {
+  struct Commit {
+    var parents: [CommitID]
+    var files: [String: String]
+    var subject: String
+    var author = "a@b"
+    var signature = SignatureVerdict.missing
+  }
+  var commits: OrderedDictionary<CommitID, Commit> = [:]
+  var head: CommitID?
+
+  mutating func commit(
+    _ files: [String: String], parents: [CommitID]? = nil, _ subject: String = "s",
+    by author: String = "a@b", signature: SignatureVerdict = .missing
+  ) -> CommitID {
+    let digits = String(commits.count + 1, radix: 16)
+    let id = CommitID(String(repeating: "0", count: 40 - digits.count) + digits)!
+    commits[id] = Commit(
+      parents: parents ?? (head.map { [$0] } ?? []), files: files, subject: subject,
+      author: author, signature: signature)
+    head = id
+    return id
+  }
+
+  func tip() throws -> CommitID { head! }
+  func resolve(_ revision: String) throws -> CommitID { CommitID(revision)! }
+  func facts(of id: CommitID) throws -> CommitFacts {
+    let person = CommitFacts.Person(
+      name: "Ada", email: commits[id]!.author, secondsSince1970: 0, offsetMinutes: 0)
+    return CommitFacts(
+      commit: id, parents: commits[id]!.parents, tree: "t", author: person, committer: person,
+      subject: commits[id]!.subject)
+  }
+  func tree(of id: CommitID) throws -> SourceTree {
+    SourceTree(contents: commits[id]!.files.mapValues { Array($0.utf8) })
+  }
+  func firstParents(from tip: CommitID, until end: CommitID?) throws -> [CommitID] {
+    var found: [CommitID] = []
+    var next: CommitID? = tip
+    while let id = next, id != end {
+      found.append(id)
+      next = commits[id]!.parents.first
+    }
+    return found
+  }
+  func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws -> Bool {
+    if ancestor == commit { return true }
+    return try commits[commit]?.parents.contains { try isAncestor(ancestor, of: $0) } ?? false
+  }
+  func commits(reachableFrom tip: CommitID, butNotFrom end: CommitID?) throws -> [CommitID] {
+    // A commit is made after its parents.
+    try commits.keys.filter { id in
+      guard try isAncestor(id, of: tip) else { return false }
+      return try end.map { try !isAncestor(id, of: $0) } ?? true
+    }
+  }
+  func signature(of commit: CommitID) -> SignatureVerdict { commits[commit]!.signature }
+}
+
+/// A store in memory that can fail on purpose.
+final class ModelTarget: ConfigTarget {
+  enum Fault { case loseBefore, loseAfter }
+  struct State {
+    var items: [[UInt8]: StoredItem] = [:]
+    var revision: Int64 = 1
+    var faults: [Fault] = []
+    var transactions: [TargetTransaction] = []
+  }
+  let state = Mutex(State())
+
+  func items(under prefix: [UInt8]) throws -> [StoredItem] {
+    state.withLock { $0.items.values.filter { $0.key.starts(with: prefix) } }
+      .sorted { $0.key.lexicographicallyPrecedes($1.key) }
+  }
+  func item(_ key: [UInt8]) throws -> StoredItem? { state.withLock { $0.items[key] } }
+
+  func commit(_ transaction: TargetTransaction) throws -> TargetOutcome {
+    let (outcome, fault) = state.withLock { state in
+      let fault = state.faults.isEmpty ? nil : state.faults.removeFirst()
+      if fault == .loseBefore { return (TargetOutcome.fenced, fault) }
+      let current = state.items[transaction.fence.key]?.modRevision ?? 0
+      guard current == transaction.fence.modRevision else { return (.fenced, fault) }
+      state.revision += 1
+      state.transactions.append(transaction)
+      for key in transaction.deletes { state.items[key] = nil }
+      for put in transaction.puts {
+        let created = state.items[put.key]?.createRevision ?? state.revision
+        state.items[put.key] = StoredItem(
+          key: put.key, value: put.value, createRevision: created,
+          modRevision: state.revision)
+      }
+      return (.applied(revision: state.revision), fault)
+    }
+    if fault != nil { throw TargetError.unknownOutcome("the answer is lost") }
+    return outcome
+  }
+
+  func put(_ key: String, _ value: String) {
+    state.withLock { state in
+      state.revision += 1
+      let bytes = Array(key.utf8)
+      let created = state.items[bytes]?.createRevision ?? state.revision
+      state.items[bytes] = StoredItem(
+        key: bytes, value: Array(value.utf8), createRevision: created,
+        modRevision: state.revision)
+    }
+  }
+
+  /// The keys that are not the program's own.
+  var content: [String: String] {
+    state.withLock { state in
+      var content: [String: String] = [:]
+      for item in state.items.values {
+        let key = String(decoding: item.key, as: UTF8.self)
+        if !key.hasPrefix(ReservedKeys.prefix) {
+          content[key] = String(decoding: item.value, as: UTF8.self)
+        }
+      }
+      return content
+    }
+  }
+  var revision: Int64 { state.withLock { $0.revision } }
+  func head(_ source: String = "default") -> String? {
+    state.withLock { $0.items[Array(ReservedKeys.head(of: source).utf8)] }
+      .map { String(decoding: $0.value, as: UTF8.self) }
+  }
+}

@@ -1,0 +1,96 @@
+import ConfigModel
+import Testing
+
+@testable import Reconciler
+
+/// Which commits have to be signed, and who then answers for a change.
+struct SignatureTests {
+  private static let required = "apiVersion: configsync/v1\nsignatures: required\n"
+  private static let alice = SignatureVerdict.trusted(
+    Signer(key: "ssh:SHA256:a", addresses: ["alice@example.com"]))
+  private static let bob = SignatureVerdict.trusted(
+    Signer(key: "ssh:SHA256:b", addresses: ["bob@example.com"]))
+
+  @Test func everyCommitSinceTheLastAppliedHasToBeSigned() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    let first = source.commit(
+      ["configsync.yaml": Self.required, "a.yaml": "x: 1\n"], signature: Self.alice)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(target.head() == first.text)
+    let key = Array((ReservedKeys.commits(of: "default") + first.text).utf8)
+    let record: CommitRecord = try ReservedKeys.decode(
+      from: try #require(try target.item(key)).value)
+    #expect(record.signer == "alice@example.com ssh:SHA256:a")
+    // An unsigned one does not pass under a signed one, nor does one that switches signatures off.
+    for verdict in [
+      SignatureVerdict.missing, .bad("changed"), .untrusted("by a stranger"),
+    ] {
+      var source = source
+      _ = source.commit(["a.yaml": "x: 2\n"], signature: verdict)
+      _ = source.commit(
+        ["configsync.yaml": Self.required, "a.yaml": "x: 3\n"], signature: Self.alice)
+      let report = try await reconciler(source, target).run(ReconcileOptions())
+      #expect(report.refused == 2 && report.applied == 0)
+      #expect(report.tipFindings?.count == 1 && target.head() == first.text)
+    }
+    let good = source.commit(["a.yaml": "x: 4\n"], signature: Self.bob)
+    let report = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(report.applied == 1 && target.head() == good.text)
+    // That one has switched it off.
+    let unsigned = source.commit(["a.yaml": "x: 5\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(target.head() == unsigned.text)
+    let strict = source.commit(["a.yaml": "x: 6\n"])
+    let refused = try await reconciler(source, target)
+      .run(ReconcileOptions(requiresSignatures: true))
+    #expect(refused.tipFindings?.map(\.code) == [.signatureMissing] && target.head() != strict.text)
+  }
+
+  @Test func whatAMergeBringsHasToBeSignedToo() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    let files = ["configsync.yaml": Self.required, "a.yaml": "x: 1\n"]
+    let base = source.commit(files, signature: Self.alice)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    for (verdict, refused) in [(SignatureVerdict.missing, 1), (Self.bob, 0)] {
+      source.head = base
+      let side = source.commit(files, signature: verdict)
+      let merge = source.commit(files, parents: [base, side], signature: Self.alice)
+      let report = try await reconciler(source, target).run(ReconcileOptions())
+      #expect(report.refused == refused)
+      #expect((target.head() == merge.text) == (refused == 0))
+    }
+  }
+
+  @Test func ownersAreAskedOfWhoHasSigned() async throws {
+    let settings = Self.required + "owners: {/a/: [alice@example.com]}\n"
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    _ = source.commit(
+      ["configsync.yaml": settings, "a/b.yaml": "x: 1\n"], by: "alice@example.com",
+      signature: Self.alice)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    let files = ["configsync.yaml": settings, "a/b.yaml": "x: 2\n"]
+    // Bob writes Alice's name into the commit, and signs it by himself.
+    let before = source.head
+    _ = source.commit(files, by: "alice@example.com", signature: Self.bob)
+    let report = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(report.tipFindings?.map(\.code) == [.ownerDenied] && target.content["/a/b/x"] == "1")
+    source.head = before
+    _ = source.commit(files, by: "bob@example.com", signature: Self.alice)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(target.content["/a/b/x"] == "2")
+  }
+
+  @Test func withoutTrustedKeysItCantBeTold() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    _ = source.commit(
+      ["configsync.yaml": Self.required, "a.yaml": "x: 1\n"], signature: .unchecked)
+    await #expect(throws: ReconcileError.noSigners) {
+      _ = try await reconciler(source, target).run(ReconcileOptions())
+    }
+    #expect(target.revision == 1, "nothing is recorded either")
+  }
+}
