@@ -7,10 +7,12 @@ libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libj
 # git makes the demo's commits, ssh-keygen and gpgv verify signatures, which gnupg makes for tests; python3 finds
 # free ports and runs clients of PyPI; etcd-client (etcdctl 3.4), jq and jsonnet are for tests and demo, h2load
 # of nghttp2-client for benchmarks.
-tools=(git openssh-client gpgv gnupg etcd-client jq jsonnet nghttp2-client python3 python3-venv)
+tools=(git openssh-client gpgv gnupg openssl etcd-client jq jsonnet nghttp2-client python3 python3-venv)
+# Servers that tests start themselves, on loopback: remotes to fetch from.
+servers=(openssh-server nginx-light fcgiwrap)
 
 missing=()
-for package in "${libraries[@]}" "${tools[@]}"; do
+for package in "${libraries[@]}" "${tools[@]}" "${servers[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' \
     || missing+=("$package")
 done
@@ -24,6 +26,13 @@ if [ ${#missing[@]} -gt 0 ]; then
   [ "$(id -u)" = 0 ] || sudo=sudo
   echo "installing: ${missing[*]}"
   $sudo apt-get update -qq
+  # Debian starts a server that it installs; nobody has asked for one.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+    $sudo chmod 755 "$policy"
+    trap '$sudo rm -f "$policy"' EXIT
+  fi
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends \
     "${missing[@]}" >/dev/null
 fi

@@ -3,6 +3,9 @@ import CLibGit2
 /// Why something can't be read from, or written to, a repository.
 public enum GitError: Error, Hashable, Sendable, CustomStringConvertible {
   case notLocal(url: String)
+  case invalidURL(String)
+  /// The remote has no branch or tag of that name.
+  case remoteLacks(name: String, host: String)
   case notRepository(path: String, reason: String)
   case unbornBranch(name: String)
   case unknownRevision(String)
@@ -15,8 +18,10 @@ public enum GitError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notLocal(let url):
-      "'\(url)' is not a local path or file:// URL: other remotes are not supported yet. Clone it, "
-        + "and name the clone"
+      "'\(url)' is not a local path or file:// URL: only 'apply' and 'run' fetch. Clone it, and name "
+        + "the clone"
+    case .invalidURL(let reason): "the URL of the repository can't be used: \(reason)"
+    case .remoteLacks(let name, let host): "there is no branch or tag '\(name)' on \(host)"
     case .notRepository(let path, let reason): "'\(path)' is not a Git repository: \(reason)"
     case .unbornBranch(let name): "the branch '\(name)' has no commit yet"
     case .unknownRevision(let revision): "there is no commit '\(revision)' in the repository"
@@ -50,4 +55,25 @@ func lastReason() -> String {
 /// Throws what `code` means for `operation`, if it is a failure.
 func check(_ code: Int32, _ operation: String) throws(GitError) {
   if code < 0 { throw .failed(operation: operation, reason: lastReason()) }
+}
+
+extension GitError {
+  /// What Git says of a failed fetch, on one line.
+  static func fetch(_ text: String, _ names: [String], _ remote: GitRemote) -> GitError {
+    let lines = text.split(whereSeparator: \.isNewline).map { line in
+      String(
+        line.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : Character($0) }
+      )
+    }
+    if lines.contains(where: { $0.contains("couldn't find remote ref") }) {
+      return .remoteLacks(name: names.joined(separator: ", "), host: remote.host)
+    }
+    let said = lines.filter {
+      $0.hasPrefix("fatal: ") || $0.hasPrefix("error: ") || $0.contains("ssh: ")
+    }
+    let reason = (said.isEmpty ? lines : said).prefix(3).joined(separator: "; ")
+    return .failed(
+      operation: "fetch from \(remote.host)",
+      reason: reason.isEmpty ? "git gave no reason" : String(reason.prefix(500)))
+  }
 }

@@ -44,7 +44,7 @@ public final class GitRepository: Sendable {
   }
 
   /// `user@host:path`, as ssh remotes are written.
-  private static func isRemoteShorthand(_ path: String) -> Bool {
+  static func isRemoteShorthand(_ path: String) -> Bool {
     guard let colon = path.firstIndex(of: ":") else { return false }
     return !path[..<colon].contains("/") && path[..<colon].contains("@")
   }

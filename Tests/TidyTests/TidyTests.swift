@@ -30,7 +30,7 @@ struct TidyTests {
       "BinaryCoding", "CTOML", "CYAML", "ConfigModel", "Dispatch", "JSONSchema", "Jsonnet",
     ],
     "CacheStorage": ["BinaryCoding", "CBuildID", "Compiler", "Foundation", "GRDB", "Glibc"],
-    "GitSource": ["CLibGit2", "ConfigModel", "Foundation", "Subprocess", "SystemPackage"],
+    "GitSource": ["CLibGit2", "ConfigModel", "Crypto", "Foundation", "Glibc", "Subprocess"],
     "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [
       "EtcdProtos", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf",

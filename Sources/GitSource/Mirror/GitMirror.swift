@@ -1,0 +1,208 @@
+import CLibGit2
+public import ConfigModel
+import Crypto
+import Foundation
+import Glibc
+
+/// A bare copy of a remote repository, which this program alone writes.
+///
+/// Git fetches in a process of its own, into a reference that nobody reads; only what came whole moves the one that is
+/// served. So whatever the remote does, what was there before stays.
+public actor GitMirror {
+  /// How much a fetch may take.
+  public struct Limits: Hashable, Sendable {
+    public var deadline = Duration.seconds(120)
+    /// Bytes of a pack.
+    public var packBytes = 4 << 30
+
+    public init() {}
+  }
+
+  /// Where a fetch puts what it has received, and what is served.
+  private static let incoming = "refs/configsync/incoming"
+  private static let tracked = "refs/configsync/tracked"
+
+  public nonisolated let repository: GitRepository
+  private let remote: GitRemote
+  private let credentials: GitCredentials
+  private let revision: Revision
+  private let limits: Limits
+  private let lock: FolderLock
+  /// The kind of reference that the name turned out to be.
+  private var space: String?
+
+  /// What is followed.
+  private enum Revision {
+    /// The branch that the remote names first.
+    case head
+    /// A branch or a tag.
+    case name(String)
+    case commit(CommitID)
+  }
+
+  /// - Parameters:
+  ///   - revision: a branch or tag, a whole commit id, or `HEAD`.
+  ///   - folder: holds the mirrors; made where it is missing.
+  /// - Throws: `GitError` if the folder can't be used, or another process has the mirror.
+  public init(
+    of remote: GitRemote, following revision: String = "HEAD", with credentials: GitCredentials,
+    in folder: String, limits: Limits = Limits()
+  ) throws(GitError) {
+    self.remote = remote
+    self.credentials = credentials
+    self.limits = limits
+    self.revision = try GitMirror.parse(revision)
+    let digest = SHA256.hash(data: Data("\(remote.url)\n\(revision)".utf8))
+    let name = digest.prefix(12).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+    let path = folder + "/" + name.joined()
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw .failed(operation: "make '\(path)'", reason: error.localizedDescription)
+    }
+    lock = try FolderLock(path + "/configsync.lock")
+    repository = try GitRepository.bare(at: path + "/repository.git")
+  }
+
+  private static func parse(_ text: String) throws(GitError) -> Revision {
+    if text == "HEAD" { return .head }
+    if let commit = CommitID(text) { return .commit(commit) }
+    guard !text.hasPrefix("-"), git_reference_is_valid_name("refs/heads/" + text) == 1 else {
+      throw .failed(operation: "follow '\(text)'", reason: "it is no name of a branch or tag")
+    }
+    return .name(text)
+  }
+
+  /// The commit that is served; nil before the first fetch.
+  public nonisolated func tip() throws(GitError) -> CommitID? {
+    do {
+      return try repository.resolve(GitMirror.tracked)
+    } catch .unknownRevision {
+      return nil
+    }
+  }
+
+  /// Fetches what is new.
+  ///
+  /// - Returns: the newest commit, which is served from now on.
+  /// - Throws: `GitError`, and then nothing has changed; `CancellationError`.
+  public func fetch() async throws -> CommitID {
+    if case .commit(let commit) = revision, try repository.holds(commit) {
+      try repository.setReference(GitMirror.tracked, to: commit)
+      return commit
+    }
+    try removeLeftovers()
+    switch revision {
+    case .head: try await fetch(["HEAD"])
+    case .commit(let commit): try await fetch([commit.text])
+    case .name(let name): try await fetch(name: name)
+    }
+    let tip = try repository.resolve(GitMirror.incoming)
+    if try self.tip() != tip {
+      try repository.setReference(GitMirror.tracked, to: tip)
+      try await tidy()
+    }
+    return tip
+  }
+
+  /// Packs what many fetches have brought, where Git finds that worth it.
+  private func tidy() async throws {
+    let scratch = try ScratchFolder()
+    let configuration = try scratch.write(
+      Array(GitClientFile(for: remote).text.utf8), as: "gitconfig")
+    let outcome = try await git(
+      ["gc", "--auto", "--quiet"], configuration: configuration, home: scratch.path)
+    guard outcome.code == 0 else { throw GitError.fetch(outcome.errorText, [], remote) }
+  }
+
+  /// A branch, or a tag where there is no branch of that name.
+  private func fetch(name: String) async throws {
+    let spaces = space.map { [$0] } ?? ["refs/heads/", "refs/tags/"]
+    for (index, candidate) in spaces.enumerated() {
+      do {
+        try await fetch([candidate + name])
+        space = candidate
+        return
+      } catch let error as GitError {
+        guard case .remoteLacks = error else { throw error }
+        space = nil
+        if index == spaces.count - 1 { throw GitError.remoteLacks(name: name, host: remote.host) }
+      }
+    }
+  }
+
+  private func fetch(_ names: [String]) async throws {
+    let scratch = try ScratchFolder()
+    var file = GitClientFile(for: remote)
+    try file.add(credentials, for: remote)
+    let configuration = try scratch.write(Array(file.text.utf8), as: "gitconfig")
+    let outcome = try await git(
+      [
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+        "--no-auto-maintenance", "--force", "--", remote.url,
+      ] + names.map { "+\($0):\(GitMirror.incoming)" }, configuration: configuration,
+      home: scratch.path)
+    guard outcome.code == 0 else { throw GitError.fetch(outcome.errorText, names, remote) }
+  }
+
+  /// Runs Git on the mirror, with this configuration and no other.
+  private func git(
+    _ arguments: [String], configuration: String, home: String
+  ) async throws -> ChildProgram.Outcome {
+    var environment = [
+      "HOME": home, "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": configuration,
+      "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "/bin/false", "GIT_ATTR_NOSYSTEM": "1",
+    ]
+    if credentials.sshKeyFile == nil,
+      let agent = ProcessInfo.processInfo.environment["SSH_AUTH_SOCK"]
+    {
+      environment["SSH_AUTH_SOCK"] = agent
+    }
+    let seconds = Int(limits.deadline.components.seconds)
+    // Both ends of the deadline: should this process end first, `timeout` ends Git.
+    return try await ChildProgram(
+      name: "timeout",
+      arguments: [
+        "--kill-after=5", "\(seconds + 5)", "prlimit", "--core=0", "--fsize=\(limits.packBytes)",
+        "git", "-C", repository.path,
+      ] + arguments, environment: environment, deadline: limits.deadline
+    ).run()
+  }
+
+  /// What a fetch that was killed has left: nobody else writes here.
+  private func removeLeftovers() throws(GitError) {
+    let path = repository.path
+    let pack = path + "/objects/pack"
+    let files = FileManager.default
+    for name in (try? files.contentsOfDirectory(atPath: pack)) ?? [] where name.hasPrefix("tmp_") {
+      try? files.removeItem(atPath: pack + "/" + name)
+    }
+    for name in (try? files.contentsOfDirectory(atPath: path + "/objects")) ?? []
+    where name.hasPrefix("incoming-") || name.hasPrefix("tmp_objdir-") {
+      try? files.removeItem(atPath: path + "/objects/" + name)
+    }
+    for name in ["shallow.lock", "packed-refs.lock", GitMirror.incoming + ".lock"] {
+      try? files.removeItem(atPath: path + "/" + name)
+    }
+  }
+}
+
+/// A file that one process at a time holds.
+final class FolderLock: Sendable {
+  private let descriptor: Int32
+
+  /// - Throws: `GitError` if another process holds it.
+  init(_ path: String) throws(GitError) {
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw .failed(operation: "open '\(path)'", reason: String(cString: strerror(errno)))
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw .failed(operation: "use '\(path)'", reason: "another process uses this mirror")
+    }
+  }
+
+  deinit { close(descriptor) }
+}
