@@ -81,6 +81,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case signatureUntrusted = "signature.untrusted"
   case signatureInvalid = "signature.invalid"
   case signatureUnchecked = "signature.unchecked"
+  case commitRejected = "commit.rejected"
   case historyUnknown = "history.unknown"
   case schemaType = "schema.type"
   case schemaValue = "schema.value"

@@ -55,30 +55,28 @@ public struct ClientBatch: Hashable, Sendable {
 
 /// A transaction with one fence, as the reconciler needs it.
 public struct ClientTransaction: Hashable, Sendable {
-  /// The key, and the revision of its last change that must still hold: 0 if it must not exist.
-  public var fenceKey: [UInt8]
-  public var fenceRevision: Int64
+  /// Keys, each with the revision of its last change that must still hold: 0 if it must not exist.
+  public var fences: [(key: [UInt8], revision: Int64)]
   public var puts: [(key: [UInt8], value: [UInt8])]
   public var deletes: [[UInt8]]
 
   public init(
-    fenceKey: [UInt8], fenceRevision: Int64, puts: [(key: [UInt8], value: [UInt8])],
+    fences: [(key: [UInt8], revision: Int64)], puts: [(key: [UInt8], value: [UInt8])],
     deletes: [[UInt8]]
   ) {
-    self.fenceKey = fenceKey
-    self.fenceRevision = fenceRevision
+    self.fences = fences
     self.puts = puts
     self.deletes = deletes
   }
 
   public static func == (left: ClientTransaction, right: ClientTransaction) -> Bool {
-    left.fenceKey == right.fenceKey && left.fenceRevision == right.fenceRevision
+    left.fences.elementsEqual(right.fences) { $0.key == $1.key && $0.revision == $1.revision }
       && left.deletes == right.deletes
       && left.puts.elementsEqual(right.puts) { $0.key == $1.key && $0.value == $1.value }
   }
 
   public func hash(into hasher: inout Hasher) {
-    hasher.combine(fenceKey)
+    hasher.combine(fences.map(\.key))
     hasher.combine(deletes)
   }
 }

@@ -124,11 +124,13 @@ extension ClientStatus {
 extension Etcdserverpb_TxnRequest {
   init(_ transaction: ClientTransaction) {
     self.init()
-    var compare = Etcdserverpb_Compare()
-    compare.key = Data(transaction.fenceKey)
-    compare.target = .mod
-    compare.modRevision = transaction.fenceRevision
-    self.compare = [compare]
+    compare = transaction.fences.map { fence in
+      var compare = Etcdserverpb_Compare()
+      compare.key = Data(fence.key)
+      compare.target = .mod
+      compare.modRevision = fence.revision
+      return compare
+    }
     success = transaction.puts.map { item in
       var operation = Etcdserverpb_RequestOp()
       operation.requestPut.key = Data(item.key)

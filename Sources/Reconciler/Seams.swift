@@ -2,7 +2,9 @@ public import ConfigModel
 
 /// Where configuration comes from.
 public protocol ConfigSource: Sendable {
-  /// The newest commit of the tracked branch.
+  /// Looks for what is new where the configuration comes from; what was there before stays if that fails.
+  func refresh() async throws
+  /// The newest commit of the tracked branch, as of the last look.
   func tip() async throws -> CommitID
   func facts(of commit: CommitID) async throws -> CommitFacts
   func tree(of commit: CommitID) async throws -> SourceTree
@@ -40,24 +42,24 @@ public struct TargetTransaction: Hashable, Sendable {
     public var modRevision: Int64
   }
 
-  public var fence: Fence
+  public var fences: [Fence]
   public var puts: [(key: [UInt8], value: [UInt8])]
   public var deletes: [[UInt8]]
 
   public static func == (left: TargetTransaction, right: TargetTransaction) -> Bool {
-    left.fence == right.fence && left.deletes == right.deletes
+    left.fences == right.fences && left.deletes == right.deletes
       && left.puts.elementsEqual(right.puts) { $0.key == $1.key && $0.value == $1.value }
   }
 
   public func hash(into hasher: inout Hasher) {
-    hasher.combine(fence)
+    hasher.combine(fences)
     hasher.combine(deletes)
   }
 }
 
 public enum TargetOutcome: Hashable, Sendable {
   case applied(revision: Int64)
-  /// The fence no longer holds: someone else was first.
+  /// A fence no longer holds: someone else was first.
   case fenced
 }
 
@@ -77,4 +79,8 @@ public protocol ConfigTarget: Sendable {
   func items(under prefix: [UInt8]) async throws -> [StoredItem]
   func item(_ key: [UInt8]) async throws -> StoredItem?
   func commit(_ transaction: TargetTransaction) async throws -> TargetOutcome
+  /// Tells the revision of each change of a key under a prefix from now on, and 0 where some may have been missed, until
+  /// it fails or is cancelled.
+  func watch(
+    under prefix: String, _ changed: @escaping @Sendable (_ revision: Int64) -> Void) async throws
 }

@@ -9,6 +9,11 @@ func calendar(at seconds: Int64 = 0) -> FreezeCalendar {
   FreezeCalendar(now: { seconds }, offset: { _, _ in 0 })
 }
 
+/// Waits until the task is cancelled.
+func forever() async throws {
+  while true { try await Task.sleep(for: .seconds(86_400)) }
+}
+
 func reconciler(
   _ source: ScriptedSource, _ target: ModelTarget, at seconds: Int64 = 0
 ) -> SourceReconciler {
@@ -40,6 +45,7 @@ struct ScriptedSource: ConfigSource {
     return id
   }
 
+  func refresh() {}
   func tip() throws -> CommitID { head! }
   func resolve(_ revision: String) throws -> CommitID { CommitID(revision)! }
   func facts(of id: CommitID) throws -> CommitFacts {
@@ -83,6 +89,7 @@ final class ModelTarget: ConfigTarget {
     var revision: Int64 = 1
     var faults: [Fault] = []
     var transactions: [TargetTransaction] = []
+    var watchers: [(prefix: [UInt8], told: @Sendable (Int64) -> Void)] = []
   }
   let state = Mutex(State())
 
@@ -92,12 +99,19 @@ final class ModelTarget: ConfigTarget {
   }
   func item(_ key: [UInt8]) throws -> StoredItem? { state.withLock { $0.items[key] } }
 
+  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64) -> Void) async throws {
+    state.withLock { $0.watchers.append((Array(prefix.utf8), changed)) }
+    try await forever()
+  }
+
   func commit(_ transaction: TargetTransaction) throws -> TargetOutcome {
     let (outcome, fault) = state.withLock { state in
       let fault = state.faults.isEmpty ? nil : state.faults.removeFirst()
       if fault == .loseBefore { return (TargetOutcome.fenced, fault) }
-      let current = state.items[transaction.fence.key]?.modRevision ?? 0
-      guard current == transaction.fence.modRevision else { return (.fenced, fault) }
+      let holds = transaction.fences.allSatisfy { fence in
+        (state.items[fence.key]?.modRevision ?? 0) == fence.modRevision
+      }
+      guard holds else { return (.fenced, fault) }
       state.revision += 1
       state.transactions.append(transaction)
       for key in transaction.deletes { state.items[key] = nil }
@@ -114,13 +128,22 @@ final class ModelTarget: ConfigTarget {
   }
 
   func put(_ key: String, _ value: String) {
-    state.withLock { state in
+    let (revision, told) = state.withLock { state in
       state.revision += 1
       let bytes = Array(key.utf8)
       let created = state.items[bytes]?.createRevision ?? state.revision
       state.items[bytes] = StoredItem(
         key: bytes, value: Array(value.utf8), createRevision: created,
         modRevision: state.revision)
+      return (state.revision, state.watchers.filter { bytes.starts(with: $0.prefix) }.map(\.told))
+    }
+    for tell in told { tell(revision) }
+  }
+
+  func remove(_ key: String) {
+    state.withLock { state in
+      state.revision += 1
+      state.items[Array(key.utf8)] = nil
     }
   }
 

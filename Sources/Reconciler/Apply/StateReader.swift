@@ -5,32 +5,54 @@ struct StateReader {
   let target: any ConfigTarget
   let source: String
 
-  /// The source's records and the keys under its prefixes.
-  ///
-  /// - Throws: `ReconcileError.overlaps` if another source publishes under the same keys.
-  func read(prefix: ConfigPath) async throws -> ActualState {
+  /// The source's records, as of one revision, without its keys.
+  func read() async throws -> ActualState {
     var actual = ActualState(source: source)
-    let commits = Array(ReservedKeys.commits(of: source).utf8)
-    for record in try await target.items(under: commits) {
-      let name = String(decoding: record.key.dropFirst(commits.count), as: UTF8.self)
-      if let commit = CommitID(name) { actual.revisions[record.modRevision] = commit }
+    let folder = Array(ReservedKeys.source(source).utf8)
+    for record in try await target.items(under: folder) {
+      try StateReader.take(
+        record, named: String(decoding: record.key.dropFirst(folder.count), as: UTF8.self), &actual)
     }
-    let refusals = Array(ReservedKeys.refusals(of: source).utf8)
-    for record in try await target.items(under: refusals) {
-      let name = String(decoding: record.key.dropFirst(refusals.count), as: UTF8.self)
-      if let commit = CommitID(name) { actual.refusals.insert(commit) }
-    }
-    var prefixes: Set<ConfigPath> = [prefix]
-    if let head = try await head() {
-      actual.head = head.commit
-      actual.headRevision = head.revision
-      if let former = try await self.prefix(of: source, at: head.commit) {
-        prefixes.insert(former)
-      }
-    }
-    try await checkOverlap(prefix)
-    for prefix in prefixes { try await readItems(under: prefix, into: &actual) }
     return actual
+  }
+
+  /// Adds the keys under a prefix, and under that of the commit that the store holds.
+  func readItems(_ prefix: ConfigPath, into actual: inout ActualState) async throws {
+    var prefixes: Set<ConfigPath> = [prefix]
+    if let head = actual.head, let former = try await self.prefix(of: source, at: head) {
+      prefixes.insert(former)
+    }
+    for prefix in prefixes { try await readItems(under: prefix, into: &actual) }
+  }
+
+  /// One record of the source; those of kinds that are not known are somebody else's business.
+  private static func take(
+    _ item: StoredItem, named name: String, _ actual: inout ActualState
+  ) throws {
+    let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+    switch (parts.first, parts.count) {
+    case ("head", 1):
+      actual.head = CommitID(String(decoding: item.value, as: UTF8.self))
+      if actual.head != nil { actual.headRevision = item.modRevision }
+    case ("suspension", 1):
+      actual.suspension = try ReservedKeys.decode(from: item.value)
+      actual.suspensionRevision = item.modRevision
+    case ("state", 1):
+      actual.state = try ReservedKeys.decode(from: item.value)
+      actual.stateRevision = item.modRevision
+    case ("commits", 2): actual.revisions[item.modRevision] = CommitID(parts[1])
+    case ("refused", 2):
+      if let commit = CommitID(parts[1]) { actual.refusals.insert(commit) }
+    case ("rejected", 2):
+      if let commit = CommitID(parts[1]) {
+        actual.rejections[commit] = try ReservedKeys.decode(from: item.value)
+      }
+    case ("corrections", 2):
+      let record: CorrectionRecord = try ReservedKeys.decode(from: item.value)
+      actual.revisions[item.modRevision] = record.commit
+      actual.corrections.append(record)
+    default: break
+    }
   }
 
   /// Adds the keys under a prefix that a commit on the way publishes under.
@@ -49,7 +71,8 @@ struct StateReader {
     return (commit, item.modRevision)
   }
 
-  private func prefix(of source: String, at commit: CommitID) async throws -> ConfigPath? {
+  /// Where the keys of a commit live that was applied.
+  func prefix(of source: String, at commit: CommitID) async throws -> ConfigPath? {
     let key = Array((ReservedKeys.commits(of: source) + commit.text).utf8)
     guard let item = try await target.item(key) else { return nil }
     let record: CommitRecord = try ReservedKeys.decode(from: item.value)
@@ -70,7 +93,8 @@ struct StateReader {
     }
   }
 
-  private func checkOverlap(_ prefix: ConfigPath) async throws {
+  /// - Throws: `ReconcileError.overlaps` if another source publishes under the same keys.
+  func checkOverlap(_ prefix: ConfigPath) async throws {
     let own = prefix.text + "/"
     for item in try await target.items(under: Array(ReservedKeys.sources.utf8)) {
       let parts = String(decoding: item.key, as: UTF8.self)

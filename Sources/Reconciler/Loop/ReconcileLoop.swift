@@ -1,10 +1,13 @@
 public import ConfigModel
+import Synchronization
 
-/// Reconciles again and again: after each interval, with jitter, and after failures with back-off.
+/// Reconciles again and again: after each interval, with jitter, when somebody rings, and after failures with back-off.
 public struct ReconcileLoop: Sendable {
   /// What a run came to.
   public enum Outcome: Sendable {
     case finished(ReconcileReport)
+    /// The source can't be read; what was read before goes on being served.
+    case stale(any Error)
     /// It is tried again after the pause; nothing is lost by that.
     case failed(any Error, retryAfter: Duration)
     /// Trying again is no use until someone has decided.
@@ -13,27 +16,75 @@ public struct ReconcileLoop: Sendable {
 
   private static let firstRetry = Duration.seconds(1)
   private static let longestRetry = Duration.seconds(60)
+  /// Runs between two that compare all keys though nobody has said that they changed.
+  private static let runsBetweenLooks = 20
+  /// Own revisions that are remembered, to tell them from others' changes.
+  private static let rememberedRevisions = 10_000
+  /// What a burst of commits is given to come in whole.
+  private static let settling = Duration.milliseconds(20)
 
   private let reconciler: SourceReconciler
   private let options: ReconcileOptions
   private let interval: Duration
+  private let doorbell: Doorbell
 
-  public init(_ reconciler: SourceReconciler, options: ReconcileOptions, interval: Duration) {
+  public init(
+    _ reconciler: SourceReconciler, options: ReconcileOptions, interval: Duration,
+    doorbell: Doorbell = Doorbell()
+  ) {
     self.reconciler = reconciler
     self.options = options
     self.interval = interval
+    self.doorbell = doorbell
   }
 
   /// Runs until the task is cancelled.
   public func run(
+    on clock: some Clock<Duration>,
+    finished: @escaping @Sendable (CommitFacts, CommitResult) -> Void,
+    ended: @escaping @Sendable (Outcome) -> Void
+  ) async {
+    let foreign = ForeignChanges(limit: ReconcileLoop.rememberedRevisions)
+    let (prefixes, continuation) = AsyncStream.makeStream(
+      of: ConfigPath.self, bufferingPolicy: .bufferingNewest(1))
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await watch(prefixes, foreign, on: clock) }
+      await reconcile(foreign, continuation, on: clock, finished: finished, ended: ended)
+      group.cancelAll()
+    }
+  }
+
+  private func reconcile(
+    _ foreign: ForeignChanges, _ prefixes: AsyncStream<ConfigPath>.Continuation,
     on clock: some Clock<Duration>, finished: (CommitFacts, CommitResult) -> Void,
     ended: (Outcome) -> Void
   ) async {
-    var failures = 0
+    var (failures, runs) = (0, 0)
+    var reasons: Set<Doorbell.Reason> = []
+    var watched: ConfigPath?
     while !Task.isCancelled {
+      var options = options
+      options.looksForDrift =
+        failures > 0 || runs % ReconcileLoop.runsBetweenLooks == 0
+        || (reasons.contains(.keys) && foreign.hasAny)
+      runs += 1
       var pause = jittered(interval)
       do {
-        ended(.finished(try await reconciler.run(options, finished: finished)))
+        try await reconciler.refresh()
+      } catch is CancellationError {
+        return
+      } catch {
+        options.staleness = "\(error)"
+        ended(.stale(error))
+      }
+      do {
+        let report = try await reconciler.run(options, finished: finished)
+        foreign.forget(own: report.revisions)
+        if watched != report.prefix {
+          watched = report.prefix
+          prefixes.yield(report.prefix)
+        }
+        ended(.finished(report))
         failures = 0
       } catch is CancellationError {
         return
@@ -45,7 +96,44 @@ public struct ReconcileLoop: Sendable {
         pause = jittered(min(backoff, ReconcileLoop.longestRetry))
         ended(.failed(error, retryAfter: pause))
       }
-      do { try await clock.sleep(for: pause) } catch { return }
+      reasons = await doorbell.wait(atMost: pause, on: clock)
+      if !reasons.isEmpty {
+        do { try await clock.sleep(for: ReconcileLoop.settling) } catch { return }
+      }
+    }
+  }
+
+  /// Rings when somebody changes keys under the source's prefix, the newest that came.
+  private func watch(
+    _ prefixes: AsyncStream<ConfigPath>, _ foreign: ForeignChanges, on clock: some Clock<Duration>
+  ) async {
+    var iterator = prefixes.makeAsyncIterator()
+    var next = await iterator.next()
+    while let prefix = next {
+      next = await withTaskGroup(of: Void.self) { group in
+        group.addTask { await watch(prefix, foreign, on: clock) }
+        defer { group.cancelAll() }
+        return await iterator.next()
+      }
+    }
+  }
+
+  private func watch(
+    _ prefix: ConfigPath, _ foreign: ForeignChanges, on clock: some Clock<Duration>
+  ) async {
+    while !Task.isCancelled {
+      do {
+        try await reconciler.target.watch(under: prefix.text + "/") { revision in
+          foreign.add(revision)
+          doorbell.ring(.keys)
+        }
+      } catch {
+        // The store is away, or has compacted what was missed.
+      }
+      // What changed meanwhile was not told: the next run looks at everything.
+      foreign.add(0)
+      do { try await clock.sleep(for: ReconcileLoop.firstRetry) } catch { return }
+      doorbell.ring(.keys)
     }
   }
 
@@ -55,11 +143,47 @@ public struct ReconcileLoop: Sendable {
   }
 }
 
+/// Revisions at which keys have changed, and that are not known to be the reconciler's own.
+final class ForeignChanges: Sendable {
+  private struct State {
+    var seen: Set<Int64> = []
+    var own: [Int64] = []
+  }
+
+  private let state = Mutex(State())
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  func add(_ revision: Int64) {
+    state.withLock { state in
+      // Beyond that, which they were does not matter: there are some.
+      if !state.own.contains(revision), state.seen.count < limit { state.seen.insert(revision) }
+    }
+  }
+
+  /// After a run all that was seen before it is dealt with but what it did not look at: its own revisions.
+  func forget(own: [Int64]) {
+    state.withLock { state in
+      state.own = (state.own + own).suffix(limit)
+      state.seen.subtract(state.own)
+    }
+  }
+
+  /// Whether there are some; they are taken.
+  var hasAny: Bool {
+    state.withLock { state in
+      defer { state.seen = [] }
+      return !state.seen.isEmpty
+    }
+  }
+}
+
 extension ReconcileError {
   var needsDecision: Bool {
     switch self {
     case .rewritten, .overlaps, .unknownCommit, .noSigners, .target(.refused): true
-    case .fenced, .target, .uncompiled: false
+    case .alreadyApplied, .fenced, .target, .uncompiled: false
     }
   }
 }

@@ -10,6 +10,15 @@ public struct ActualState: Sendable {
   /// The revisions that this source's commits made: what they wrote is the source's own.
   public var revisions: [Int64: CommitID] = [:]
   public var refusals: Set<CommitID> = []
+  /// Commits that somebody wants skipped.
+  public var rejections: [CommitID: RejectionRecord] = [:]
+  /// What was last said of stopping the source, and at which revision: 0 if nothing was.
+  public var suspension: SuspensionRecord?
+  public var suspensionRevision: Int64 = 0
+  public var state: StateRecord?
+  public var stateRevision: Int64 = 0
+  /// Newest last.
+  public var corrections: [CorrectionRecord] = []
   /// The prefixes whose keys are in `items`.
   var prefixes: Set<ConfigPath> = []
   /// Live keys under the source's prefixes, by their text.

@@ -57,7 +57,22 @@ extension Plan {
         try ReservedKeys.encode(record)
       ))
     return TargetTransaction(
-      fence: .init(key: head, modRevision: actual.headRevision), puts: allPuts,
+      // Nobody has rejected it meanwhile.
+      fences: actual.fences + [
+        .init(
+          key: Array((ReservedKeys.rejections(of: source) + commit.text).utf8), modRevision: 0)
+      ], puts: allPuts,
       deletes: deletes.map { Array($0.text.utf8) })
+  }
+}
+
+extension ActualState {
+  /// What every change relies on: nobody has applied anything else, nor said anything of stopping the source.
+  var fences: [TargetTransaction.Fence] {
+    [
+      .init(key: Array(ReservedKeys.head(of: source).utf8), modRevision: headRevision),
+      .init(
+        key: Array(ReservedKeys.suspension(of: source).utf8), modRevision: suspensionRevision),
+    ]
   }
 }

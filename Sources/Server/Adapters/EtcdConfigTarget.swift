@@ -1,3 +1,4 @@
+import ConfigModel
 public import ConfigSyncClient
 public import Reconciler
 
@@ -23,11 +24,27 @@ public struct EtcdConfigTarget: ConfigTarget {
 
   public func commit(_ transaction: TargetTransaction) async throws -> TargetOutcome {
     let request = ClientTransaction(
-      fenceKey: transaction.fence.key, fenceRevision: transaction.fence.modRevision,
-      puts: transaction.puts, deletes: transaction.deletes)
+      fences: transaction.fences.map { ($0.key, $0.modRevision) }, puts: transaction.puts,
+      deletes: transaction.deletes)
     return try await EtcdConfigTarget.translating {
       guard let revision = try await client.commit(request) else { return .fenced }
       return .applied(revision: revision)
+    }
+  }
+
+  public func watch(
+    under prefix: String, _ changed: @escaping @Sendable (_ revision: Int64) -> Void
+  ) async throws {
+    try await EtcdConfigTarget.translating {
+      // What changed before the watch began is not told: that may be something.
+      try await client.watch(.prefix(Array(prefix.utf8)), created: { changed(0) }) { batch in
+        // A source at the root sees its own records, too: what is said there is no key of its.
+        let reserved = Array(ReservedKeys.prefix.utf8)
+        if batch.events.contains(where: { !$0.key.starts(with: reserved) }) {
+          changed(batch.revision)
+        }
+        return true
+      }
     }
   }
 

@@ -2,10 +2,11 @@ public import ConfigModel
 public import GitSource
 public import Reconciler
 
-/// A local Git repository as a source of configuration.
+/// A Git repository as a source of configuration: a local one, or the mirror of a remote one.
 public struct GitConfigSource: ConfigSource {
-  private let repository: GitRepository
+  public let repository: GitRepository
   private let branch: String
+  private let mirror: GitMirror?
   private let verifier: SignatureVerifier
 
   /// - Parameters:
@@ -16,11 +17,28 @@ public struct GitConfigSource: ConfigSource {
     trusting signers: TrustedSigners = TrustedSigners()
   ) {
     self.repository = repository
-    verifier = SignatureVerifier(repository, trusting: signers)
     self.branch = branch
+    mirror = nil
+    verifier = SignatureVerifier(repository, trusting: signers)
   }
 
-  public func tip() async throws -> CommitID { try repository.resolve(branch) }
+  /// What the mirror follows.
+  public init(_ mirror: GitMirror, trusting signers: TrustedSigners) {
+    repository = mirror.repository
+    branch = "HEAD"
+    self.mirror = mirror
+    verifier = SignatureVerifier(repository, trusting: signers)
+  }
+
+  public func refresh() async throws { _ = try await mirror?.fetch() }
+
+  public func tip() async throws -> CommitID {
+    guard let mirror else { return try repository.resolve(branch) }
+    guard let tip = try mirror.tip() else {
+      throw GitError.failed(operation: "read the mirror", reason: "nothing was fetched yet")
+    }
+    return tip
+  }
 
   public func resolve(_ revision: String) async throws -> CommitID {
     try repository.resolve(revision)

@@ -123,6 +123,8 @@ final class SimulatedRepository: ConfigSource {
     }
   }
 
+  func refresh() {}
+
   func tip() -> CommitID { state.withLock { $0.commits[$0.commits.count - 1].id } }
 
   func resolve(_ revision: String) throws -> CommitID {
@@ -209,13 +211,17 @@ struct SimulatedTarget: ConfigTarget {
     }
   }
 
+  /// The simulated reconcilers look again and again, and watch nothing.
+  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64) -> Void) async throws {
+    throw TargetError.unavailable("watches are not simulated")
+  }
+
   func commit(_ transaction: TargetTransaction) async throws -> TargetOutcome {
     let member = try member()
     let action = Transaction(
-      compares: [
-        Compare(
-          .single(Key(transaction.fence.key)), .mod(Revision(transaction.fence.modRevision)))
-      ],
+      compares: transaction.fences.map { fence in
+        Compare(.single(Key(fence.key)), .mod(Revision(fence.modRevision)))
+      },
       success: transaction.deletes.map { .delete(DeleteRequest(.single(Key($0)))) }
         + transaction.puts.map { .put(PutRequest(Key($0.key), .set($0.value))) })
     let outcome: Outcome

@@ -21,6 +21,8 @@ extension HistoryMode: ExpressibleByArgument {
   }
 }
 
+extension DriftMode: ExpressibleByArgument {}
+
 struct ReconcileArguments: ParsableArguments {
   @Option(help: "The source's name in the store. Default: the one in configsync.yaml.")
   var name: String?
@@ -31,13 +33,17 @@ struct ReconcileArguments: ParsableArguments {
   @Flag(help: "Go on although the branch was rewritten.")
   var acceptRewrite = false
 
+  @Option(
+    help: "What to do where somebody else has changed a key of the source: correct or report.")
+  var drift = DriftMode.correct
+
   @Flag(help: "Refuse commits that are not signed, whatever configsync.yaml says.")
   var requireSignatures = false
 
-  func options(revision: String? = nil) -> ReconcileOptions {
+  func options() -> ReconcileOptions {
     ReconcileOptions(
-      name: name, history: history, revision: revision, acceptsRewrite: acceptRewrite,
-      requiresSignatures: requireSignatures)
+      name: name, history: history, acceptsRewrite: acceptRewrite,
+      requiresSignatures: requireSignatures, drift: drift)
   }
 }
 
@@ -50,9 +56,10 @@ struct ApplyCommand: AsyncParsableCommand {
 
       Example:
         configsync apply --repo my-config --history full
+        configsync apply --repo https://git.example.com/config.git --git-password-file token
       """)
 
-  @OptionGroup var repository: RepositoryOptions
+  @OptionGroup var source: SourceOptions
   @OptionGroup var cache: CacheOptions
 
   @Option(help: "A branch, tag or commit. Default: HEAD.")
@@ -64,34 +71,56 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func run() async throws {
-    let repository = try repository.open()
-    let (options, cache) = (arguments.options(revision: rev), try cache.makeCache())
-    let signers = trust.signers
+    let source = try source.open(branch: rev ?? "HEAD", trusting: trust.signers)
+    let (options, cache) = (arguments.options(), try cache.makeCache())
     let style = color.style(of: STDERR_FILENO)
     let report = try await cluster.withClient { client in
+      try await source.refresh()
       let progress = ProgressLine("applying")
       defer { progress.clear() }
       let reconciler = SourceReconciler(
-        source: GitConfigSource(repository, trusting: signers), target: EtcdConfigTarget(client),
-        calendar: .system, cache: cache)
+        source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
       return try await reconciler.run(
         options, began: progress.begin,
         finished: { facts, result in
           progress.clear()
-          printResult(facts, result, repository, style)
+          printResult(facts, result, source.repository, style)
           progress.advance()
         })
     }
     print(
       "source \(report.source): \(report.applied) applied, \(report.refused) refused, head "
         + (report.head?.short ?? "none"))
+    try show(report)
+  }
+
+  /// What else there is to say.
+  ///
+  /// - Throws: `CommandFailure` where the answer is no.
+  private func show(_ report: ReconcileReport) throws {
+    for (keys, what) in [
+      (report.drift.corrected, "put back"), (report.drift.reported, "drifted"),
+      (report.drift.contested, "left alone after too many corrections"),
+    ] {
+      for key in keys {
+        let change = key.revision.map { "changed at revision \($0)" } ?? "deleted"
+        print("\(what)  \(printableLine(key.path.text))  \(change)")
+      }
+    }
+    if let suspension = report.suspension {
+      throw CommandFailure(
+        .no,
+        "source \(report.source) is suspended by \(printableLine(suspension.by)) since "
+          + "\(suspension.time): \(printableLine(suspension.reason))")
+    }
     if let freeze = report.freeze {
       throw CommandFailure(
         .no,
         "changes are frozen until \(freeze.endText) by '\(freeze.window)' of configsync.yaml: "
           + "nothing newer is applied before")
     }
-    if report.tipFindings != nil { throw CommandFailure(.no, "") }
+    let isOpen = !report.drift.reported.isEmpty || !report.drift.contested.isEmpty
+    if report.tipFindings != nil || isOpen { throw CommandFailure(.no, "") }
   }
 }
 

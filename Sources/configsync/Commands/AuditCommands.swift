@@ -87,10 +87,9 @@ struct BlameCommand: AsyncParsableCommand {
 
   func run() async throws {
     let bytes = Array(prefix.utf8)
-    let (items, commits) = try await cluster.withClient { client in
-      (try await client.range(.prefix(bytes)).items, try await Audit(client).commits())
+    let (items, byRevision) = try await cluster.withClient { client in
+      (try await client.range(.prefix(bytes)).items, try await Audit(client).commitsByRevision())
     }
-    let byRevision = Dictionary(commits.map { ($0.revision, $0) }) { first, _ in first }
     let rows = items.filter { !$0.key.starts(with: Array(ReservedKeys.prefix.utf8)) }.map { item in
       Row(
         key: String(decoding: item.key, as: UTF8.self),
@@ -129,11 +128,10 @@ struct HistoryCommand: AsyncParsableCommand {
 
   func run() async throws {
     let bytes = Array(key.utf8)
-    let (events, commits) = try await cluster.withClient { client in
-      (try await Self.events(of: bytes, client), try await Audit(client).commits())
+    let (events, byRevision) = try await cluster.withClient { client in
+      (try await Self.events(of: bytes, client), try await Audit(client).commitsByRevision())
     }
     guard !events.isEmpty else { throw CommandFailure(.no, "there never was a key '\(key)'") }
-    let byRevision = Dictionary(commits.map { ($0.revision, $0) }) { first, _ in first }
     let rows = events.map { event in
       Row(
         change: PrintedCommit(revision: event.modRevision, byRevision[event.modRevision]),

@@ -16,7 +16,7 @@ struct RunCommand: AsyncParsableCommand {
         configsync run --repo my-config --interval 5
       """)
 
-  @OptionGroup var repository: RepositoryOptions
+  @OptionGroup var source: SourceOptions
   @OptionGroup var cache: CacheOptions
 
   @Option(help: "The branch to follow. Default: the one checked out.")
@@ -38,8 +38,7 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let logger = logging.makeLogger("configsync.run")
-    let repository = try repository.open()
-    let source = GitConfigSource(repository, branch: branch, trusting: trust.signers)
+    let source = try source.open(branch: branch, trusting: trust.signers)
     let cache = try cache.makeCache()
     let (options, interval, cluster) = (arguments.options(), Duration.seconds(interval), cluster)
     try await runService(logger) {
@@ -48,66 +47,6 @@ struct RunCommand: AsyncParsableCommand {
           source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
         await ReconcileLoop(reconciler, options: options, interval: interval).log(to: logger)
       }
-    }
-  }
-}
-
-extension ReconcileLoop {
-  /// Runs until it is cancelled, and logs what happens.
-  func log(to logger: Logger) async {
-    let told = Mutex<Set<CommitID>>([])
-    let frozen = Mutex<Freeze?>(nil)
-    await cancelWhenShutDown {
-      await run(on: ContinuousClock()) { facts, result in
-        // A refused commit is looked at again each time; it is news once.
-        guard told.withLock({ $0.insert(facts.commit).inserted }) else { return }
-        Self.log(facts, result, to: logger)
-      } ended: { outcome in
-        switch outcome {
-        case .finished(let report):
-          if let freeze = report.freeze, Self.isNew(freeze, frozen) {
-            logger.notice(
-              "changes are frozen",
-              metadata: ["window": "\(freeze.window)", "until": "\(freeze.endText)"])
-          }
-          logger.debug("in step", metadata: ["head": "\(report.head?.short ?? "none")"])
-        case .failed(let error, let pause):
-          logger.warning(
-            "reconciling failed", metadata: ["error": "\(error)", "retry": "\(pause)"])
-        case .stalled(let error):
-          logger.error("reconciling stopped until someone decides", metadata: ["error": "\(error)"])
-        }
-      }
-    }
-  }
-
-  private static func isNew(_ freeze: Freeze, _ told: borrowing Mutex<Freeze?>) -> Bool {
-    told.withLock { last in
-      defer { last = freeze }
-      return last != freeze
-    }
-  }
-
-  private static func log(_ facts: CommitFacts, _ result: CommitResult, to logger: Logger) {
-    switch result {
-    case .applied(let revision, let plan):
-      logger.notice(
-        "applied a commit",
-        metadata: [
-          "commit": "\(facts.commit.short)", "revision": "\(revision)",
-          "puts": "\(plan.puts.count)", "deletes": "\(plan.deletes.count)",
-          "author": "\(facts.author.name)",
-        ])
-    case .refused(let diagnostics):
-      let first = diagnostics.first { $0.severity == .error }
-      let place = first.map { "\($0.span.file):\($0.span.start.line):\($0.span.start.column)" }
-      logger.error(
-        "refused a commit",
-        metadata: [
-          "commit": "\(facts.commit.short)", "at": "\(place ?? "-")",
-          "finding": "\(first?.message ?? "-")",
-          "errors": "\(diagnostics.count { $0.severity == .error })",
-        ])
     }
   }
 }

@@ -16,6 +16,10 @@ struct StatusCommand: AsyncParsableCommand {
     var name: String
     var commit: String
     var revision: Int64
+    /// running, or what stops it.
+    var state: String
+    var message: String?
+    var since: String?
     var refused: [Refusal]
   }
   private struct Refusal: Encodable {
@@ -32,7 +36,8 @@ struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show the members, the sources, and what was refused.",
     discussion: """
-      Exit code 1: the newest commit of a source was refused; 2: the cluster can't be read.
+      Exit code 1: the newest commit of a source was refused, or something stops a source; 2: the
+      cluster can't be read.
 
       Example:
         configsync status
@@ -49,17 +54,22 @@ struct StatusCommand: AsyncParsableCommand {
       let refusals = try await audit.refusals()
       var heads = try await audit.heads()
       // A source whose every commit was refused has no head, and is shown all the same.
-      for source in Set(refusals.map(\.source)).subtracting(heads.map(\.source)).sorted() {
+      let states = try await audit.states()
+      for source in Set(refusals.map(\.source) + states.keys).subtracting(heads.map(\.source))
+        .sorted()
+      {
         heads.append((source, "none", 0))
       }
-      let sources = heads.map { Self.source($0, refusals) }
+      let sources = heads.map { Self.source($0, refusals, states[$0.source]) }
       return Shown(members: members, sources: sources)
     }
     switch output {
     case .json: try printJSON(shown)
     case .human: print(shown)
     }
-    if shown.sources.contains(where: { !$0.refused.isEmpty }) { throw CommandFailure(.no, "") }
+    if shown.sources.contains(where: { !$0.refused.isEmpty || $0.message != nil }) {
+      throw CommandFailure(.no, "")
+    }
   }
 
   private static func member(_ endpoint: EndpointStatus) -> Member {
@@ -75,11 +85,13 @@ struct StatusCommand: AsyncParsableCommand {
 
   /// Refusals count while nothing newer was applied over them.
   private static func source(
-    _ head: (source: String, commit: String, revision: Int64), _ refusals: [RefusedCommit]
+    _ head: (source: String, commit: String, revision: Int64), _ refusals: [RefusedCommit],
+    _ state: StateRecord?
   ) -> Source {
     let open = refusals.filter { $0.source == head.source && $0.revision > head.revision }
     return Source(
       name: head.source, commit: head.commit, revision: head.revision,
+      state: state?.kind.rawValue ?? "running", message: state?.message, since: state?.since,
       refused: open.map { refusal in
         let first = refusal.record.findings.first
         return Refusal(
@@ -102,10 +114,17 @@ struct StatusCommand: AsyncParsableCommand {
         })
     Swift.print()
     printTable(
-      [["SOURCE", "COMMIT", "REVISION", "REFUSED"]]
+      [["SOURCE", "COMMIT", "REVISION", "STATE", "REFUSED"]]
         + shown.sources.map {
-          [$0.name, String($0.commit.prefix(9)), String($0.revision), String($0.refused.count)]
+          [
+            $0.name, String($0.commit.prefix(9)), String($0.revision), $0.state,
+            String($0.refused.count),
+          ]
         })
+    for source in shown.sources {
+      guard let message = source.message else { continue }
+      Swift.print("\n\(source.state) since \(source.since ?? ""): \(printableLine(message))")
+    }
     for refusal in shown.sources.flatMap(\.refused) {
       Swift.print(
         "\nrefused \(refusal.commit.prefix(9)) by \(printable(Array(refusal.author.utf8))): "

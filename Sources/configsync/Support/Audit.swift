@@ -31,6 +31,40 @@ struct Audit: Sendable {
     }.sorted { $0.revision > $1.revision }
   }
 
+  /// The commit that answers for what was written at a revision: the one that was applied then, or that of which
+  /// somebody else's changes were undone then.
+  func commitsByRevision() async throws -> [Int64: AppliedCommit] {
+    let commits = try await commits()
+    var found = Dictionary(commits.map { ($0.revision, $0) }) { first, _ in first }
+    let corrections = try await records(in: "corrections") { source, item in
+      (source, item.modRevision, try ReservedKeys.decode(CorrectionRecord.self, from: item.value))
+    }
+    for (source, revision, record) in corrections where found[revision] == nil {
+      found[revision] = commits.first {
+        $0.source == source && $0.record.facts.commit == record.commit
+      }
+    }
+    return found
+  }
+
+  /// What each source is stopped by, by its name; nothing of those that go on.
+  func states() async throws -> [String: StateRecord] {
+    let prefix = ReservedKeys.sources
+    var states: [String: StateRecord] = [:]
+    for item in try await client.range(.prefix(Array(prefix.utf8))).items {
+      let parts = String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count)
+        .split(separator: "/")
+      guard parts.count == 2, parts[1] == "state" else { continue }
+      do {
+        let record: StateRecord = try ReservedKeys.decode(from: item.value)
+        if record.kind != .running { states[String(parts[0])] = record }
+      } catch {
+        printError("configsync: the record '\(printableLine(item.key))' can't be read")
+      }
+    }
+    return states
+  }
+
   /// Every refused commit, newest first.
   func refusals() async throws -> [RefusedCommit] {
     try await records(in: "refused") { source, item in

@@ -1,0 +1,73 @@
+import Compiler
+public import ConfigModel
+
+/// Which commits the first sync of a source takes.
+public enum HistoryMode: Hashable, Sendable {
+  /// The newest one, as one revision.
+  case head
+  /// Every one.
+  case full
+  /// The named one, and every one after it.
+  case since(String)
+}
+
+/// What is done where somebody else has changed a key that the source publishes.
+public enum DriftMode: String, Hashable, Sendable, CaseIterable {
+  /// It is put back.
+  case correct
+  /// It is told, and left.
+  case report
+}
+
+public struct ReconcileOptions: Hashable, Sendable {
+  /// The source's name, where it is not the one in configsync.yaml.
+  public var name: String?
+  public var history = HistoryMode.head
+  /// Goes on from a branch that was rewritten.
+  public var acceptsRewrite = false
+  /// Asks for signatures whatever the repository says.
+  public var requiresSignatures = false
+  public var drift = DriftMode.correct
+  /// Why the source could not be read just now, where what was read before is served.
+  public var staleness: String?
+  /// Whether keys are compared with the commit that the store holds, also where there is no new one.
+  public var looksForDrift = true
+
+  public init(
+    name: String? = nil, history: HistoryMode = .head, acceptsRewrite: Bool = false,
+    requiresSignatures: Bool = false, drift: DriftMode = .correct
+  ) {
+    self.name = name
+    self.history = history
+    self.acceptsRewrite = acceptsRewrite
+    self.requiresSignatures = requiresSignatures
+    self.drift = drift
+  }
+}
+
+/// What becomes of one commit.
+public enum CommitResult: Sendable {
+  case applied(revision: Int64, Plan)
+  /// It does not compile: the store keeps the last good one.
+  case refused([Diagnostic])
+}
+
+/// What one run did.
+public struct ReconcileReport: Sendable {
+  public var source: String
+  public var applied = 0
+  public var refused = 0
+  /// The head of the store after the run.
+  public var head: CommitID?
+  /// Where the source's keys live.
+  public var prefix: ConfigPath
+  /// The revisions that the run made.
+  public var revisions: [Int64] = []
+  /// Findings of the newest commit, if that was refused.
+  public var tipFindings: [Diagnostic]?
+  /// Why the newest commits wait.
+  public var freeze: Freeze?
+  public var suspension: SuspensionRecord?
+  /// What somebody else had changed.
+  public var drift = DriftReport()
+}

@@ -1,0 +1,118 @@
+import ConfigModel
+import Synchronization
+import Testing
+
+@testable import Reconciler
+
+/// A clock on which nothing ever takes time to come, and no sleep ends by itself.
+private struct StoppedClock: Clock {
+  typealias Instant = ContinuousClock.Instant
+  private let start = ContinuousClock.now
+  var now: Instant { start }
+  var minimumResolution: Duration { .zero }
+
+  /// A long sleep lasts until it is cancelled; a short one is over at once.
+  func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+    guard deadline - start >= .milliseconds(500) else { return }
+    try await forever()
+  }
+}
+
+struct LoopTests {
+  private final class Feed: Sendable {
+    let outcomes: AsyncStream<ReconcileLoop.Outcome>
+    let tell: @Sendable (ReconcileLoop.Outcome) -> Void
+    init() {
+      let (stream, continuation) = AsyncStream.makeStream(of: ReconcileLoop.Outcome.self)
+      outcomes = stream
+      tell = { continuation.yield($0) }
+    }
+  }
+
+  /// No time passes: only rings and changes of keys wake the loop.
+  @Test func aRingAndAChangeOfKeysWakeTheLoop() async throws {
+    let source = SharedSource()
+    let target = ModelTarget()
+    let (feed, doorbell) = (Feed(), Doorbell())
+    source.change { _ = $0.commit(["a.yaml": "x: 1\n"]) }
+    let loop = ReconcileLoop(
+      SourceReconciler(source: source, target: target, calendar: calendar()),
+      options: ReconcileOptions(), interval: .seconds(3600), doorbell: doorbell)
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        await loop.run(on: StoppedClock(), finished: { _, _ in }, ended: feed.tell)
+      }
+      var outcomes = feed.outcomes.makeAsyncIterator()
+      _ = await outcomes.next()
+      #expect(target.content == ["/a/x": "1"])
+      source.change { _ = $0.commit(["a.yaml": "x: 2\n"]) }
+      doorbell.ring(.source)
+      repeat { _ = await outcomes.next() } while target.content != ["/a/x": "2"]
+      // The watch may still be on its way: then a change waits for the next look.
+      while target.state.withLock({ $0.watchers.isEmpty }) { await Task.yield() }
+      target.put("/a/x", "9")
+      repeat { _ = await outcomes.next() } while target.content != ["/a/x": "2"]
+      // A source that can't be read is told, and what was read before is served.
+      source.isAway.withLock { $0 = true }
+      target.put("/a/x", "8")
+      var isStale = false
+      repeat {
+        if case .stale = await outcomes.next() { isStale = true }
+      } while target.content != ["/a/x": "2"]
+      #expect(isStale)
+      group.cancelAll()
+    }
+    let key = Array(ReservedKeys.state(of: "default").utf8)
+    let record: StateRecord = try ReservedKeys.decode(
+      from: try #require(try target.item(key)).value)
+    #expect(record.kind == .stale && record.message.contains("nobody answers"))
+  }
+
+  @Test func manyRingsAreOne() async {
+    let doorbell = Doorbell()
+    for _ in 0..<100 { doorbell.ring(.source) }
+    doorbell.ring(.keys)
+    #expect(await doorbell.wait(atMost: .seconds(3600), on: StoppedClock()) == [.source, .keys])
+    let waiting = Task { await doorbell.wait(atMost: .seconds(3600), on: StoppedClock()) }
+    waiting.cancel()
+    #expect(await waiting.value.isEmpty)
+  }
+
+  @Test func ownChangesAreNoDrift() {
+    let changes = ForeignChanges(limit: 3)
+    changes.add(5)
+    changes.forget(own: [5, 6])
+    changes.add(6)
+    #expect(!changes.hasAny)
+    changes.add(7)
+    #expect(changes.hasAny && !changes.hasAny)
+  }
+}
+
+/// A source that grows while it is followed.
+private final class SharedSource: ConfigSource {
+  private struct Away: Error, CustomStringConvertible { let description = "nobody answers" }
+
+  private let source = Mutex(ScriptedSource())
+  let isAway = Mutex(false)
+
+  func change(_ body: (inout ScriptedSource) -> Void) { source.withLock { body(&$0) } }
+
+  func refresh() throws { if isAway.withLock({ $0 }) { throw Away() } }
+  func tip() throws -> CommitID { try source.withLock { try $0.tip() } }
+  func resolve(_ revision: String) throws -> CommitID {
+    try source.withLock { try $0.resolve(revision) }
+  }
+  func facts(of id: CommitID) throws -> CommitFacts { try source.withLock { try $0.facts(of: id) } }
+  func tree(of id: CommitID) throws -> SourceTree { try source.withLock { try $0.tree(of: id) } }
+  func firstParents(from tip: CommitID, until end: CommitID?) throws -> [CommitID] {
+    try source.withLock { try $0.firstParents(from: tip, until: end) }
+  }
+  func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws -> Bool {
+    try source.withLock { try $0.isAncestor(ancestor, of: commit) }
+  }
+  func commits(reachableFrom tip: CommitID, butNotFrom end: CommitID?) throws -> [CommitID] {
+    try source.withLock { try $0.commits(reachableFrom: tip, butNotFrom: end) }
+  }
+  func signature(of commit: CommitID) -> SignatureVerdict { .missing }
+}
