@@ -13,7 +13,8 @@ struct ConfigSync: AsyncParsableCommand {
         name: "Configuration:",
         subcommands: [
           InitCommand.self, ValidateCommand.self, BuildCommand.self, TestCommand.self,
-          DiffCommand.self, SchemaCommand.self, RollbackCommand.self, RejectCommand.self,
+          DiffCommand.self, PlanCommand.self, SchemaCommand.self, RollbackCommand.self,
+          RejectCommand.self,
           SuspendCommand.self, ResumeCommand.self,
         ]),
       CommandGroup(

@@ -9,6 +9,8 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Another source publishes under the same keys.
   case overlaps(prefix: String, other: String, otherPrefix: String)
   case unknownCommit(String)
+  /// A plan that was made before does not hold any more.
+  case stale(String)
   /// A commit can't be skipped any more.
   case alreadyApplied(CommitID)
   /// Commits have to be signed, and nobody is trusted to sign.
@@ -20,7 +22,7 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The answer is no, as against: it could not be found out.
   public var isRefusal: Bool {
     switch self {
-    case .rewritten, .fenced, .overlaps, .alreadyApplied, .target(.refused): true
+    case .rewritten, .fenced, .overlaps, .alreadyApplied, .stale, .target(.refused): true
     case .unknownCommit, .noSigners, .target, .uncompiled: false
     }
   }
@@ -38,6 +40,7 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
       "the source's keys live under '\(prefix)', and those of source '\(other)' under "
         + "'\(otherPrefix)': two sources may not overlap"
     case .unknownCommit(let text): "there is no commit '\(text)' on the branch"
+    case .stale(let reason): "the plan is stale: \(reason). Nothing was changed; make another"
     case .alreadyApplied(let commit):
       "the store has applied \(commit.short) already: undo it by 'configsync rollback \(commit.short)'"
     case .noSigners:

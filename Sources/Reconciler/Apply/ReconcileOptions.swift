@@ -32,6 +32,8 @@ public struct ReconcileOptions: Hashable, Sendable {
   public var staleness: String?
   /// Whether keys are compared with the commit that the store holds, also where there is no new one.
   public var looksForDrift = true
+  /// What the revision of the store's head must be; nil if that does not matter.
+  var expectedHeadRevision: Int64?
 
   public init(
     name: String? = nil, history: HistoryMode = .head, acceptsRewrite: Bool = false,

@@ -7,7 +7,7 @@ extension SourceReconciler {
     _ desired: KeySpace, _ facts: CommitFacts, signedBy signer: Signer?, prefix: ConfigPath,
     _ actual: inout ActualState
   ) async throws -> (revision: Int64, plan: Plan) {
-    let plan = plan(desired, for: facts.commit, on: actual)
+    let plan = Reconciler.plan(desired, for: facts.commit, on: actual)
     let transaction = try plan.transaction(facts, signedBy: signer, prefix: prefix, on: actual)
     let revision = try await commit(transaction, facts.commit, actual)
     actual.take(plan, revision: revision)

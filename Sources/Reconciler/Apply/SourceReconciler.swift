@@ -57,6 +57,10 @@ public struct SourceReconciler: Sendable {
   ) async throws -> ReconcileReport {
     let reader = StateReader(target: target, source: name)
     var actual = try await reader.read()
+    if let expected = options.expectedHeadRevision, expected != actual.headRevision {
+      throw ReconcileError.stale(
+        "the store's head has moved since, to \(actual.head?.short ?? "none")")
+    }
     var report = ReconcileReport(source: name, head: actual.head, prefix: prefix)
     if let suspension = actual.suspension, suspension.isSuspended {
       report.suspension = suspension
@@ -107,6 +111,12 @@ public struct SourceReconciler: Sendable {
     }
     try await record(findings, of: facts, &actual)
     return .refused(findings)
+  }
+
+  /// The source's name in the store.
+  func name(_ options: ReconcileOptions) async throws -> String {
+    if let name = options.name { return name }
+    return try await settings(at: try await source.tip()).name
   }
 
   /// The settings of the newest commit whose configsync.yaml can be read: a broken one must not

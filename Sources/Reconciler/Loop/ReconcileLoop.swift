@@ -183,7 +183,7 @@ extension ReconcileError {
   var needsDecision: Bool {
     switch self {
     case .rewritten, .overlaps, .unknownCommit, .noSigners, .target(.refused): true
-    case .alreadyApplied, .fenced, .target, .uncompiled: false
+    case .alreadyApplied, .stale, .fenced, .target, .uncompiled: false
     }
   }
 }

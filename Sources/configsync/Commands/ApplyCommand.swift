@@ -56,8 +56,12 @@ struct ApplyCommand: AsyncParsableCommand {
 
       Example:
         configsync apply --repo my-config --history full
+        configsync plan --repo my-config --out change.plan; configsync apply --repo my-config change.plan
         configsync apply --repo https://git.example.com/config.git --git-password-file token
       """)
+
+  @Argument(help: "A plan that 'plan --out' has made: it is applied as it is, or not at all.")
+  var plan: String?
 
   @OptionGroup var source: SourceOptions
   @OptionGroup var cache: CacheOptions
@@ -70,8 +74,16 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var cluster: ClusterOptions
   @OptionGroup var color: ColorOptions
 
+  func validate() throws {
+    if plan != nil, rev != nil {
+      throw ValidationError("a plan names its commit: leave --rev away")
+    }
+  }
+
   func run() async throws {
-    let source = try source.open(branch: rev ?? "HEAD", trusting: trust.signers)
+    let plan = try plan.map(PlanFile.read)
+    let source = try source.open(
+      branch: plan?.tip.text ?? rev ?? "HEAD", trusting: trust.signers)
     let (options, cache) = (arguments.options(), try cache.makeCache())
     let style = color.style(of: STDERR_FILENO)
     let report = try await cluster.withClient { client in
@@ -80,13 +92,15 @@ struct ApplyCommand: AsyncParsableCommand {
       defer { progress.clear() }
       let reconciler = SourceReconciler(
         source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
-      return try await reconciler.run(
-        options, began: progress.begin,
-        finished: { facts, result in
-          progress.clear()
-          printResult(facts, result, source.repository, style)
-          progress.advance()
-        })
+      let finished = { (facts: CommitFacts, result: CommitResult) in
+        progress.clear()
+        printResult(facts, result, source.repository, style)
+        progress.advance()
+      }
+      guard let plan else {
+        return try await reconciler.run(options, began: progress.begin, finished: finished)
+      }
+      return try await reconciler.apply(plan, options, began: progress.begin, finished: finished)
     }
     print(
       "source \(report.source): \(report.applied) applied, \(report.refused) refused, head "

@@ -44,9 +44,9 @@ struct DiffCommand: ParsableCommand {
       diff.changes.removeAll { !$0.key.text.utf8.starts(with: prefix.utf8) }
     }
     switch output {
-    case .text: showText(diff)
+    case .text: table(diff).printText(color.style())
     case .json: try printJSON(DiffReport(diff))
-    case .markdown: showMarkdown(diff)
+    case .markdown: table(diff).printMarkdown()
     }
     if !diff.changes.isEmpty { throw CommandFailure(.no, "") }
   }
@@ -64,71 +64,16 @@ struct DiffCommand: ParsableCommand {
     return keySpace
   }
 
-  // MARK: - For people
-
-  private func place(_ item: KeySpace.Item) -> String {
-    let origin = item.origin
-    return printableLine("\(origin.file):\(origin.start.line):\(origin.start.column)")
-  }
-
-  private func shown(_ item: KeySpace.Item) -> String {
-    let text = printableLine(item.value)
-    return text.count > 100 ? text.prefix(99) + "…" : text
-  }
-
-  private func showText(_ diff: KeySpaceDiff) {
-    let style = color.style()
-    func line(_ sign: String, _ tint: Int, _ text: String) {
-      print(style == .colored ? "\u{1b}[\(tint)m\(sign) \(text)\u{1b}[0m" : "\(sign) \(text)")
-    }
-    for change in diff.changes {
-      let key = printableLine(change.key.text)
-      switch (change.old, change.new) {
-      case (let old?, let new?):
-        line("~", 33, "\(key): \(shown(old)) → \(shown(new))  (\(place(new)))")
-      case (nil, let new?): line("+", 32, "\(key) = \(shown(new))  (\(place(new)))")
-      case (let old?, nil): line("-", 31, "\(key) = \(shown(old))  (was \(place(old)))")
-      case (nil, nil): break
-      }
-    }
-    print(summary(diff))
-  }
-
-  private func summary(_ diff: KeySpaceDiff) -> String {
-    guard !diff.changes.isEmpty else { return "no key differs" }
-    let (added, changed) = (diff.count(of: .added), diff.count(of: .changed))
-    return "\(added) added, \(changed) changed, \(diff.count(of: .removed)) removed"
-  }
-
-  private func showMarkdown(_ diff: KeySpaceDiff) {
-    print("**\(summary(diff))**")
-    guard !diff.changes.isEmpty else { return }
-    print("\n| | key | old | new | source |\n| --- | --- | --- | --- | --- |")
-    for change in diff.changes {
-      let sign = change.kind == .added ? "+" : change.kind == .removed ? "−" : "~"
-      let cells = [
-        sign, code(printableLine(change.key.text)), change.old.map { code(shown($0)) } ?? "",
-        change.new.map { code(shown($0)) } ?? "",
-        (change.new ?? change.old).map { code(place($0)) } ?? "",
-      ]
-      print("| " + cells.joined(separator: " | ") + " |")
-    }
-  }
-
-  /// A text in a cell of a table, as it is: fenced by more backticks than are in it.
-  private func code(_ text: String) -> String {
-    guard !text.isEmpty else { return "(empty)" }
-    var longest = 0
-    var run = 0
-    // By scalars: to Swift's characters a sign before a combining mark is another one.
-    for scalar in text.unicodeScalars {
-      run = scalar == "`" ? run + 1 : 0
-      longest = max(longest, run)
-    }
-    let fence = String(repeating: "`", count: longest + 1)
-    let space = longest > 0 ? " " : ""
-    let cell = text.unicodeScalars.map { $0 == "|" ? "\\|" : String($0) }.joined()
-    return fence + space + cell + space + fence
+  private func table(_ diff: KeySpaceDiff) -> ChangeTable {
+    ChangeTable(
+      rows: diff.changes.map { change in
+        ChangeTable.Row(
+          key: change.key.text, old: change.old?.value, new: change.new?.value,
+          place: (change.new ?? change.old).map { item in
+            let origin = item.origin
+            return "\(origin.file):\(origin.start.line):\(origin.start.column)"
+          })
+      })
   }
 }
 

@@ -54,10 +54,22 @@ struct Audit: Sendable {
     for item in try await client.range(.prefix(Array(prefix.utf8))).items {
       let parts = String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count)
         .split(separator: "/")
-      guard parts.count == 2, parts[1] == "state" else { continue }
+      guard parts.count == 2, ["state", "suspension"].contains(parts[1]) else { continue }
+      let name = String(parts[0])
       do {
-        let record: StateRecord = try ReservedKeys.decode(from: item.value)
-        if record.kind != .running { states[String(parts[0])] = record }
+        if parts[1] == "state" {
+          let record: StateRecord = try ReservedKeys.decode(from: item.value)
+          if record.kind != .running { states[name] = record }
+          continue
+        }
+        // Read last, it counts more: it holds whether a reconciler has looked since or not.
+        let record: SuspensionRecord = try ReservedKeys.decode(from: item.value)
+        if record.isSuspended {
+          states[name] = StateRecord(
+            .suspended, "by \(record.by): \(record.reason)", since: record.time)
+        } else if states[name]?.kind == .suspended {
+          states[name] = nil
+        }
       } catch {
         printError("configsync: the record '\(printableLine(item.key))' can't be read")
       }

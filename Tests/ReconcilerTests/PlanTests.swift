@@ -1,0 +1,100 @@
+import ConfigModel
+import Foundation
+import Testing
+
+@testable import Reconciler
+
+/// What a run would do, and doing just that.
+struct PlanTests {
+  private func change(_ key: String, _ old: String?, _ new: String?) -> ReconcilePlan.Change {
+    ReconcilePlan.Change(key: key, old: old.map { Array($0.utf8) }, new: new.map { Array($0.utf8) })
+  }
+
+  private func started() async throws -> (ScriptedSource, ModelTarget) {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    _ = source.commit(["a.yaml": "x: 1\ny: 2\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    target.put("/by/hand", "1")
+    return (source, target)
+  }
+
+  @Test func aPlanShowsTheNetChangeAndDoesNothing() async throws {
+    var (source, target) = try await started()
+    _ = source.commit(["a.yaml": "x: 5\nz: 1\n"])
+    let bad = source.commit(["a.yaml": "x: [\n"])
+    let tip = source.commit(["a.yaml": "x: 3\nz: 1\n"])
+    target.put("/a/y", "changed by hand")
+    let before = target.revision
+    let plan = try await reconciler(source, target).plan(ReconcileOptions())
+    #expect(target.revision == before)
+    #expect(
+      plan.changes == [
+        change("/a/x", "1", "3"), change("/a/y", "changed by hand", nil), change("/a/z", nil, "1"),
+      ])
+    #expect(plan.tip == tip && plan.headRevision == 2 && plan.commits.count == 3)
+    #expect(plan.commits.filter { !$0.findings.isEmpty }.map(\.facts.commit) == [bad])
+    let file = try JSONDecoder().decode(
+      ReconcilePlan.self, from: try JSONEncoder().encode(plan))
+    #expect(file == plan)
+    let report = try await reconciler(source, target).apply(file, ReconcileOptions())
+    #expect(report.applied == 2 && target.content == ["/a/x": "3", "/a/z": "1", "/by/hand": "1"])
+    #expect(try await reconciler(source, target).plan(ReconcileOptions()).isEmpty)
+    target = ModelTarget()
+  }
+
+  @Test func aStalePlanChangesNothing() async throws {
+    let (first, target) = try await started()
+    var source = first
+    _ = source.commit(["a.yaml": "x: 2\n"])
+    let plan = try await reconciler(source, target).plan(ReconcileOptions())
+    // The branch goes on.
+    var later = source
+    _ = later.commit(["a.yaml": "x: 3\n"])
+    await #expect(throws: ReconcileError.self) {
+      _ = try await reconciler(later, target).apply(plan, ReconcileOptions())
+    }
+    // Somebody changes a key that it would change.
+    target.put("/a/x", "9")
+    await #expect(throws: ReconcileError.self) {
+      _ = try await reconciler(source, target).apply(plan, ReconcileOptions())
+    }
+    #expect(target.content["/a/x"] == "9")
+    // Another reconciler applies it.
+    let second = try await reconciler(source, target).plan(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    let revision = target.revision
+    await #expect(throws: ReconcileError.self) {
+      _ = try await reconciler(source, target).apply(second, ReconcileOptions())
+    }
+    #expect(target.revision == revision)
+  }
+
+  @Test func aPlanAgainstACommitAsksNoStore() async throws {
+    var source = ScriptedSource()
+    let base = source.commit([
+      "a.yaml": "x: 1\ny: 2\n", "configsync.yaml": "apiVersion: configsync/v1\nprotect: [/a/y]\n",
+    ])
+    _ = source.commit(["a.yaml": "x: 2\ny: 2\n"])
+    let tip = source.commit(["a.yaml": "x: 2\ny: 2\nz: 3\n"])
+    let plan = try await reconciler(source, ModelTarget()).plan(ReconcileOptions(), after: base)
+    #expect(plan.changes == [change("/a/x", "1", "2"), change("/a/z", nil, "3")])
+    #expect(plan.head == base && plan.tip == tip && plan.commits.count == 2)
+    source.head = base
+    _ = source.commit(["a.yaml": "x: 1\n"])
+    let refused = try await reconciler(source, ModelTarget()).plan(ReconcileOptions(), after: base)
+    #expect(
+      refused.changes.isEmpty && refused.commits[0].findings.map(\.code) == ["prune.protected"])
+  }
+
+  @Test func aPlanTellsWhatWaits() async throws {
+    var (source, target) = try await started()
+    try await SourceOperator(target, calendar: calendar()).setSuspended(
+      true, of: "default", by: "Ada", reason: "an incident")
+    _ = source.commit(["a.yaml": "x: 2\n"])
+    let plan = try await reconciler(source, target).plan(ReconcileOptions())
+    #expect(
+      plan.waiting == "suspended by Ada: an incident" && plan.changes.isEmpty && !plan.isEmpty)
+    target = ModelTarget()
+  }
+}
