@@ -108,7 +108,7 @@ targets += module(
   [
     "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "EtcdAPI", "GRPCServer", "Gateway",
     "GitSource", "PeerTransport", "Raft", "RaftLog", "Reconciler", "Store",
-    crypto, lifecycle, logging,
+    crypto, lifecycle, logging, nioHTTP1,
   ], testing: ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport, grdb])
 
 targets += module(

@@ -38,7 +38,8 @@ struct TidyTests {
     ],
     "Server": [
       "Cluster", "Compiler", "ConfigModel", "ConfigSyncClient", "Crypto", "EtcdAPI", "Foundation",
-      "GRPCServer", "Gateway", "GitSource", "Logging", "PeerTransport", "Raft", "RaftLog",
+      "GRPCServer", "Gateway", "GitSource", "Logging", "NIOHTTP1", "PeerTransport", "Raft",
+      "RaftLog",
       "Reconciler", "ServiceLifecycle", "Store",
     ],
     "configsync": [

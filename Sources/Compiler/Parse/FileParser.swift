@@ -1,4 +1,4 @@
-import ConfigModel
+public import ConfigModel
 
 /// From a file of the tree to its value.
 enum FileParser {
@@ -46,4 +46,24 @@ enum FileParser {
       }
     return value.map { ($0, text) }
   }
+}
+
+/// Reads YAML as configsync.yaml is read: one document, with the places of its values.
+///
+/// - Returns: no value if there is an error, or nothing in it.
+public func readYAML(
+  _ bytes: [UInt8], named file: String
+) -> (value: ConfigValue?, diagnostics: [Diagnostic]) {
+  var diagnostics: [Diagnostic] = []
+  guard bytes.count <= CompilerLimits.fileBytes else {
+    let finding = Diagnostic(
+      .limitFileBytes, at: SourceSpan(file: file),
+      "the file has more than \(CompilerLimits.fileBytes) bytes")
+    return (nil, [finding])
+  }
+  guard let text = SourceText.decode(bytes, file: file, &diagnostics) else {
+    return (nil, diagnostics)
+  }
+  let value = YAMLComposer.parse(text, &diagnostics)
+  return (diagnostics.hasErrors ? nil : value, diagnostics)
 }

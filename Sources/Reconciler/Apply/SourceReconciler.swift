@@ -122,10 +122,11 @@ public struct SourceReconciler: Sendable {
   /// The settings of the newest commit whose configsync.yaml can be read: a broken one must not
   /// change which source this is.
   private func settings(at tip: CommitID) async throws -> Settings {
-    for commit in try await source.firstParents(from: tip, until: nil)
-      .prefix(SourceReconciler.settingsSearch)
-    {
+    var next: CommitID? = tip
+    for _ in 0..<SourceReconciler.settingsSearch {
+      guard let commit = next else { break }
       if let settings = readSettings(try await source.tree(of: commit)) { return settings }
+      next = try await source.facts(of: commit).parents.first
     }
     return Settings()
   }

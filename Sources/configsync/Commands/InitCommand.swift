@@ -29,6 +29,10 @@ struct InitCommand: ParsableCommand {
         try FileManager.default.createDirectory(
           at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data(content.utf8).write(to: url)
+        if content.hasPrefix("#!") {
+          try FileManager.default.setAttributes(
+            [.posixPermissions: 0o755], ofItemAtPath: url.path)
+        }
         print("created  \(path)")
       }
     } catch {
@@ -158,16 +162,50 @@ struct InitCommand: ParsableCommand {
     (
       ".github/workflows/configsync.yaml",
       """
-      # Checks every pull request; needs no access to the cluster.
+      # Checks every pull request and shows what it would change; needs no access to the cluster.
       on: [pull_request]
+      permissions: {contents: read}
       jobs:
         validate:
           runs-on: ubuntu-latest
           steps:
             - uses: actions/checkout@v4
-              with: {fetch-depth: 2}
-            - run: configsync validate --rev HEAD -o github
+              with: {fetch-depth: 0}
+            - run: configsync validate --rev HEAD --base HEAD^1 -o github
             - run: configsync test --rev HEAD
+            - name: plan
+              if: always()
+              # Exit code 1 says that something would change.
+              run: configsync plan --base HEAD^1 -o markdown >> "$GITHUB_STEP_SUMMARY" || [ $? -eq 1 ]
+
+      """
+    ),
+    (
+      ".gitlab-ci.yml",
+      """
+      # Checks every merge request and keeps what it would change; needs no access to the cluster.
+      validate:
+        rules:
+          - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+        variables: {GIT_DEPTH: 0}
+        script:
+          - configsync validate --rev HEAD --base "$CI_MERGE_REQUEST_DIFF_BASE_SHA" -o junit > validate.xml
+          - configsync test --rev HEAD -o junit > test.xml
+          # Exit code 1 says that something would change.
+          - configsync plan --base "$CI_MERGE_REQUEST_DIFF_BASE_SHA" -o markdown > plan.md || [ $? -eq 1 ]
+        artifacts:
+          when: always
+          paths: [plan.md]
+          reports: {junit: [validate.xml, test.xml]}
+
+      """
+    ),
+    (
+      ".githooks/pre-commit",
+      """
+      #!/bin/sh
+      # Checks the working tree before a commit. Switched on by: git config core.hooksPath .githooks
+      exec configsync validate
 
       """
     ),

@@ -108,9 +108,11 @@ struct CacheOptions: ParsableArguments {
       """)
   var cacheDir = environment("CACHE_DIR", "")
 
+  /// - Parameter folder: inside the directory, for one of several sources.
   /// - Throws: `CommandFailure` if the directory can't be used.
-  func makeCache() throws -> CompileCache {
+  func makeCache(in folder: String = "") throws -> CompileCache {
     guard !cacheDir.isEmpty else { return CompileCache() }
+    let cacheDir = folder.isEmpty ? cacheDir : cacheDir + "/" + folder
     guard let program = ProgramIdentity.current() else {
       throw CommandFailure(
         .unknown,

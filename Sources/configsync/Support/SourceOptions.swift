@@ -60,9 +60,17 @@ struct SourceOptions: ParsableArguments {
   /// - Parameter branch: a branch, tag or commit; nothing was fetched yet.
   /// - Throws: `CommandFailure` if it is no repository.
   func open(branch: String = "HEAD", trusting signers: TrustedSigners) throws -> GitConfigSource {
+    try open(repo, branch: branch, with: credentials, trusting: signers)
+  }
+
+  /// One of several sources, each with a place and credentials of its own.
+  func open(
+    _ url: String, branch: String, with credentials: GitCredentials,
+    trusting signers: TrustedSigners
+  ) throws -> GitConfigSource {
     do {
-      guard let remote = try GitRemote(repo) else {
-        return GitConfigSource(try GitRepository(repo), branch: branch, trusting: signers)
+      guard let remote = try GitRemote(url) else {
+        return GitConfigSource(try GitRepository(url), branch: branch, trusting: signers)
       }
       var limits = GitMirror.Limits()
       limits.deadline = .seconds(fetchTimeout)
