@@ -1,0 +1,137 @@
+import ConfigSyncClient
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+/// The daemon as a process that dies, and as two that fight, over a real history.
+struct DaemonProcessTests {
+  private static let bundle = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("shared/data/kubernetes-org.bundle").path
+
+  private static let commits = Array("/.configsync/sources/default/commits/".utf8)
+  private static let refused = Array("/.configsync/sources/default/refused/".utf8)
+
+  /// A clone of the history, with a member to reconcile it into.
+  private final class Scene: Sendable {
+    let folder: TemporaryFolder
+    let cluster: ProcessCluster
+    let clone: String
+    /// The commits that are reconciled, oldest first.
+    let commits: [String]
+
+    init(_ count: Int) throws {
+      folder = try TemporaryFolder()
+      cluster = try ProcessCluster(["a"])
+      clone = folder.path + "/clone"
+      let cloned = try execute(
+        "git", ["clone", "-q", "--bare", "-b", "main", DaemonProcessTests.bundle, clone])
+      try #require(cloned.status == 0, "\(cloned.output)")
+      let listed = try execute(
+        "git", ["-C", clone, "rev-list", "--first-parent", "--max-count=\(count)", "HEAD"])
+      commits = listed.output.split(separator: "\n").map(String.init).reversed()
+      try #require(commits.count == count)
+      try cluster.start("a")
+    }
+
+    var arguments: [String] {
+      [
+        "--repo", clone, "--history", "since=\(commits[0])", "--endpoints", cluster.client("a"),
+      ]
+    }
+
+    func daemon(_ name: String) throws -> Process {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: configsyncProgram)
+      process.arguments = ["run", "--interval", "0.2"] + arguments
+      let log = folder.path + "/\(name).log"
+      try Data().write(to: URL(fileURLWithPath: log))
+      process.standardOutput = FileHandle(forWritingAtPath: log)
+      process.standardError = process.standardOutput
+      try process.run()
+      return process
+    }
+
+    /// Waits until so many more commits were applied.
+    func advance(_ count: Int) async throws {
+      let seen = Mutex(0)
+      try await withConfigClient(endpoints: [cluster.client("a")]) { client in
+        let now = try await client.range(.prefix(DaemonProcessTests.commits))
+        try await client.watch(.prefix(DaemonProcessTests.commits), from: now.revision + 1) {
+          batch in
+          seen.withLock { seen in
+            seen += batch.events.count
+            return seen < count
+          }
+        }
+      }
+    }
+
+    /// Brings the rest in, and compares what the store holds with the history.
+    func verify() async throws {
+      let (status, output) = try execute(
+        configsyncProgram, ["apply"] + arguments, environment: ["NO_COLOR": "1"])
+      #expect(status != 2, "\(output)")
+      try await withConfigClient(endpoints: [cluster.client("a")]) { client in
+        let applied = try await client.range(.prefix(DaemonProcessTests.commits)).items
+          .sorted { $0.modRevision < $1.modRevision }
+        let refused = try await client.range(.prefix(DaemonProcessTests.refused)).items
+        func name(_ item: ClientItem) -> String {
+          String(decoding: item.key.suffix(40), as: UTF8.self)
+        }
+        #expect(Set(applied.map(\.modRevision)).count == applied.count)
+        let skipped = Set(refused.map(name))
+        #expect(applied.map(name) == commits.filter { !skipped.contains($0) })
+        // Written once: a commit that was applied twice would have a record that was changed.
+        #expect(applied.allSatisfy { $0.createRevision == $0.modRevision })
+        let held = try await client.range(.prefix(Array("/".utf8))).items
+          .filter { !$0.key.starts(with: Array("/.configsync/".utf8)) }
+        let json = try execute(
+          configsyncProgram,
+          ["build", "--repo", clone, "--rev", name(applied[applied.count - 1]), "-o", "json"])
+        let decoded = try JSONDecoder().decode(Built.self, from: Data(json.output.utf8))
+        #expect(decoded.keys.count == held.count && !held.isEmpty)
+        for item in held {
+          let key = String(decoding: item.key, as: UTF8.self)
+          #expect(decoded.keys[key] == String(decoding: item.value, as: UTF8.self), "\(key)")
+        }
+      }
+    }
+  }
+
+  private struct Built: Decodable { var keys: [String: String] }
+
+  private static func end(_ process: Process) {
+    Foundation.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: bundle), "the real history is not here"),
+    .timeLimit(.minutes(10)))
+  func aDaemonThatIsKilledAgainAndAgainAppliesEachCommitOnce() async throws {
+    let scene = try Scene(500)
+    try await scene.cluster.command("member", "list")
+    var random = SeededRandomNumbers(seed: 500)
+    for kill in 0..<25 {
+      let daemon = try scene.daemon("daemon-\(kill)")
+      defer { Self.end(daemon) }
+      try await scene.advance(Int.random(in: 1...14, using: &random))
+    }
+    try await scene.verify()
+  }
+
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: bundle), "the real history is not here"),
+    .timeLimit(.minutes(10)))
+  func twoDaemonsThatFightApplyEachCommitOnce() async throws {
+    let scene = try Scene(200)
+    try await scene.cluster.command("member", "list")
+    let daemons = try ["one", "two"].map(scene.daemon)
+    defer { for daemon in daemons { Self.end(daemon) } }
+    try await scene.advance(150)
+    for daemon in daemons { Self.end(daemon) }
+    try await scene.verify()
+  }
+}
