@@ -47,6 +47,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
@@ -100,7 +101,7 @@ targets += module("Gateway", ["EtcdAPI", "EtcdProtos", "GRPCServer", nioHTTP1, p
 targets += module("PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix])
 targets += module(
   "ConfigSyncClient", ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
-targets += module("GitSource", ["ConfigModel", "CLibGit2", crypto, subprocess])
+targets += module("GitSource", ["ConfigModel", "CLibGit2", crypto, subprocess, systemPackage])
 
 // Layer 4: assemble.
 targets += module(
@@ -182,6 +183,7 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],

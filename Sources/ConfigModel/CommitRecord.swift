@@ -98,22 +98,39 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     }
   }
 
+  /// Who has applied a commit although changes were frozen, and why.
+  public struct Override: Hashable, Sendable, Codable {
+    public var by: String
+    public var reason: String
+
+    public init(by: String, reason: String) {
+      self.by = by
+      self.reason = reason
+    }
+  }
+
   public var facts: CommitFacts
   /// Where the source's keys live, as of this commit.
   public var prefix: String
   /// Who signed the commit: nil where signatures are not required.
   public var signer: String?
+  /// nil where nothing was frozen.
+  public var freezeOverride: Override?
   public var counts: Counts
 
-  public init(facts: CommitFacts, prefix: String, signer: String? = nil, counts: Counts) {
+  public init(
+    facts: CommitFacts, prefix: String, signer: String? = nil, freezeOverride: Override? = nil,
+    counts: Counts
+  ) {
     self.facts = facts
     self.prefix = prefix
     self.signer = signer
+    self.freezeOverride = freezeOverride
     self.counts = counts
   }
 
   private enum CodingKeys: String, CodingKey {
-    case commit, parents, tree, author, committer, subject, prefix, signer, counts
+    case commit, parents, tree, author, committer, subject, prefix, signer, freezeOverride, counts
   }
 
   public init(from decoder: any Decoder) throws {
@@ -121,6 +138,7 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     prefix = try container.decode(String.self, forKey: .prefix)
     signer = try container.decodeIfPresent(String.self, forKey: .signer)
+    freezeOverride = try container.decodeIfPresent(Override.self, forKey: .freezeOverride)
     counts = try container.decode(Counts.self, forKey: .counts)
   }
 
@@ -129,6 +147,7 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(prefix, forKey: .prefix)
     try container.encode(signer, forKey: .signer)
+    try container.encodeIfPresent(freezeOverride, forKey: .freezeOverride)
     try container.encode(counts, forKey: .counts)
   }
 }

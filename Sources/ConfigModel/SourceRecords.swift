@@ -70,20 +70,19 @@ public struct CorrectionRecord: Hashable, Sendable, Codable {
     }
   }
 
-  /// Keys that are named; the rest is counted.
+  /// Keys of one record, all of which it names: more are put back in several steps.
   public static let limit = 1000
 
   public var commit: CommitID
   /// RFC 3339.
   public var time: String
   public var keys: [Key]
-  public var keyCount: Int
 
   public init(commit: CommitID, time: String, keys: [Key]) {
+    precondition(keys.count <= CorrectionRecord.limit, "a record names all keys")
     self.commit = commit
     self.time = time
-    self.keys = Array(keys.prefix(CorrectionRecord.limit))
-    keyCount = keys.count
+    self.keys = keys
   }
 }
 

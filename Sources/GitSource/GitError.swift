@@ -62,7 +62,10 @@ extension GitError {
   static func fetch(_ text: String, _ names: [String], _ remote: GitRemote) -> GitError {
     let lines = text.split(whereSeparator: \.isNewline).map { line in
       String(
-        line.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : Character($0) }
+        line.unicodeScalars.map { scalar in
+          // Nothing that commands a terminal, or turns a text around.
+          [.control, .format].contains(scalar.properties.generalCategory) ? " " : Character(scalar)
+        }
       )
     }
     if lines.contains(where: { $0.contains("couldn't find remote ref") }) {

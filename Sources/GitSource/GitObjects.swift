@@ -68,6 +68,22 @@ final class GitObjects: Sendable {
     return size
   }
 
+  /// Bytes of a commit, and of a folder, that are read at all: before that its size is asked for.
+  static let commitLimit = 1 << 20
+  static let treeLimit = 64 << 20
+
+  /// - Throws: `GitError` if an object is larger than that.
+  static func checkSize(
+    of oid: UnsafePointer<git_oid>, atMost limit: Int, in repository: OpaquePointer
+  ) throws(GitError) {
+    let size = try size(of: oid, in: repository)
+    guard size <= limit else {
+      throw .failed(
+        operation: "read \(GitRepository.hexadecimal(oid))",
+        reason: "it has \(size) bytes, more than \(limit)")
+    }
+  }
+
   func blob(_ id: String) throws(GitError) -> [UInt8] {
     try withRepository { repository throws(GitError) in
       var oid = git_oid()

@@ -205,6 +205,7 @@ extension GitRepository {
     var oid = git_oid()
     var handle: OpaquePointer?
     git_oid_fromstr(&oid, tree)
+    try GitObjects.checkSize(of: &oid, atMost: GitObjects.treeLimit, in: repository)
     try check(git_tree_lookup(&handle, repository, &oid), "read the tree \(tree)")
     defer { git_tree_free(handle) }
     let entries = (0..<git_tree_entrycount(handle)).compactMap { index -> Entry? in

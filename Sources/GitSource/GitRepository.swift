@@ -106,13 +106,26 @@ public final class GitRepository: Sendable {
     return String(decoding: text.prefix(40).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  private static func odb(of repository: OpaquePointer) -> OpaquePointer? {
+    var database: OpaquePointer?
+    return git_repository_odb(&database, repository) == 0 ? database : nil
+  }
+
   static func withCommit<Value>(
     _ id: CommitID, in repository: OpaquePointer,
     _ body: (OpaquePointer) throws(GitError) -> Value
   ) throws(GitError) -> Value {
     var oid = git_oid()
     var commit: OpaquePointer?
-    guard git_oid_fromstr(&oid, id.text) == 0,
+    guard git_oid_fromstr(&oid, id.text) == 0 else { throw .unknownRevision(id.text) }
+    // One that is not there is told so below.
+    if let database = odb(of: repository) {
+      defer { git_odb_free(database) }
+      if git_odb_exists(database, &oid) == 1 {
+        try GitObjects.checkSize(of: &oid, atMost: GitObjects.commitLimit, in: repository)
+      }
+    }
+    guard
       git_commit_lookup(&commit, repository, &oid) == 0, let commit
     else { throw .unknownRevision(id.text) }
     defer { git_commit_free(commit) }

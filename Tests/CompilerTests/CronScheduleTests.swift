@@ -36,6 +36,15 @@ struct CronScheduleTests {
   }
 
   @Test(arguments: [
+    ("* * * * *", 1), ("0 0 * * *", 1440), ("0 18 * * FRI", 7 * 1440), ("0 0,12 * * *", 720),
+    ("0 6,18 1 * *", 720), ("0 0 31 * *", 31 * 1440), ("30 23 29 2 *", 1461 * 1440),
+    ("0 22 * * MON,TUE", 1440), ("0 1,23 * * *", 120),
+  ])
+  func theShortestPauseIsKnown(text: String, minutes: Int) throws {
+    #expect(try CronSchedule(text).shortestPause == minutes)
+  }
+
+  @Test(arguments: [
     ("30m", 30), ("60h", 3600), ("1d12h", 2160), ("1d1h1m", 1501), ("366d", 527_040), ("0h5m", 5),
   ])
   func durationsAreMinutes(text: String, minutes: Int) {

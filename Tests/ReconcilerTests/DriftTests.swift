@@ -27,7 +27,7 @@ struct DriftTests {
     let before = target.revision
     let report = try await reconciler(source, target).run(ReconcileOptions())
     #expect(report.drift.corrected.map(\.path.text) == ["/a/x", "/a/y"])
-    #expect(report.drift.corrected[1].revision == nil && report.drift.revision == before + 1)
+    #expect(report.drift.corrected[1].revision == nil && report.drift.revisions == [before + 1])
     #expect(target.revision == before + 1 && report.revisions == [before + 1])
     #expect(target.content == ["/a/x": "1", "/a/y": "2", "/a/by-hand": "stays"])
     let again = try await reconciler(source, target).run(ReconcileOptions())
@@ -43,6 +43,52 @@ struct DriftTests {
     _ = try await reconciler(source, target).run(ReconcileOptions())
     #expect(target.content == ["/a/x": "1"])
     target = ModelTarget()
+  }
+
+  /// A value that is right but nobody's would outlive the line that it comes from.
+  @Test func whatSomebodyElseHasMadeAnewIsTakenOver() async throws {
+    var (source, target) = try await started()
+    target.remove("/a/y")
+    target.put("/a/y", "2")
+    let report = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(report.drift.corrected.map(\.path.text) == ["/a/y"])
+    _ = source.commit(["a.yaml": "x: 1\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(target.content == ["/a/x": "1"])
+    target = ModelTarget()
+  }
+
+  @Test func whatDriftedStaysToldWhileNobodyLooks() async throws {
+    let (source, target) = try await started()
+    target.put("/a/x", "9")
+    _ = try await reconciler(source, target).run(ReconcileOptions(drift: .report))
+    var options = ReconcileOptions(drift: .report)
+    options.looksForDrift = false
+    _ = try await reconciler(source, target).run(options)
+    #expect(try state(target)?.kind == .drifted)
+  }
+
+  @Test func manyKeysArePutBackInSteps() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    let lines = (0..<2500).map { "k\($0): 1\n" }.joined()
+    _ = source.commit(["a.yaml": lines])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    for number in 0..<2500 { target.put("/a/k\(number)", "2") }
+    let report = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(report.drift.corrected.count == 2500 && report.drift.revisions.count == 3)
+    #expect(target.content.values.allSatisfy { $0 == "1" })
+  }
+
+  @Test func aDamagedRecordIsNamedAndOnlyThoseThatCountStopTheSource() async throws {
+    let (source, target) = try await started()
+    target.put(ReservedKeys.state(of: "default"), "{")
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    let key = ReservedKeys.suspension(of: "default")
+    target.put(key, "{")
+    await #expect(throws: ReconcileError.record(key: key)) {
+      _ = try await reconciler(source, target).run(ReconcileOptions())
+    }
   }
 
   @Test func driftIsOnlyToldWhereThatIsAskedFor() async throws {

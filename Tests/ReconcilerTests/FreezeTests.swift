@@ -63,7 +63,7 @@ struct FreezeTests {
   }
 
   @Test func anUnknownZoneIsNoAnswer() throws {
-    let windows = try windows("{cron: '* * * * *', duration: 2h, timezone: Europe/Berlin}")
+    let windows = try windows("{cron: '0 0 * * *', duration: 2h, timezone: Europe/Berlin}")
     let calendar = FreezeCalendar(now: { 0 }, offset: { _, _ in nil })
     #expect(throws: ReconcileError.self) { try calendar.freeze(by: windows) }
   }
@@ -94,5 +94,27 @@ struct FreezeTests {
     ])
     let report = try await reconciler(source, target, at: 60).run(ReconcileOptions())
     #expect(report.applied == 0 && report.freeze != nil && target.content.isEmpty)
+  }
+
+  @Test func somebodyMayApplyDuringAFreezeAndIsRecorded() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    let frozen = "apiVersion: configsync/v1\nfreeze: [{cron: '0 0 * * *', duration: 1h}]\n"
+    _ = source.commit(["configsync.yaml": frozen, "a.yaml": "x: 1\n"])
+    _ = try await reconciler(source, target, at: 7200).run(ReconcileOptions())
+    let urgent = source.commit(["configsync.yaml": frozen, "a.yaml": "x: 2\n"])
+    target.put("/a/x", "by hand")
+    var options = ReconcileOptions()
+    #expect(try await reconciler(source, target, at: 60).run(options).applied == 0)
+    #expect(target.content["/a/x"] == "by hand", "a freeze holds for corrections, too")
+    options.freezeOverride = .init(by: "Ada", reason: "incident 42")
+    #expect(try await reconciler(source, target, at: 60).run(options).applied == 1)
+    let key = Array((ReservedKeys.commits(of: "default") + urgent.text).utf8)
+    let record: CommitRecord = try ReservedKeys.decode(
+      from: try #require(try target.item(key)).value)
+    #expect(record.freezeOverride == .init(by: "Ada", reason: "incident 42"))
+    target.put("/a/x", "by hand")
+    let rest = try await reconciler(source, target, at: 60).run(ReconcileOptions())
+    #expect(rest.freeze != nil && target.content["/a/x"] == "by hand")
   }
 }

@@ -83,9 +83,12 @@ struct LoopTests {
     changes.add(5)
     changes.forget(own: [5, 6])
     changes.add(6)
-    #expect(!changes.hasAny)
+    #expect(changes.seen.isEmpty)
     changes.add(7)
-    #expect(changes.hasAny && !changes.hasAny)
+    #expect(changes.seen == [7])
+    changes.add(8)
+    changes.forget([7])
+    #expect(changes.seen == [8], "what came while it was looked stays")
   }
 }
 

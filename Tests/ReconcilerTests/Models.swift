@@ -29,6 +29,8 @@ struct ScriptedSource: ConfigSource {
     var author = "a@b"
     var signature = SignatureVerdict.missing
   }
+  /// Begins every id: no two repositories have a commit in common by chance.
+  var salt = "0"
   var commits: OrderedDictionary<CommitID, Commit> = [:]
   var head: CommitID?
 
@@ -37,7 +39,7 @@ struct ScriptedSource: ConfigSource {
     by author: String = "a@b", signature: SignatureVerdict = .missing
   ) -> CommitID {
     let digits = String(commits.count + 1, radix: 16)
-    let id = CommitID(String(repeating: "0", count: 40 - digits.count) + digits)!
+    let id = CommitID(String(repeating: salt, count: 40 - digits.count) + digits)!
     commits[id] = Commit(
       parents: parents ?? (head.map { [$0] } ?? []), files: files, subject: subject,
       author: author, signature: signature)
@@ -49,6 +51,7 @@ struct ScriptedSource: ConfigSource {
   func tip() throws -> CommitID { head! }
   func resolve(_ revision: String) throws -> CommitID { CommitID(revision)! }
   func facts(of id: CommitID) throws -> CommitFacts {
+    guard commits[id] != nil else { throw ReconcileError.unknownCommit(id.text) }
     let person = CommitFacts.Person(
       name: "Ada", email: commits[id]!.author, secondsSince1970: 0, offsetMinutes: 0)
     return CommitFacts(

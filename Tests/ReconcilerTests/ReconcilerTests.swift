@@ -164,7 +164,7 @@ struct ReconcilerTests {
       "a.yaml": "x: 1\n",
     ])
     _ = try await reconciler(first, target).run(ReconcileOptions())
-    var second = ScriptedSource()
+    var second = ScriptedSource(salt: "5")
     _ = second.commit([
       "configsync.yaml": "apiVersion: configsync/v1\nname: two\nprefix: /teams/blue\n",
       "a.yaml": "x: 1\n",
@@ -184,7 +184,7 @@ struct ReconcilerTests {
     var first = ScriptedSource()
     _ = first.commit(["configsync.yaml": settings("one", "/one"), "a.yaml": "x: 1\n"])
     _ = try await reconciler(first, target).run(ReconcileOptions())
-    var second = ScriptedSource()
+    var second = ScriptedSource(salt: "5")
     _ = second.commit(["configsync.yaml": settings("two", "/two"), "a.yaml": "x: 2\n"])
     _ = second.commit(["configsync.yaml": settings("two", "/one"), "a.yaml": "x: evil\n"])
     _ = second.commit(["configsync.yaml": settings("two", "/two"), "a.yaml": "x: 3\n"])

@@ -94,4 +94,76 @@ struct SignatureTests {
     #expect(
       target.content.isEmpty && target.revision == 2, "only what stops the source is recorded")
   }
+
+  /// An unsigned commit would be the first of another source, to which nothing applies.
+  @Test func aCommitCantMakeAnotherSourceOfItsBranch() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    func settings(_ name: String, _ rest: String = "") -> String {
+      "apiVersion: configsync/v1\nname: \(name)\nprefix: /\(name)\n\(rest)"
+    }
+    let first = source.commit(
+      ["configsync.yaml": settings("acme", "signatures: required\n"), "a.yaml": "x: 1\n"],
+      signature: Self.alice)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    _ = source.commit(["configsync.yaml": settings("evil"), "a.yaml": "x: 666\n"])
+    await #expect(throws: ReconcileError.renamed(from: "acme", to: "evil")) {
+      _ = try await reconciler(source, target).run(ReconcileOptions())
+    }
+    #expect(target.content == ["/acme/a/x": "1"] && target.head("acme") == first.text)
+    let item = try target.item(Array(ReservedKeys.state(of: "acme").utf8))
+    let record: StateRecord = try ReservedKeys.decode(from: try #require(item).value)
+    #expect(record.kind == .stopped)
+    // Who means it says so, and then it is a source of its own.
+    _ = try await reconciler(source, target).run(ReconcileOptions(name: "evil"))
+    #expect(target.head("evil") != nil)
+  }
+
+  /// What a refused commit says of its place does not count.
+  @Test func aRefusedPrefixStopsNothing() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    func settings(_ name: String, _ prefix: String) -> String {
+      "apiVersion: configsync/v1\nname: \(name)\nprefix: /\(prefix)\nsignatures: required\n"
+    }
+    var other = ScriptedSource(salt: "5")
+    _ = other.commit(
+      ["configsync.yaml": settings("other", "other"), "a.yaml": "x: 1\n"], signature: Self.alice)
+    _ = try await reconciler(other, target).run(ReconcileOptions())
+    _ = source.commit(
+      ["configsync.yaml": settings("acme", "acme"), "a.yaml": "x: 1\n"], signature: Self.alice)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    _ = source.commit(
+      ["configsync.yaml": settings("acme", "acme"), "a.yaml": "x: 2\n"], signature: Self.alice)
+    _ = source.commit(["configsync.yaml": settings("acme", "other"), "a.yaml": "x: 3\n"])
+    target.put("/acme/a/x", "by hand")
+    let report = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(report.applied == 1 && report.refused == 1 && report.prefix.text == "/acme")
+    #expect(target.content["/acme/a/x"] == "2" && target.content["/other/a/x"] == "1")
+  }
+
+  /// Who rewrites the branch must not gain by the clone's having forgotten what was before.
+  @Test func aRewriteWithoutTheOldCommitNeedsAnotherWord() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    _ = source.commit(
+      ["configsync.yaml": Self.required + "protect: [/a/x]\n", "a.yaml": "x: 1\n"],
+      signature: Self.alice)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    var rewritten = ScriptedSource(salt: "5")
+    for number in 1...3 {
+      _ = rewritten.commit(["b.yaml": "y: \(number)\n"], "rewritten", by: "eve@b")
+    }
+    var options = ReconcileOptions(acceptsRewrite: true)
+    do {
+      _ = try await reconciler(rewritten, target).run(options)
+      Issue.record("the rewrite is taken")
+    } catch let error as ReconcileError {
+      if case .lostHead = error {} else { Issue.record("\(error)") }
+    }
+    #expect(target.content == ["/a/x": "1"])
+    options.acceptsLostHead = true
+    _ = try await reconciler(rewritten, target).run(options)
+    #expect(target.content == ["/b/y": "3"])
+  }
 }

@@ -30,7 +30,10 @@ struct TidyTests {
       "BinaryCoding", "CTOML", "CYAML", "ConfigModel", "Dispatch", "JSONSchema", "Jsonnet",
     ],
     "CacheStorage": ["BinaryCoding", "CBuildID", "Compiler", "Foundation", "GRDB", "Glibc"],
-    "GitSource": ["CLibGit2", "ConfigModel", "Crypto", "Foundation", "Glibc", "Subprocess"],
+    "GitSource": [
+      "CLibGit2", "ConfigModel", "Crypto", "Foundation", "Glibc", "Subprocess",
+      "SystemPackage",
+    ],
     "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [
       "EtcdProtos", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf",

@@ -28,15 +28,19 @@ public struct CommitHistory {
   private let isPublished: Bool
   /// Whether any number of keys may be deleted: the commit says so, or nothing of it is published yet.
   let allowsPrune: Bool
+  /// Whether nothing is published yet, so that nothing can be deleted.
+  let isFirst: Bool
 
   /// - Parameter tree: throws where there is a commit, and it can't be read.
   public init(
-    by authors: [String]?, allowsPrune: Bool = false, afterPublished isPublished: Bool = false,
+    by authors: [String]?, allowsPrune: Bool = false, isFirst: Bool = false,
+    afterPublished isPublished: Bool = false,
     _ tree: @escaping (Int) throws -> SourceTree?
   ) {
     self.authors = authors
     self.isPublished = isPublished
     self.allowsPrune = allowsPrune
+    self.isFirst = isFirst
     self.tree = tree
   }
 
@@ -52,7 +56,7 @@ public struct CommitHistory {
   ) {
     self.init(
       by: signer?.addresses ?? [commit.author.email],
-      allowsPrune: isFirst || PruneStage.isAllowed(by: commit.trailers),
+      allowsPrune: isFirst || PruneStage.isAllowed(by: commit.trailers), isFirst: isFirst,
       afterPublished: isPublished, tree)
   }
 

@@ -7,7 +7,9 @@ struct ProtectedKeys: Sendable {
   var span: SourceSpan
 
   /// Patterns say nothing of the slash that every key begins with.
-  func covers(_ key: ConfigPath) -> Bool { pattern.matches(String(key.text.dropFirst())) }
+  func covers(_ key: ConfigPath) -> Bool {
+    pattern.matches(String(decoding: key.text.utf8.dropFirst(), as: UTF8.self))
+  }
 }
 
 extension SettingsReader {

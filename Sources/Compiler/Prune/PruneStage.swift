@@ -32,7 +32,7 @@ enum PruneStage {
     _ keySpace: KeySpace, after last: CommitHistory.Published?, _ history: CommitHistory,
     _ settings: Settings
   ) -> [Diagnostic] {
-    guard let last else { return [] }
+    guard let last, !history.isFirst else { return [] }
     let removed = KeySpaceDiff(from: last.keySpace, to: keySpace).changes.filter {
       $0.kind == .removed
     }

@@ -1,3 +1,5 @@
+import ConfigModel
+
 /// When something begins, as crontab(5) writes it: minute, hour, day of the month, month, day of the week.
 ///
 /// A field is `*`, numbers, ranges and lists of them, each with a step (`*/15`, `9-17/2,20`); months and days of the
@@ -92,6 +94,32 @@ public struct CronSchedule: Hashable, Sendable {
     return (1...12).contains { month in
       months >> UInt64(month) & 1 == 1 && days & ((2 << UInt64(lengths[month - 1])) - 1) != 0
     }
+  }
+
+  /// The fewest minutes from one beginning to the next, by clocks that do not change; nil if there is only one in 28
+  /// years, after which the days of the week are the same again.
+  ///
+  /// - Complexity: O(days) of 28 years.
+  var shortestPause: Int? {
+    let minutes = minutesOfDay
+    guard let first = minutes.first, let last = minutes.last else { return nil }
+    var shortest = zip(minutes.dropFirst(), minutes).map { $0.0 - $0.1 }.min()
+    var before: Int?
+    for day in 0..<(28 * 366) {
+      let date = CivilDate(daysSince1970: day)
+      guard
+        includes(
+          month: date.month, day: date.day, weekday: CivilDate.weekday(daysSince1970: day))
+      else { continue }
+      if let before {
+        let pause = (day - before) * 1440 + first - last
+        shortest = min(shortest ?? pause, pause)
+        // Days that follow each other can't come closer.
+        if day - before == 1 { return shortest }
+      }
+      before = day
+    }
+    return shortest
   }
 
   /// - Parameter weekday: from 0, which is Sunday.

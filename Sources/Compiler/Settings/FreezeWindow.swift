@@ -64,6 +64,13 @@ extension SettingsReader {
       }
     }
     guard let schedule, let minutes else { return nil }
+    if let pause = schedule.shortestPause, minutes >= pause {
+      invalid(
+        value.span, "the window begins again before it is over: nothing could ever be applied",
+        hint: "it begins every \(SettingsReader.text(ofMinutes: pause)) at times, and lasts "
+          + SettingsReader.text(ofMinutes: minutes))
+      return nil
+    }
     return FreezeWindow(
       schedule: schedule, minutes: minutes, timeZone: zone,
       text: "\(cron) for \(SettingsReader.text(ofMinutes: minutes)), \(zone)", span: value.span)

@@ -48,13 +48,14 @@ struct Glob: Hashable, Sendable {
   init(_ pattern: String, of names: Names = .files) throws(GlobError) {
     self.pattern = pattern
     self.names = names
-    var text = pattern[...]
-    if text.hasPrefix("/") { text = text.dropFirst() }
+    // By scalars: to Swift's characters a slash before a combining mark is another one.
+    var text = pattern.unicodeScalars[...]
+    if text.first == "/" { text = text.dropFirst() }
     guard !text.isEmpty else { throw GlobError(description: "a pattern can't be empty") }
-    guard text.unicodeScalars.count <= Glob.maximumLength else {
+    guard text.count <= Glob.maximumLength else {
       throw GlobError(description: "it has more than \(Glob.maximumLength) characters")
     }
-    var scalars = Array(text.unicodeScalars)[...]
+    var scalars = Array(text)[...]
     alternatives = try Glob.parse(&scalars, depth: 0).map(Glob.tokens)
     length = alternatives.reduce(0) { $0 + $1.count }
     if !scalars.isEmpty { throw GlobError(description: "a '}' has no '{'") }
@@ -74,8 +75,10 @@ struct Glob: Hashable, Sendable {
 
   /// What every path that matches begins with, after a slash: up to the first character with a meaning.
   var fixedStart: String {
-    let text = pattern.hasPrefix("/") ? pattern : "/" + pattern
-    return String(text.prefix { !"?*[{\\".contains($0) })
+    let scalars = pattern.unicodeScalars
+    let text = scalars.first == "/" ? scalars[...] : ("/" + pattern).unicodeScalars[...]
+    let special: Set<UnicodeScalar> = ["?", "*", "[", "{", "\\"]
+    return String(String.UnicodeScalarView(text.prefix { !special.contains($0) }))
   }
 
   /// Whether a path ends with the characters that the tokens end with.

@@ -3,6 +3,8 @@ import Foundation
 /// The configuration that Git runs with, and nothing else: neither the system's nor the user's is read.
 struct GitClientFile {
   private var sections: [(name: String, entries: [(key: String, value: String)])] = []
+  /// What does not stand in the file, which might be left behind: variables of the environment that Git reads.
+  private(set) var secrets: [String: String] = [:]
 
   /// What keeps a remote from doing anything but sending objects.
   init(for remote: GitRemote) {
@@ -46,7 +48,10 @@ struct GitClientFile {
       }
       let password = try GitClientFile.secret(in: file)
       let pair = Data("\(credentials.user):\(password)".utf8).base64EncodedString()
-      entries.append(("extraHeader", "Authorization: Basic \(pair)"))
+      secrets = [
+        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": "Authorization: Basic \(pair)",
+      ]
     }
     for (key, file) in [
       ("sslCAInfo", credentials.authoritiesFile), ("sslCert", credentials.certificateFile),
@@ -69,7 +74,8 @@ struct GitClientFile {
     }
     if let file = credentials.knownHostsFile {
       words += [
-        "-oUserKnownHostsFile=\"\(try GitClientFile.readable(file))\"",
+        // ssh takes a percent sign for the beginning of a name of its own.
+        "-oUserKnownHostsFile=\"\(try GitClientFile.readable(file).replacing("%", with: "%%"))\"",
         "-oGlobalKnownHostsFile=/dev/null",
       ]
     }

@@ -21,12 +21,15 @@ public actor GitMirror {
   /// Where a fetch puts what it has received, and what is served.
   private static let incoming = "refs/configsync/incoming"
   private static let tracked = "refs/configsync/tracked"
+  /// The exit code of a fetch that another one keeps from beginning.
+  private static let busyCode: Int32 = 75
 
   public nonisolated let repository: GitRepository
   private let remote: GitRemote
   private let credentials: GitCredentials
   private let revision: Revision
   private let limits: Limits
+  private let folder: String
   private let lock: FolderLock
   /// The kind of reference that the name turned out to be.
   private var space: String?
@@ -61,11 +64,13 @@ public actor GitMirror {
     } catch {
       throw .failed(operation: "make '\(path)'", reason: error.localizedDescription)
     }
+    self.folder = path
     lock = try FolderLock(path + "/configsync.lock")
     repository = try GitRepository.bare(at: path + "/repository.git")
   }
 
   private static func parse(_ text: String) throws(GitError) -> Revision {
+    precondition(git_libgit2_init() > 0, "libgit2 starts")
     if text == "HEAD" { return .head }
     if let commit = CommitID(text) { return .commit(commit) }
     guard !text.hasPrefix("-"), git_reference_is_valid_name("refs/heads/" + text) == 1 else {
@@ -98,35 +103,51 @@ public actor GitMirror {
     case .commit(let commit): try await fetch([commit.text])
     case .name(let name): try await fetch(name: name)
     }
-    let tip = try repository.resolve(GitMirror.incoming)
+    let tip: CommitID
+    do {
+      tip = try repository.resolve(GitMirror.incoming)
+    } catch GitError.unknownRevision {
+      throw GitError.failed(
+        operation: "fetch from \(remote.host)", reason: "what it names is no commit")
+    }
     if try self.tip() != tip {
       try repository.setReference(GitMirror.tracked, to: tip)
-      try await tidy()
+      await tidy()
     }
     return tip
   }
 
   /// Packs what many fetches have brought, where Git finds that worth it.
-  private func tidy() async throws {
-    let scratch = try ScratchFolder()
-    let configuration = try scratch.write(
-      Array(GitClientFile(for: remote).text.utf8), as: "gitconfig")
-    let outcome = try await git(
-      ["gc", "--auto", "--quiet"], configuration: configuration, home: scratch.path)
-    guard outcome.code == 0 else { throw GitError.fetch(outcome.errorText, [], remote) }
+  private func tidy() async {
+    do {
+      let scratch = try ScratchFolder()
+      let file = try scratch.write(Array(GitClientFile(for: remote).text.utf8), as: "gitconfig")
+      _ = try await git(
+        ["gc", "--auto", "--quiet"], for: "tidy the mirror", file, home: scratch.path)
+    } catch {
+      // The commit is here, and served; the next one that comes is followed by another attempt.
+    }
   }
 
   /// A branch, or a tag where there is no branch of that name.
   private func fetch(name: String) async throws {
-    let spaces = space.map { [$0] } ?? ["refs/heads/", "refs/tags/"]
+    for exact in ["refs/heads/", "refs/tags/"] where name.hasPrefix(exact) {
+      return try await fetch([name])
+    }
+    // What was a branch does not become a tag: others may push those.
+    let kind = folder + "/kind"
+    let known = space ?? (try? String(contentsOfFile: kind, encoding: .utf8))
+    let spaces = known.map { [$0] } ?? ["refs/heads/", "refs/tags/"]
     for (index, candidate) in spaces.enumerated() {
       do {
         try await fetch([candidate + name])
         space = candidate
+        if known == nil {
+          try? candidate.write(toFile: kind, atomically: true, encoding: .utf8)
+        }
         return
       } catch let error as GitError {
         guard case .remoteLacks = error else { throw error }
-        space = nil
         if index == spaces.count - 1 { throw GitError.remoteLacks(name: name, host: remote.host) }
       }
     }
@@ -141,38 +162,52 @@ public actor GitMirror {
       [
         "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
         "--no-auto-maintenance", "--force", "--", remote.url,
-      ] + names.map { "+\($0):\(GitMirror.incoming)" }, configuration: configuration,
-      home: scratch.path)
+      ] + names.map { "+\($0):\(GitMirror.incoming)" }, for: "fetch from \(remote.host)",
+      configuration,
+      secrets: file.secrets, home: scratch.path)
+    guard outcome.code != GitMirror.busyCode else {
+      throw GitError.failed(
+        operation: "fetch from \(remote.host)",
+        reason: "an earlier fetch, whose process has ended, is still running: it ends by itself")
+    }
     guard outcome.code == 0 else { throw GitError.fetch(outcome.errorText, names, remote) }
   }
 
   /// Runs Git on the mirror, with this configuration and no other.
   private func git(
-    _ arguments: [String], configuration: String, home: String
+    _ arguments: [String], for purpose: String, _ configuration: String,
+    secrets: [String: String] = [:], home: String
   ) async throws -> ChildProgram.Outcome {
-    var environment = [
+    var environment = secrets.merging([
       "HOME": home, "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": configuration,
       "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "/bin/false", "GIT_ATTR_NOSYSTEM": "1",
-    ]
+    ]) { $1 }
     if credentials.sshKeyFile == nil,
       let agent = ProcessInfo.processInfo.environment["SSH_AUTH_SOCK"]
     {
       environment["SSH_AUTH_SOCK"] = agent
     }
     let seconds = Int(limits.deadline.components.seconds)
-    // Both ends of the deadline: should this process end first, `timeout` ends Git.
+    // Should this process end first, `timeout` ends Git, and until then `flock` keeps others out.
     return try await ChildProgram(
-      name: "timeout",
+      purpose: purpose, name: "flock",
       arguments: [
-        "--kill-after=5", "\(seconds + 5)", "prlimit", "--core=0", "--fsize=\(limits.packBytes)",
+        "--nonblock", "--conflict-exit-code", "\(GitMirror.busyCode)", folder + "/fetch.lock",
+        "timeout", "--kill-after=5", "\(seconds + 5)", "prlimit", "--core=0",
+        "--fsize=\(limits.packBytes)",
         "git", "-C", repository.path,
       ] + arguments, environment: environment, deadline: limits.deadline
     ).run()
   }
 
   /// What a fetch that was killed has left: nobody else writes here.
+  ///
+  /// - Throws: `GitError` if one of a process that has ended is still running.
   private func removeLeftovers() throws(GitError) {
     let path = repository.path
+    let running = try FolderLock(
+      folder + "/fetch.lock", "an earlier fetch is still running: it ends by itself")
+    defer { withExtendedLifetime(running) {} }
     let pack = path + "/objects/pack"
     let files = FileManager.default
     for name in (try? files.contentsOfDirectory(atPath: pack)) ?? [] where name.hasPrefix("tmp_") {
@@ -182,7 +217,9 @@ public actor GitMirror {
     where name.hasPrefix("incoming-") || name.hasPrefix("tmp_objdir-") {
       try? files.removeItem(atPath: path + "/objects/" + name)
     }
-    for name in ["shallow.lock", "packed-refs.lock", GitMirror.incoming + ".lock"] {
+    for name in [
+      "shallow.lock", "packed-refs.lock", GitMirror.incoming + ".lock", GitMirror.tracked + ".lock",
+    ] {
       try? files.removeItem(atPath: path + "/" + name)
     }
   }
@@ -193,14 +230,14 @@ final class FolderLock: Sendable {
   private let descriptor: Int32
 
   /// - Throws: `GitError` if another process holds it.
-  init(_ path: String) throws(GitError) {
+  init(_ path: String, _ reason: String = "another process uses this mirror") throws(GitError) {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw .failed(operation: "open '\(path)'", reason: String(cString: strerror(errno)))
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
-      throw .failed(operation: "use '\(path)'", reason: "another process uses this mirror")
+      throw .failed(operation: "use '\(path)'", reason: reason)
     }
   }
 

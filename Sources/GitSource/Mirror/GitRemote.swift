@@ -40,6 +40,10 @@ public struct GitRemote: Hashable, Sendable {
         "it holds a password, which logs and lists of processes would show: name a file with it instead"
       )
     }
+    guard parts.query == nil, parts.fragment == nil else {
+      throw .invalidURL(
+        "it has a query or a fragment, which no repository needs, and which may hold a secret")
+    }
     host = name
     switch parts.scheme?.lowercased() {
     case "https": kind = .https

@@ -1,5 +1,6 @@
 import Foundation
 import Subprocess
+import SystemPackage
 
 /// A program that runs beside this one until its deadline: Git, and what Git itself asks about signatures.
 struct ChildProgram: Sendable {
@@ -14,12 +15,15 @@ struct ChildProgram: Sendable {
   /// Bytes that are read from either of its outputs; one that says more is ended.
   private static let outputLimit = 1 << 20
 
+  /// What it is run for, as `can't …` goes on.
+  var purpose: String
   /// Looked up in `PATH`.
   var name: String
   var arguments: [String]
   /// The whole environment but for `PATH`: nothing of this process's gets in.
   var environment: [String: String] = [:]
-  var input: [UInt8] = []
+  /// A file that it reads: never a pipe, which a program that ends early would break.
+  var input: String?
   var deadline: Duration
 
   /// Runs it, in a session of its own, and ends it with all that it has started once the deadline is over or the task
@@ -35,7 +39,7 @@ struct ChildProgram: Sendable {
       }
       defer { group.cancelAll() }
       guard let outcome = try await group.next() ?? nil else {
-        throw GitError.failed(operation: "run \(name)", reason: "it took longer than \(deadline)")
+        throw GitError.failed(operation: purpose, reason: "it took longer than \(deadline)")
       }
       return outcome
     }
@@ -54,10 +58,17 @@ struct ChildProgram: Sendable {
       guard let key = Environment.Key(rawValue: name) else { continue }
       variables[key] = value
     }
+    let input: FileDescriptor
+    do {
+      input = try FileDescriptor.open(FilePath(self.input ?? "/dev/null"), .readOnly)
+    } catch {
+      throw GitError.failed(operation: "run \(name)", reason: "its input can't be read: \(error)")
+    }
     do {
       let result = try await Subprocess.run(
         .name(name), arguments: Arguments(arguments), environment: .custom(variables),
-        platformOptions: options, input: .array(input),
+        platformOptions: options,
+        input: .fileDescriptor(input, closeAfterSpawningProcess: true),
         output: .bytes(limit: ChildProgram.outputLimit),
         error: .bytes(limit: ChildProgram.outputLimit))
       let code: Int32 =

@@ -1,36 +1,27 @@
 import CLibGit2
 public import ConfigModel
 
-/// A commit's signature, and the bytes that it is of.
-struct SignedBytes: Sendable {
-  var signature: [UInt8]
-  var content: [UInt8]
-}
-
 extension GitRepository {
   /// Commits that one answer may hold.
   private static let walkLimit = 100_000
 
-  /// nil where the commit is not signed.
-  func signedBytes(of commit: CommitID) throws(GitError) -> SignedBytes? {
+  /// A commit as Git stores it.
+  ///
+  /// - Throws: `GitError`, for one that is larger than `GitObjects.commitLimit` too.
+  func rawCommit(_ commit: CommitID) throws(GitError) -> [UInt8] {
     try withRepository { repository throws(GitError) in
       var oid = git_oid()
       git_oid_fromstr(&oid, commit.text)
-      var (signature, content) = (git_buf(), git_buf())
-      let code = git_commit_extract_signature(&signature, &content, repository, &oid, nil)
-      if code == GIT_ENOTFOUND.rawValue { return nil }
-      try check(code, "read the signature of \(commit.short)")
-      defer {
-        git_buf_dispose(&signature)
-        git_buf_dispose(&content)
-      }
-      return SignedBytes(
-        signature: GitRepository.bytes(signature), content: GitRepository.bytes(content))
+      try GitObjects.checkSize(of: &oid, atMost: GitObjects.commitLimit, in: repository)
+      var (database, object) = (OpaquePointer?.none, OpaquePointer?.none)
+      try check(git_repository_odb(&database, repository), "open the object database")
+      defer { git_odb_free(database) }
+      try check(git_odb_read(&object, database, &oid), "read \(commit.short)")
+      defer { git_odb_object_free(object) }
+      return [UInt8](
+        UnsafeRawBufferPointer(
+          start: git_odb_object_data(object), count: git_odb_object_size(object)))
     }
-  }
-
-  private static func bytes(_ buffer: git_buf) -> [UInt8] {
-    [UInt8](UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.size))
   }
 
   /// The commits that `tip` holds and `end` does not, those that merges bring among them, oldest first.

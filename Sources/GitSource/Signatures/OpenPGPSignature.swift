@@ -22,13 +22,14 @@ struct OpenPGPSignature {
     let folder = try ScratchFolder()
     let file = try folder.write(signed.signature, as: "signature")
     let ring = try folder.write(keyring, as: "keys.gpg")
+    let content = try folder.write(signed.content, as: "commit")
     let answer = try await SignatureVerifier.run(
       "gpgv",
       [
         "--homedir", folder.path, "--status-fd", "1", "--weak-digest", "SHA1", "--keyring", ring,
-        file, "-",
+        file, content,
       ],
-      input: signed.content, home: folder.path)
+      home: folder.path)
     return OpenPGPStatus(String(decoding: answer.output, as: UTF8.self)).verdict(code: answer.code)
   }
 }

@@ -12,6 +12,7 @@ public struct SignatureVerifier: Sendable {
 
   private let repository: GitRepository
   private let signers: TrustedSigners
+  private let cache = VerdictCache()
 
   public init(_ repository: GitRepository, trusting signers: TrustedSigners) {
     self.repository = repository
@@ -21,29 +22,53 @@ public struct SignatureVerifier: Sendable {
   /// - Throws: `GitError` if it can't be found out: the commit or the trusted keys can't be read, or a program is
   ///   missing.
   public func verdict(of commit: CommitID) async throws -> SignatureVerdict {
-    guard let signed = try repository.signedBytes(of: commit) else { return .missing }
+    if let known = cache.verdict(of: commit, by: signers) { return known }
+    let verdict = try await verify(commit)
+    cache.remember(verdict, of: commit, by: signers)
+    return verdict
+  }
+
+  private func verify(_ commit: CommitID) async throws -> SignatureVerdict {
+    let signed: SignedBytes
+    switch CommitSignature(of: try repository.rawCommit(commit)) {
+    case .none: return .missing
+    case .malformed(let reason): return .bad(reason)
+    case .found(let bytes): signed = bytes
+    }
     guard !signers.isEmpty else { return .unchecked }
     guard signed.signature.count <= SignatureVerifier.signatureLimit else {
       return .bad("it has more than \(SignatureVerifier.signatureLimit) bytes")
     }
     let text = String(decoding: signed.signature, as: UTF8.self)
-    if text.hasPrefix("-----BEGIN SSH SIGNATURE-----") {
+    if isWhole(text, "SSH SIGNATURE") {
       guard let file = signers.sshFile else { return .untrusted("no SSH key is trusted") }
       return try await SSHSignature(signed, allowed: file).verdict()
     }
-    if text.hasPrefix("-----BEGIN PGP SIGNATURE-----") {
+    if isWhole(text, "PGP SIGNATURE") {
       guard let file = signers.openPGPFile else { return .untrusted("no OpenPGP key is trusted") }
       return try await OpenPGPSignature(signed, keys: file).verdict()
     }
     return .untrusted("it is neither of SSH nor of OpenPGP")
   }
 
+  /// Whether a text is one block in armor and nothing beside it: what stands outside is signed by nobody.
+  private func isWhole(_ text: String, _ kind: String) -> Bool {
+    let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    guard let first = lines.first, let last = lines.last(where: { !$0.isEmpty }) else {
+      return false
+    }
+    return first.elementsEqual("-----BEGIN \(kind)-----".utf8)
+      && last.elementsEqual("-----END \(kind)-----".utf8)
+      && lines.count { $0.starts(with: "-----".utf8) } == 2
+  }
+
   /// Runs a program of those that verify.
   static func run(
-    _ name: String, _ arguments: [String], input: [UInt8] = [], home: String
+    _ name: String, _ arguments: [String], input: String? = nil, home: String
   ) async throws -> ChildProgram.Outcome {
     try await ChildProgram(
-      name: name, arguments: arguments, environment: ["HOME": home, "LC_ALL": "C"], input: input,
+      purpose: "verify a signature", name: name, arguments: arguments,
+      environment: ["HOME": home, "LC_ALL": "C"], input: input,
       deadline: deadline
     ).run()
   }

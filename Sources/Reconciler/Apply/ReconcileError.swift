@@ -4,6 +4,12 @@ public import ConfigModel
 public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The branch no longer contains the commit that the store holds.
   case rewritten(head: CommitID, tip: CommitID)
+  /// The store's commit is in no clone any more, so that nobody can tell what its settings ask for.
+  case lostHead(CommitID)
+  /// configsync.yaml gives another name to what the store follows under one already.
+  case renamed(from: String, to: String)
+  /// A record of the program's own can't be read.
+  case record(key: String)
   /// Another reconciler moved the head meanwhile.
   case fenced(source: String)
   /// Another source publishes under the same keys.
@@ -22,8 +28,10 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The answer is no, as against: it could not be found out.
   public var isRefusal: Bool {
     switch self {
-    case .rewritten, .fenced, .overlaps, .alreadyApplied, .stale, .target(.refused): true
-    case .unknownCommit, .noSigners, .target, .uncompiled: false
+    case .rewritten, .lostHead, .renamed, .fenced, .overlaps, .alreadyApplied, .stale,
+      .target(.refused):
+      true
+    case .unknownCommit, .noSigners, .record, .target, .uncompiled: false
     }
   }
 
@@ -33,6 +41,14 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
       "the store holds commit \(head.short), which is not in the history of \(tip.short): the "
         + "branch was rewritten. Nothing was changed. Look at both, then confirm with "
         + "--accept-rewrite"
+    case .lostHead(let head):
+      "the branch was rewritten, and the clone does not hold commit \(head.short), which the store holds: "
+        + "what its settings ask of later commits can't be told. Fetch that commit, or confirm with "
+        + "--accept-lost-head, too"
+    case .renamed(let old, let new):
+      "configsync.yaml names the source '\(new)', and the store follows this branch as '\(old)'. Nothing was "
+        + "changed. If the new name is meant, say so by --name \(new)"
+    case .record(let key): "the record '\(key)' in the store can't be read: somebody has damaged it"
     case .fenced(let source):
       "another reconciler moved the head of source '\(source)' meanwhile; nothing of this commit "
         + "was applied"

@@ -25,6 +25,10 @@ public struct ReconcileOptions: Hashable, Sendable {
   public var history = HistoryMode.head
   /// Goes on from a branch that was rewritten.
   public var acceptsRewrite = false
+  /// Goes on although nobody can tell what the settings of the commit before a rewrite asked for.
+  public var acceptsLostHead = false
+  /// Who applies commits although changes are frozen, and why; recorded with each commit.
+  public var freezeOverride: CommitRecord.Override?
   /// Asks for signatures whatever the repository says.
   public var requiresSignatures = false
   public var drift = DriftMode.correct
@@ -54,6 +58,16 @@ public enum CommitResult: Sendable {
   case refused([Diagnostic])
 }
 
+/// How long the parts of a run took.
+public struct ReconcileTimings: Hashable, Sendable {
+  /// Looking for what is new where the source comes from.
+  public var fetch = Duration.zero
+  /// Compiling and judging the commits.
+  public var compile = Duration.zero
+  /// Until the store had the commits.
+  public var commit = Duration.zero
+}
+
 /// What one run did.
 public struct ReconcileReport: Sendable {
   public var source: String
@@ -70,6 +84,8 @@ public struct ReconcileReport: Sendable {
   /// Why the newest commits wait.
   public var freeze: Freeze?
   public var suspension: SuspensionRecord?
-  /// What somebody else had changed.
+  /// What somebody else had changed, if that was looked for.
   public var drift = DriftReport()
+  public var lookedForDrift = false
+  public var timings = ReconcileTimings()
 }

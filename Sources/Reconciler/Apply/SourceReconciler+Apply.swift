@@ -4,11 +4,12 @@ import ConfigModel
 extension SourceReconciler {
   /// Applies one commit.
   func apply(
-    _ desired: KeySpace, _ facts: CommitFacts, signedBy signer: Signer?, prefix: ConfigPath,
-    _ actual: inout ActualState
+    _ desired: KeySpace, _ facts: CommitFacts, signedBy signer: Signer?,
+    over freeze: CommitRecord.Override?, prefix: ConfigPath, _ actual: inout ActualState
   ) async throws -> (revision: Int64, plan: Plan) {
     let plan = Reconciler.plan(desired, for: facts.commit, on: actual)
-    let transaction = try plan.transaction(facts, signedBy: signer, prefix: prefix, on: actual)
+    let transaction = try plan.transaction(
+      facts, signedBy: signer, over: freeze, prefix: prefix, on: actual)
     let revision = try await commit(transaction, facts.commit, actual)
     actual.take(plan, revision: revision)
     return (revision, plan)

@@ -8,16 +8,17 @@ extension SourceReconciler {
 
   /// Records what the source is stopped by, or that it goes on, where that is news. Without a record it goes on.
   func note(
-    _ state: (kind: StateRecord.Kind, message: String), of name: String
+    _ state: (kind: StateRecord.Kind, message: String), of name: String,
+    lookedForDrift: Bool = true
   ) async throws {
     let key = Array(ReservedKeys.state(of: name).utf8)
     let item = try await target.item(key)
-    let last: StateRecord? = try item.map { try ReservedKeys.decode(from: $0.value) }
-    if last.map({ $0.kind == state.kind && $0.message == state.message })
-      ?? (state.kind == .running)
-    {
-      return
-    }
+    // One that is damaged is written anew.
+    let last: StateRecord? = item.flatMap { try? ReservedKeys.decode(from: $0.value) }
+    if item == nil, state.kind == .running { return }
+    if let last, isSame(last, state) { return }
+    // What drifted has not become right by not being looked at.
+    if last?.kind == .drifted, state.kind == .running, !lookedForDrift { return }
     let record = StateRecord(state.kind, state.message, since: now)
     do {
       // Another reconciler may have said something meanwhile: the next run says what is still so.
@@ -28,5 +29,12 @@ extension SourceReconciler {
     } catch let error as TargetError {
       throw ReconcileError.target(error)
     }
+  }
+
+  /// Why a remote does not answer is told in other words each time.
+  private func isSame(
+    _ last: StateRecord, _ state: (kind: StateRecord.Kind, message: String)
+  ) -> Bool {
+    last.kind == state.kind && (last.message == state.message || state.kind == .stale)
   }
 }

@@ -40,13 +40,20 @@ public struct SourceReconciler: Sendable {
     let settings = try await settings(at: tip)
     let name = options.name ?? settings.name
     do {
+      if options.name == nil { try await checkName(name, tip) }
       let report = try await run(
         options, to: tip, as: name, prefix: settings.prefix, began: began, finished: finished)
-      try await note(report.state(staleness: options.staleness), of: name)
+      try await note(
+        report.state(staleness: options.staleness), of: name, lookedForDrift: report.lookedForDrift)
       return report
     } catch let error as ReconcileError where error.needsDecision {
-      // What stops the source matters more than that it could not be recorded.
-      try? await note((.stopped, "\(error)"), of: name)
+      // What stops the source matters more than that it could not be recorded. A name that is not the source's
+      // own gets no record.
+      if case .renamed(let old, _) = error {
+        try? await note((.stopped, "\(error)"), of: old)
+      } else {
+        try? await note((.stopped, "\(error)"), of: name)
+      }
       throw error
     }
   }
@@ -66,11 +73,15 @@ public struct SourceReconciler: Sendable {
       report.suspension = suspension
       return report
     }
-    try await reader.checkOverlap(prefix)
+    // Until a commit is found to be right, what it says of its place does not count.
+    if let head = actual.head, let current = try await reader.prefix(of: name, at: head) {
+      report.prefix = current
+    }
+    try await reader.checkOverlap(report.prefix)
     let commits = try await commits(to: tip, from: actual.head, options)
     began(commits.count)
     if !commits.isEmpty || options.looksForDrift {
-      try await reader.readItems(prefix, into: &actual)
+      try await reader.readItems(report.prefix, into: &actual)
     }
     let judge = CommitJudge(
       source: source, cache: cache, requiresSignatures: options.requiresSignatures)
@@ -78,39 +89,86 @@ public struct SourceReconciler: Sendable {
       try Task.checkCancellation()
       let facts = try await source.facts(of: commit)
       let ruling = try await judge.ruling(on: facts, after: actual.head)
-      report.freeze = try calendar.freeze(by: ruling?.freezes ?? [])
-      if report.freeze != nil { break }
-      let result = try await take(facts, judge, reader, &actual)
+      let freeze = try calendar.freeze(by: ruling?.freezes ?? [])
+      if freeze != nil, options.freezeOverride == nil {
+        report.freeze = freeze
+        break
+      }
+      let step = Step(
+        facts: facts, judge: judge, reader: reader,
+        override: freeze == nil ? nil : options.freezeOverride)
+      let result = try await take(step, &actual, &report)
       report.count(result, of: commit, isTip: commit == tip)
       finished(facts, result)
     }
     if options.looksForDrift, report.freeze == nil {
+      report.freeze = try await freeze(of: actual.head, tip, options)
+    }
+    if options.looksForDrift, report.freeze == nil {
+      report.lookedForDrift = true
       report.drift = try await lookForDrift(reader, options.drift, tip: tip, &actual)
-      report.revisions += report.drift.revision.map { [$0] } ?? []
+      report.revisions += report.drift.revisions
     }
     return report
   }
 
+  /// What taking one commit needs.
+  private struct Step {
+    var facts: CommitFacts
+    var judge: CommitJudge
+    var reader: StateReader
+    var override: CommitRecord.Override?
+  }
+
   /// Judges one commit, and applies or refuses it.
   private func take(
-    _ facts: CommitFacts, _ judge: CommitJudge, _ reader: StateReader, _ actual: inout ActualState
+    _ step: Step, _ actual: inout ActualState, _ report: inout ReconcileReport
   ) async throws -> CommitResult {
+    let (facts, reader) = (step.facts, step.reader)
     let findings: [Diagnostic]
+    let start = calendar.uptime()
     if let rejection = actual.rejections[facts.commit] {
       findings = [rejection.finding(of: facts.commit)]
     } else {
-      let verdict = try await judge.verdict(on: facts, after: actual.head)
+      let verdict = try await step.judge.verdict(on: facts, after: actual.head)
+      let judged = calendar.uptime()
+      report.timings.compile += judged - start
+      defer { report.timings.commit += calendar.uptime() - judged }
       if let keySpace = verdict.compilation.keySpace {
         let prefix = verdict.compilation.settings.prefix
         try await reader.include(prefix, in: &actual)
         let (revision, plan) = try await apply(
-          keySpace, facts, signedBy: verdict.signer, prefix: prefix, &actual)
+          keySpace, facts, signedBy: verdict.signer, over: step.override, prefix: prefix, &actual)
+        report.prefix = prefix
         return .applied(revision: revision, plan)
       }
       findings = verdict.compilation.diagnostics
     }
     try await record(findings, of: facts, &actual)
     return .refused(findings)
+  }
+
+  /// The freeze that holds for what the store has; its keys are left alone then, too.
+  private func freeze(
+    of head: CommitID?, _ tip: CommitID, _ options: ReconcileOptions
+  ) async throws -> Freeze? {
+    guard options.freezeOverride == nil, let head, try await source.isAncestor(head, of: tip),
+      let settings = readSettings(try await source.tree(of: head))
+    else { return nil }
+    return try calendar.freeze(by: settings.freezes)
+  }
+
+  /// A commit that nobody has judged yet must not make another source of this one, to which none of the rules
+  /// apply that the store's commit has.
+  ///
+  /// - Throws: `ReconcileError.renamed` if the store follows this branch under another name.
+  private func checkName(_ name: String, _ tip: CommitID) async throws {
+    let heads = try await StateReader(target: target, source: name).heads()
+    guard heads[name] == nil else { return }
+    for (other, head) in heads.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
+    where try await source.isAncestor(head, of: tip) {
+      throw ReconcileError.renamed(from: other, to: name)
+    }
   }
 
   /// The source's name in the store.

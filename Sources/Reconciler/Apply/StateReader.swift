@@ -16,6 +16,14 @@ struct StateReader {
     return actual
   }
 
+  private static func decode<Record: Decodable>(_ item: StoredItem) throws -> Record {
+    do {
+      return try ReservedKeys.decode(from: item.value)
+    } catch {
+      throw ReconcileError.record(key: String(decoding: item.key, as: UTF8.self))
+    }
+  }
+
   /// Adds the keys under a prefix, and under that of the commit that the store holds.
   func readItems(_ prefix: ConfigPath, into actual: inout ActualState) async throws {
     var prefixes: Set<ConfigPath> = [prefix]
@@ -35,20 +43,21 @@ struct StateReader {
       actual.head = CommitID(String(decoding: item.value, as: UTF8.self))
       if actual.head != nil { actual.headRevision = item.modRevision }
     case ("suspension", 1):
-      actual.suspension = try ReservedKeys.decode(from: item.value)
+      actual.suspension = try decode(item)
       actual.suspensionRevision = item.modRevision
     case ("state", 1):
-      actual.state = try ReservedKeys.decode(from: item.value)
+      // It is for people: one that is damaged is written anew.
+      actual.state = try? decode(item)
       actual.stateRevision = item.modRevision
     case ("commits", 2): actual.revisions[item.modRevision] = CommitID(parts[1])
     case ("refused", 2):
       if let commit = CommitID(parts[1]) { actual.refusals.insert(commit) }
     case ("rejected", 2):
       if let commit = CommitID(parts[1]) {
-        actual.rejections[commit] = try ReservedKeys.decode(from: item.value)
+        actual.rejections[commit] = try decode(item)
       }
     case ("corrections", 2):
-      let record: CorrectionRecord = try ReservedKeys.decode(from: item.value)
+      let record: CorrectionRecord = try decode(item)
       actual.revisions[item.modRevision] = record.commit
       actual.corrections.append(record)
     default: break
@@ -93,20 +102,28 @@ struct StateReader {
     }
   }
 
-  /// - Throws: `ReconcileError.overlaps` if another source publishes under the same keys.
-  func checkOverlap(_ prefix: ConfigPath) async throws {
-    let own = prefix.text + "/"
+  /// What the store holds of each source.
+  ///
+  /// - Complexity: O(*n*) in all sources' records.
+  func heads() async throws -> [String: CommitID] {
+    var heads: [String: CommitID] = [:]
     for item in try await target.items(under: Array(ReservedKeys.sources.utf8)) {
       let parts = String(decoding: item.key, as: UTF8.self)
         .dropFirst(ReservedKeys.sources.count).split(separator: "/")
-      guard parts.count == 2, parts[1] == "head", parts[0] != source,
-        let commit = CommitID(String(decoding: item.value, as: UTF8.self)),
-        let other = try await self.prefix(of: String(parts[0]), at: commit)
-      else { continue }
+      guard parts.count == 2, parts[1] == "head" else { continue }
+      heads[String(parts[0])] = CommitID(String(decoding: item.value, as: UTF8.self))
+    }
+    return heads
+  }
+
+  /// - Throws: `ReconcileError.overlaps` if another source publishes under the same keys.
+  func checkOverlap(_ prefix: ConfigPath) async throws {
+    let own = prefix.text + "/"
+    for (name, commit) in try await heads() where name != source {
+      guard let other = try await self.prefix(of: name, at: commit) else { continue }
       let theirs = other.text + "/"
       if own.utf8.starts(with: theirs.utf8) || theirs.utf8.starts(with: own.utf8) {
-        throw ReconcileError.overlaps(
-          prefix: own, other: String(parts[0]), otherPrefix: theirs)
+        throw ReconcileError.overlaps(prefix: own, other: name, otherPrefix: theirs)
       }
     }
   }

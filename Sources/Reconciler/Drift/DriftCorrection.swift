@@ -6,14 +6,14 @@ enum DriftCorrection {
   /// Corrections of one key within an hour, after which it is left as it is.
   static let mostAnHour = 5
 
-  /// The keys whose value is not the wanted one, or that are gone, in order.
+  /// The keys whose value is not the wanted one, or that are gone, or that somebody else has made anew, in order.
   ///
   /// - Complexity: O(*n* log *n*) in keys.
   static func drift(of actual: ActualState, from desired: KeySpace) -> [DriftedKey] {
     desired.items.compactMap { path, item in
       let current = actual.items[path]
-      return current?.value == item.value
-        ? nil : DriftedKey(path: path, revision: current?.modRevision)
+      let isRight = current.map { $0.value == item.value && actual.isOwned($0) } ?? false
+      return isRight ? nil : DriftedKey(path: path, revision: current?.modRevision)
     }
   }
 
@@ -60,7 +60,10 @@ extension SourceReconciler {
     report.contested = drift.filter { contested.contains($0.path) }
     report.corrected = drift.filter { !contested.contains($0.path) }
     guard !report.corrected.isEmpty else { return report }
-    report.revision = try await putBack(report.corrected, desired, of: head, &actual)
+    for start in stride(from: 0, to: report.corrected.count, by: CorrectionRecord.limit) {
+      let some = Array(report.corrected[start...].prefix(CorrectionRecord.limit))
+      report.revisions.append(try await putBack(some, desired, of: head, &actual))
+    }
     return report
   }
 
@@ -70,9 +73,10 @@ extension SourceReconciler {
     let record = CorrectionRecord(
       commit: head, time: now,
       keys: keys.map { CorrectionRecord.Key(key: $0.path.text, revision: $0.revision) })
-    // One for each state of the store that was looked at.
+    // One for each change that was looked at.
+    let newest = actual.revisions.keys.max() ?? 0
     let name =
-      ReservedKeys.corrections(of: actual.source) + "\(head.short)-\(actual.corrections.count + 1)"
+      ReservedKeys.corrections(of: actual.source) + "\(record.time)-\(newest)-\(head.short)"
     let recordKey = Array(name.utf8)
     var puts = keys.compactMap { key in
       desired[key.path].map { (key: Array(key.path.text.utf8), value: $0.value) }

@@ -14,9 +14,9 @@ public struct DriftedKey: Hashable, Sendable {
 
 /// What somebody else had changed, and what became of it.
 public struct DriftReport: Hashable, Sendable {
-  /// Keys that were put back, and at which revision.
+  /// Keys that were put back, and at which revisions.
   public var corrected: [DriftedKey] = []
-  public var revision: Int64?
+  public var revisions: [Int64] = []
   /// Keys that were left as they are, since that is asked for.
   public var reported: [DriftedKey] = []
   /// Keys that were left since they were put back too often: somebody fights for them.
@@ -32,7 +32,7 @@ public struct DriftReport: Hashable, Sendable {
     if !contested.isEmpty {
       return
         "\(DriftReport.list(contested)): put back \(DriftCorrection.mostAnHour) times within an hour, and changed "
-        + "again each time; left as it is until nobody has changed it for an hour"
+        + "again each time; left as it is until an hour after the first of them"
     }
     return reported.isEmpty ? nil : "changed by somebody else: \(DriftReport.list(reported))"
   }

@@ -18,19 +18,23 @@ public struct FreezeCalendar: Sendable {
   let now: @Sendable () -> Int64
   /// Seconds that clocks of a zone are ahead of UTC at a time; nil where the zone is not known.
   let offset: @Sendable (_ zone: String, _ secondsSince1970: Int64) -> Int64?
+  /// What tells how long something takes; nothing is decided by it.
+  let uptime: @Sendable () -> Duration
 
   public init(
     now: @escaping @Sendable () -> Int64,
-    offset: @escaping @Sendable (_ zone: String, _ secondsSince1970: Int64) -> Int64?
+    offset: @escaping @Sendable (_ zone: String, _ secondsSince1970: Int64) -> Int64?,
+    uptime: @escaping @Sendable () -> Duration = { .zero }
   ) {
     self.now = now
     self.offset = offset
+    self.uptime = uptime
   }
 
   /// The window that lasts longest of those that have begun; nil if there is none.
   ///
-  /// A window that begins at a time which clocks skip begins when they have; one that begins at a time that they show
-  /// twice, at the first.
+  /// A window that begins at a time which clocks skip begins as long after they have as that time lies after the hour
+  /// that is skipped began; one that begins at a time that they show twice, at the first.
   ///
   /// - Throws: `ReconcileError.uncompiled` if a zone is not known here: it can't be told whether changes are frozen.
   /// - Complexity: O(days) of a window's length, which is at most a year.

@@ -60,15 +60,17 @@ public struct ReconcileLoop: Sendable {
     ended: (Outcome) -> Void
   ) async {
     var (failures, runs) = (0, 0)
-    var reasons: Set<Doorbell.Reason> = []
+    // After anything went wrong, and at first, all keys are compared.
+    var isDue = true
     var watched: ConfigPath?
     while !Task.isCancelled {
       var options = options
+      let changes = foreign.seen
       options.looksForDrift =
-        failures > 0 || runs % ReconcileLoop.runsBetweenLooks == 0
-        || (reasons.contains(.keys) && foreign.hasAny)
+        isDue || runs % ReconcileLoop.runsBetweenLooks == 0 || !changes.isEmpty
       runs += 1
       var pause = jittered(interval)
+      let start = reconciler.calendar.uptime()
       do {
         try await reconciler.refresh()
       } catch is CancellationError {
@@ -77,9 +79,13 @@ public struct ReconcileLoop: Sendable {
         options.staleness = "\(error)"
         ended(.stale(error))
       }
+      let fetched = reconciler.calendar.uptime()
       do {
-        let report = try await reconciler.run(options, finished: finished)
+        var report = try await reconciler.run(options, finished: finished)
+        report.timings.fetch = fetched - start
         foreign.forget(own: report.revisions)
+        if report.lookedForDrift { foreign.forget(changes) }
+        isDue = false
         if watched != report.prefix {
           watched = report.prefix
           prefixes.yield(report.prefix)
@@ -89,14 +95,16 @@ public struct ReconcileLoop: Sendable {
       } catch is CancellationError {
         return
       } catch let error as ReconcileError where error.needsDecision {
+        isDue = true
         ended(.stalled(error))
       } catch {
+        isDue = true
         failures += 1
         let backoff = ReconcileLoop.firstRetry * (1 << min(failures - 1, 6))
         pause = jittered(min(backoff, ReconcileLoop.longestRetry))
         ended(.failed(error, retryAfter: pause))
       }
-      reasons = await doorbell.wait(atMost: pause, on: clock)
+      let reasons = await doorbell.wait(atMost: pause, on: clock)
       if !reasons.isEmpty {
         do { try await clock.sleep(for: ReconcileLoop.settling) } catch { return }
       }
@@ -162,7 +170,7 @@ final class ForeignChanges: Sendable {
     }
   }
 
-  /// After a run all that was seen before it is dealt with but what it did not look at: its own revisions.
+  /// What a run has made itself is nobody else's.
   func forget(own: [Int64]) {
     state.withLock { state in
       state.own = (state.own + own).suffix(limit)
@@ -170,19 +178,18 @@ final class ForeignChanges: Sendable {
     }
   }
 
-  /// Whether there are some; they are taken.
-  var hasAny: Bool {
-    state.withLock { state in
-      defer { state.seen = [] }
-      return !state.seen.isEmpty
-    }
-  }
+  /// What was looked at.
+  func forget(_ revisions: Set<Int64>) { state.withLock { $0.seen.subtract(revisions) } }
+
+  var seen: Set<Int64> { state.withLock { $0.seen } }
 }
 
 extension ReconcileError {
   var needsDecision: Bool {
     switch self {
-    case .rewritten, .overlaps, .unknownCommit, .noSigners, .target(.refused): true
+    case .rewritten, .lostHead, .renamed, .record, .overlaps, .unknownCommit, .noSigners,
+      .target(.refused):
+      true
     case .alreadyApplied, .stale, .fenced, .target, .uncompiled: false
     }
   }

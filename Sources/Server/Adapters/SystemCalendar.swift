@@ -9,5 +9,8 @@ extension FreezeCalendar {
       TimeZone(identifier: zone).map {
         Int64($0.secondsFromGMT(for: Date(timeIntervalSince1970: TimeInterval(seconds))))
       }
-    })
+    },
+    uptime: { start.duration(to: .now) })
+
+  private static let start = ContinuousClock.now
 }

@@ -33,6 +33,13 @@ struct ReconcileArguments: ParsableArguments {
   @Flag(help: "Go on although the branch was rewritten.")
   var acceptRewrite = false
 
+  @Flag(
+    help: """
+      With --accept-rewrite: go on although the clone does not hold the commit that the store holds, so that \
+      nobody can tell what its settings asked for.
+      """)
+  var acceptLostHead = false
+
   @Option(
     help: "What to do where somebody else has changed a key of the source: correct or report.")
   var drift = DriftMode.correct
@@ -41,9 +48,11 @@ struct ReconcileArguments: ParsableArguments {
   var requireSignatures = false
 
   func options() -> ReconcileOptions {
-    ReconcileOptions(
+    var options = ReconcileOptions(
       name: name, history: history, acceptsRewrite: acceptRewrite,
       requiresSignatures: requireSignatures, drift: drift)
+    options.acceptsLostHead = acceptLostHead
+    return options
   }
 }
 
@@ -69,6 +78,9 @@ struct ApplyCommand: AsyncParsableCommand {
   @Option(help: "A branch, tag or commit. Default: HEAD.")
   var rev: String?
 
+  @Option(help: "Apply although changes are frozen, and why: it is recorded with the commit.")
+  var duringFreeze: String?
+
   @OptionGroup var arguments: ReconcileArguments
   @OptionGroup var trust: TrustOptions
   @OptionGroup var cluster: ClusterOptions
@@ -84,7 +96,12 @@ struct ApplyCommand: AsyncParsableCommand {
     let plan = try plan.map(PlanFile.read)
     let source = try source.open(
       branch: plan?.tip.text ?? rev ?? "HEAD", trusting: trust.signers)
-    let (options, cache) = (arguments.options(), try cache.makeCache())
+    let cache = try cache.makeCache()
+    var options = arguments.options()
+    if let duringFreeze {
+      options.freezeOverride = .init(by: cluster.operatorName, reason: duringFreeze)
+    }
+    let chosen = options
     let style = color.style(of: STDERR_FILENO)
     let report = try await cluster.withClient { client in
       try await source.refresh()
@@ -98,9 +115,9 @@ struct ApplyCommand: AsyncParsableCommand {
         progress.advance()
       }
       guard let plan else {
-        return try await reconciler.run(options, began: progress.begin, finished: finished)
+        return try await reconciler.run(chosen, began: progress.begin, finished: finished)
       }
-      return try await reconciler.apply(plan, options, began: progress.begin, finished: finished)
+      return try await reconciler.apply(plan, chosen, began: progress.begin, finished: finished)
     }
     print(
       "source \(report.source): \(report.applied) applied, \(report.refused) refused, head "

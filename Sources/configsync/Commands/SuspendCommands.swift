@@ -20,6 +20,15 @@ struct OperatorOptions: ParsableArguments {
     guard !reason.trimmingCharacters(in: .whitespaces).isEmpty else {
       throw ValidationError("--reason says why")
     }
+    let isName =
+      !source.isEmpty && source != "." && source != ".."
+      && source.utf8.allSatisfy { byte in
+        (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+          || "-_.".utf8.contains(byte)
+      }
+    guard isName else {
+      throw ValidationError("--source is a name of letters, digits, '-', '_' and '.'")
+    }
     guard reason.utf8.count <= 4096, (by ?? "").utf8.count <= 256 else {
       throw ValidationError("--reason has at most 4096 bytes, and --by 256")
     }
@@ -27,7 +36,14 @@ struct OperatorOptions: ParsableArguments {
 
   func name(_ cluster: ClusterOptions) -> String {
     if let by, !by.isEmpty { return by }
-    let user = cluster.user.prefix { $0 != ":" }
+    return cluster.operatorName
+  }
+}
+
+extension ClusterOptions {
+  /// Who runs the command: the user of the cluster, or of this machine.
+  var operatorName: String {
+    let user = user.prefix { $0 != ":" }
     return user.isEmpty ? NSUserName() : String(user)
   }
 }

@@ -52,9 +52,26 @@ private final class ReconcileLog: Sendable {
     }
   }
 
+  private static func milliseconds(_ duration: Duration) -> String {
+    let parts = duration.components
+    let tenths = parts.seconds * 10_000 + parts.attoseconds / 100_000_000_000_000
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+
   private func tell(_ report: ReconcileReport) {
     let drift = report.drift
-    if let revision = drift.revision {
+    if report.applied > 0 {
+      let timings = report.timings
+      logger.info(
+        "took new commits",
+        metadata: [
+          "applied": "\(report.applied)", "refused": "\(report.refused)",
+          "fetch-ms": "\(Self.milliseconds(timings.fetch))",
+          "compile-ms": "\(Self.milliseconds(timings.compile))",
+          "commit-ms": "\(Self.milliseconds(timings.commit))",
+        ])
+    }
+    if let revision = drift.revisions.last {
       logger.notice(
         "put back keys that somebody else had changed",
         metadata: [

@@ -32,9 +32,9 @@ extension RepositoryOptions {
       }
       let facts = try repository.facts(of: tip)
       let tree = try repository.tree(of: tip)
-      let ruling = try repository.tree(of: facts.parents.first ?? tip)
+      let ruling = try ruling(on: facts, in: repository)
       let signed = try await signatures(
-        of: facts, after: facts.parents.first, by: ruling, in: repository, trusting: signers)
+        of: facts, after: ruling.commit, by: ruling.tree, in: repository, trusting: signers)
       let history = history(
         of: facts, signedBy: signed.signer, from: facts.parents.first, repository)
       return try answered(
@@ -72,6 +72,28 @@ extension RepositoryOptions {
     }
     guard let last else { preconditionFailure("there is a commit") }
     return last
+  }
+
+  /// Commits before one that are looked at until settings can be read.
+  private static let settingsSearch = 50
+
+  /// The last commit before one whose settings can be read, and which decides; its own tree for the first.
+  private func ruling(
+    on facts: CommitFacts, in repository: GitRepository
+  ) throws -> (commit: CommitID?, tree: SourceTree) {
+    var next = facts.parents.first
+    for _ in 0..<RepositoryOptions.settingsSearch {
+      guard let commit = next else { break }
+      let tree = try repository.tree(of: commit)
+      if readSettings(tree) != nil { return (commit, tree) }
+      next = try repository.facts(of: commit).parents.first
+    }
+    guard next == nil else {
+      throw CommandFailure(
+        .unknown,
+        "no configsync.yaml of the last \(RepositoryOptions.settingsSearch) commits can be read")
+    }
+    return (facts.parents.first, try repository.tree(of: facts.commit))
   }
 
   /// Who has signed a commit, and what is wrong with it, where the settings of `ruling` ask for signatures.
