@@ -91,31 +91,3 @@ struct LoopTests {
     #expect(changes.seen == [8], "what came while it was looked stays")
   }
 }
-
-/// A source that grows while it is followed.
-private final class SharedSource: ConfigSource {
-  private struct Away: Error, CustomStringConvertible { let description = "nobody answers" }
-
-  private let source = Mutex(ScriptedSource())
-  let isAway = Mutex(false)
-
-  func change(_ body: (inout ScriptedSource) -> Void) { source.withLock { body(&$0) } }
-
-  func refresh() throws { if isAway.withLock({ $0 }) { throw Away() } }
-  func tip() throws -> CommitID { try source.withLock { try $0.tip() } }
-  func resolve(_ revision: String) throws -> CommitID {
-    try source.withLock { try $0.resolve(revision) }
-  }
-  func facts(of id: CommitID) throws -> CommitFacts { try source.withLock { try $0.facts(of: id) } }
-  func tree(of id: CommitID) throws -> SourceTree { try source.withLock { try $0.tree(of: id) } }
-  func firstParents(from tip: CommitID, until end: CommitID?) throws -> [CommitID] {
-    try source.withLock { try $0.firstParents(from: tip, until: end) }
-  }
-  func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws -> Bool {
-    try source.withLock { try $0.isAncestor(ancestor, of: commit) }
-  }
-  func commits(reachableFrom tip: CommitID, butNotFrom end: CommitID?) throws -> [CommitID] {
-    try source.withLock { try $0.commits(reachableFrom: tip, butNotFrom: end) }
-  }
-  func signature(of commit: CommitID) -> SignatureVerdict { .missing }
-}

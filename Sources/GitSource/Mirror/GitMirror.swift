@@ -21,6 +21,7 @@ public actor GitMirror {
   /// Where a fetch puts what it has received, and what is served.
   private static let incoming = "refs/configsync/incoming"
   private static let tracked = "refs/configsync/tracked"
+  private static let movesBetweenTidying = 50
   /// The exit code of a fetch that another one keeps from beginning.
   private static let busyCode: Int32 = 75
 
@@ -31,6 +32,7 @@ public actor GitMirror {
   private let limits: Limits
   private let folder: String
   private let lock: FolderLock
+  private var moves = 0
   /// The kind of reference that the name turned out to be.
   private var space: String?
 
@@ -112,7 +114,8 @@ public actor GitMirror {
     }
     if try self.tip() != tip {
       try repository.setReference(GitMirror.tracked, to: tip)
-      await tidy()
+      moves += 1
+      if moves % GitMirror.movesBetweenTidying == 0 { await tidy() }
     }
     return tip
   }

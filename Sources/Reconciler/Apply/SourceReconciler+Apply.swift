@@ -12,6 +12,7 @@ extension SourceReconciler {
       facts, signedBy: signer, over: freeze, prefix: prefix, on: actual)
     let revision = try await commit(transaction, facts.commit, actual)
     actual.take(plan, revision: revision)
+    actual.published = desired
     return (revision, plan)
   }
 

@@ -12,6 +12,7 @@ public struct SourceReconciler: Sendable {
   let target: any ConfigTarget
   let cache: CompileCache
   let calendar: FreezeCalendar
+  private let memory = ReconcilerMemory()
 
   /// - Parameters:
   ///   - calendar: tells when changes are frozen.
@@ -63,7 +64,9 @@ public struct SourceReconciler: Sendable {
     began: (Int) -> Void, finished: (CommitFacts, CommitResult) -> Void
   ) async throws -> ReconcileReport {
     let reader = StateReader(target: target, source: name)
-    var actual = try await reader.read()
+    // Kept again once the run has come to its end: after a failure nothing is taken for known.
+    let known = memory.take()
+    var actual = try await reader.read(knowing: known)
     if let expected = options.expectedHeadRevision, expected != actual.headRevision {
       throw ReconcileError.stale(
         "the store's head has moved since, to \(actual.head?.short ?? "none")")
@@ -71,13 +74,15 @@ public struct SourceReconciler: Sendable {
     var report = ReconcileReport(source: name, head: actual.head, prefix: prefix)
     if let suspension = actual.suspension, suspension.isSuspended {
       report.suspension = suspension
+      memory.keep(actual)
       return report
     }
     // Until a commit is found to be right, what it says of its place does not count.
     if let head = actual.head, let current = try await reader.prefix(of: name, at: head) {
       report.prefix = current
     }
-    try await reader.checkOverlap(report.prefix)
+    if !actual.prefixes.contains(report.prefix) { try await reader.checkOverlap(report.prefix) }
+    if options.looksForDrift { actual.forgetItems() }
     let commits = try await commits(to: tip, from: actual.head, options)
     began(commits.count)
     if !commits.isEmpty || options.looksForDrift {
@@ -109,6 +114,7 @@ public struct SourceReconciler: Sendable {
       report.drift = try await lookForDrift(reader, options.drift, tip: tip, &actual)
       report.revisions += report.drift.revisions
     }
+    memory.keep(actual)
     return report
   }
 

@@ -5,6 +5,30 @@ struct StateReader {
   let target: any ConfigTarget
   let source: String
 
+  /// What the store holds, where a run before knows most of it: its own commit is still the head.
+  ///
+  /// Keys are as that run has left them: what others have changed since is found where drift is looked for.
+  ///
+  /// - Complexity: O(1) but for rejections, where that is so; else as `read`.
+  func read(knowing known: ActualState?) async throws -> ActualState {
+    guard var actual = known, actual.source == source, actual.head != nil,
+      let head = try await head(), head.commit == actual.head,
+      head.revision == actual.headRevision
+    else { return try await read() }
+    (actual.suspension, actual.suspensionRevision) = (nil, 0)
+    actual.rejections = [:]
+    let folder = ReservedKeys.source(source)
+    var items = try await target.items(under: Array(ReservedKeys.rejections(of: source).utf8))
+    if let item = try await target.item(Array(ReservedKeys.suspension(of: source).utf8)) {
+      items.append(item)
+    }
+    for item in items {
+      let name = String(decoding: item.key.dropFirst(folder.utf8.count), as: UTF8.self)
+      try StateReader.take(item, named: name, &actual)
+    }
+    return actual
+  }
+
   /// The source's records, as of one revision, without its keys.
   func read() async throws -> ActualState {
     var actual = ActualState(source: source)
@@ -30,7 +54,9 @@ struct StateReader {
     if let head = actual.head, let former = try await self.prefix(of: source, at: head) {
       prefixes.insert(former)
     }
-    for prefix in prefixes { try await readItems(under: prefix, into: &actual) }
+    for prefix in prefixes where !actual.prefixes.contains(prefix) {
+      try await readItems(under: prefix, into: &actual)
+    }
   }
 
   /// One record of the source; those of kinds that are not known are somebody else's business.
@@ -90,6 +116,8 @@ struct StateReader {
 
   private func readItems(under prefix: ConfigPath, into actual: inout ActualState) async throws {
     actual.prefixes.insert(prefix)
+    // Whatever lies there is not known yet.
+    actual.published = nil
     let reserved = Array(ReservedKeys.prefix.utf8)
     for item in try await target.items(under: Array((prefix.text + "/").utf8))
     where !item.key.starts(with: reserved) {

@@ -50,7 +50,10 @@ extension SourceReconciler {
     }
     try await reader.include(compilation.settings.prefix, in: &actual)
     let drift = DriftCorrection.drift(of: actual, from: desired)
-    guard !drift.isEmpty else { return report }
+    guard !drift.isEmpty else {
+      actual.noteWhole(desired)
+      return report
+    }
     guard mode == .correct else {
       report.reported = drift
       return report
@@ -64,6 +67,7 @@ extension SourceReconciler {
       let some = Array(report.corrected[start...].prefix(CorrectionRecord.limit))
       report.revisions.append(try await putBack(some, desired, of: head, &actual))
     }
+    if contested.isEmpty { actual.noteWhole(desired) }
     return report
   }
 
@@ -90,9 +94,23 @@ extension SourceReconciler {
       }
       actual.revisions[revision] = head
       actual.corrections.append(record)
+      for key in keys {
+        guard let item = desired[key.path] else { continue }
+        actual.items[key.path] = StoredItem(
+          key: Array(key.path.text.utf8), value: item.value,
+          createRevision: actual.items[key.path]?.createRevision ?? revision, modRevision: revision)
+      }
       return revision
     } catch let error as TargetError {
       throw ReconcileError.target(error)
     }
+  }
+}
+
+extension ActualState {
+  /// Remembers that the items are what a commit wants, if nothing of the source's own lies beside them.
+  fileprivate mutating func noteWhole(_ desired: KeySpace) {
+    let owned = items.count { isOwned($0.value) }
+    if owned == desired.count { published = desired }
   }
 }

@@ -21,7 +21,7 @@ public struct ReconcileLoop: Sendable {
   /// Own revisions that are remembered, to tell them from others' changes.
   private static let rememberedRevisions = 10_000
   /// What a burst of commits is given to come in whole.
-  private static let settling = Duration.milliseconds(20)
+  private static let settling = Duration.milliseconds(5)
 
   private let reconciler: SourceReconciler
   private let options: ReconcileOptions

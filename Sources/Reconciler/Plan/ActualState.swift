@@ -24,7 +24,17 @@ public struct ActualState: Sendable {
   /// Live keys under the source's prefixes, by their text.
   public var items: [ConfigPath: StoredItem] = [:]
 
+  /// What the items are known to be, all of them the source's own; nil where that is not known.
+  var published: KeySpace?
+
   public init(source: String) { self.source = source }
+
+  /// As others may have changed them.
+  mutating func forgetItems() {
+    items = [:]
+    prefixes = []
+    published = nil
+  }
 
   /// A key that a commit of this source created or wrote last; others are somebody else's, and are
   /// never deleted.

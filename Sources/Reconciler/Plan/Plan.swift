@@ -19,11 +19,14 @@ public struct Plan: Hashable, Sendable {
 /// A key that holds the wanted value, but was never written by this source, is put all the same:
 /// so every key has a commit that answers for it.
 ///
-/// - Complexity: O(*n* log *n*) in keys.
+/// - Complexity: O(*n* log *n*) in keys; in those that change, where it is known what was published before.
 public func plan(_ desired: KeySpace, for commit: CommitID, on actual: ActualState) -> Plan {
-  var puts: [Plan.Put] = []
   // Its record moves to the new revision, so what it wrote at the old one must move along.
   let isAppliedAgain = actual.revisions.values.contains(commit)
+  if let published = actual.published, !isAppliedAgain {
+    return plan(desired, after: published, for: commit, on: actual)
+  }
+  var puts: [Plan.Put] = []
   for (path, item) in desired.items {
     let current = actual.items[path]
     if let current, !isAppliedAgain, current.value == item.value, actual.isOwned(current) {
@@ -34,6 +37,22 @@ public func plan(_ desired: KeySpace, for commit: CommitID, on actual: ActualSta
   let deletes = actual.items.filter { path, item in
     desired.items[path] == nil && actual.isOwned(item)
   }.keys.sorted()
+  return Plan(commit: commit, puts: puts, deletes: deletes, keyCount: desired.count)
+}
+
+/// The same where the items are what `published` says, so that only what differs from it has to be looked at.
+private func plan(
+  _ desired: KeySpace, after published: KeySpace, for commit: CommitID, on actual: ActualState
+) -> Plan {
+  var (puts, deletes) = ([Plan.Put](), [ConfigPath]())
+  desired.items.differences(from: published.items) { path, before, after in
+    guard before?.value != after?.value else { return }
+    if let after {
+      puts.append(Plan.Put(path: path, value: after.value, isNew: actual.items[path] == nil))
+    } else if let item = actual.items[path], actual.isOwned(item) {
+      deletes.append(path)
+    }
+  }
   return Plan(commit: commit, puts: puts, deletes: deletes, keyCount: desired.count)
 }
 
