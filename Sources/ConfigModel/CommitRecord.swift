@@ -116,21 +116,25 @@ public struct CommitRecord: Hashable, Sendable, Codable {
   public var signer: String?
   /// nil where nothing was frozen.
   public var freezeOverride: Override?
+  /// The branch that was followed, where that is known.
+  public var branch: String?
   public var counts: Counts
 
   public init(
     facts: CommitFacts, prefix: String, signer: String? = nil, freezeOverride: Override? = nil,
-    counts: Counts
+    branch: String? = nil, counts: Counts
   ) {
     self.facts = facts
     self.prefix = prefix
     self.signer = signer
     self.freezeOverride = freezeOverride
+    self.branch = branch
     self.counts = counts
   }
 
   private enum CodingKeys: String, CodingKey {
-    case commit, parents, tree, author, committer, subject, prefix, signer, freezeOverride, counts
+    case commit, parents, tree, author, committer, subject, prefix, signer, freezeOverride, branch,
+      counts
   }
 
   public init(from decoder: any Decoder) throws {
@@ -139,6 +143,7 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     prefix = try container.decode(String.self, forKey: .prefix)
     signer = try container.decodeIfPresent(String.self, forKey: .signer)
     freezeOverride = try container.decodeIfPresent(Override.self, forKey: .freezeOverride)
+    branch = try container.decodeIfPresent(String.self, forKey: .branch)
     counts = try container.decode(Counts.self, forKey: .counts)
   }
 
@@ -148,6 +153,7 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     try container.encode(prefix, forKey: .prefix)
     try container.encode(signer, forKey: .signer)
     try container.encodeIfPresent(freezeOverride, forKey: .freezeOverride)
+    try container.encodeIfPresent(branch, forKey: .branch)
     try container.encode(counts, forKey: .counts)
   }
 }

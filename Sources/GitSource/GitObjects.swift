@@ -69,7 +69,7 @@ final class GitObjects: Sendable {
   }
 
   /// Bytes of a commit, and of a folder, that are read at all: before that its size is asked for.
-  static let commitLimit = 1 << 20
+  static let commitLimit = 64 << 20
   static let treeLimit = 64 << 20
 
   /// - Throws: `GitError` if an object is larger than that.

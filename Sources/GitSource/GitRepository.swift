@@ -87,6 +87,23 @@ public final class GitRepository: Sendable {
     }
   }
 
+  /// The branch that a revision names, and HEAD by what is checked out; nil for anything else.
+  public func branchName(of revision: String) -> String? {
+    objects.withPointer { repository in
+      if revision == "HEAD" {
+        if git_repository_head_detached(repository) == 1 { return nil }
+        return GitRepository.headName(repository)
+      }
+      let name = revision.hasPrefix("refs/heads/") ? String(revision.dropFirst(11)) : revision
+      var reference: OpaquePointer?
+      guard git_reference_lookup(&reference, repository, "refs/heads/" + name) == 0 else {
+        return nil
+      }
+      git_reference_free(reference)
+      return name
+    }
+  }
+
   private static func headName(_ repository: OpaquePointer) -> String {
     var reference: OpaquePointer?
     guard git_reference_lookup(&reference, repository, "HEAD") == 0 else { return "HEAD" }

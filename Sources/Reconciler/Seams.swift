@@ -2,6 +2,8 @@ public import ConfigModel
 
 /// Where configuration comes from.
 public protocol ConfigSource: Sendable {
+  /// The name of the branch that is followed; nil where that is not known, as for one commit.
+  var branch: String? { get }
   /// Looks for what is new where the configuration comes from; what was there before stays if that fails.
   func refresh() async throws
   /// The newest commit of the tracked branch, as of the last look.
@@ -64,13 +66,19 @@ public enum TargetOutcome: Hashable, Sendable {
 }
 
 /// Why a target did not answer.
-public enum TargetError: Error, Hashable, Sendable {
+public enum TargetError: Error, Hashable, Sendable, CustomStringConvertible {
   /// It may or may not have taken effect: read before trying again.
   case unknownOutcome(String)
   /// It has not taken effect.
   case unavailable(String)
   /// It never will: too large, or not allowed.
   case refused(String)
+
+  public var description: String {
+    switch self {
+    case .unknownOutcome(let reason), .unavailable(let reason), .refused(let reason): reason
+    }
+  }
 }
 
 /// Where configuration goes: any store that speaks the etcd API.
@@ -79,8 +87,10 @@ public protocol ConfigTarget: Sendable {
   func items(under prefix: [UInt8]) async throws -> [StoredItem]
   func item(_ key: [UInt8]) async throws -> StoredItem?
   func commit(_ transaction: TargetTransaction) async throws -> TargetOutcome
-  /// Tells the revision of each change of a key under a prefix from now on, and 0 where some may have been missed, until
-  /// it fails or is cancelled.
+  /// Tells the revision of each change of keys under a prefix from now on, and which; 0 and none where some may have
+  /// been missed. Goes on until it fails or is cancelled.
   func watch(
-    under prefix: String, _ changed: @escaping @Sendable (_ revision: Int64) -> Void) async throws
+    under prefix: String,
+    _ changed: @escaping @Sendable (_ revision: Int64, _ keys: [[UInt8]]) -> Void
+  ) async throws
 }

@@ -194,6 +194,26 @@ struct GitMirrorTests {
     #expect(try await direct.fetch() == tip)
   }
 
+  /// Whoever ends a fetch ends all that it has started: else the next one would have to wait for it.
+  @Test func aFetchThatIsCancelledLeavesNothingRunning() async throws {
+    let origin = try Origin()
+    let scratch = origin.scratch.path
+    let remote = try GitServers.daemon(origin.folder.path, scratch: scratch)
+    let proxy = try GitServers.faultProxy(to: remote.port, "stall:100", scratch: scratch)
+    let mirror = try origin.mirror("git://127.0.0.1:\(proxy.port)/repository.git", seconds: 300)
+    let path = mirror.repository.path
+    func running() throws -> String {
+      try execute("pgrep", ["-f", "git -C \(path)"]).output
+    }
+    let fetch = Task { try await mirror.fetch() }
+    while try running().isEmpty { await Task.yield() }
+    fetch.cancel()
+    await #expect(throws: (any Error).self) { try await fetch.value }
+    #expect(try running().isEmpty)
+    let direct = try FolderLock(path.replacing("/repository.git", with: "/fetch.lock"))
+    withExtendedLifetime(direct) {}
+  }
+
   /// An object that Git never writes: a tree that reaches out of itself.
   @Test func malformedObjectsDoNotComeIn() async throws {
     let origin = try Origin()

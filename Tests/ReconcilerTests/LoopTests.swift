@@ -55,6 +55,7 @@ struct LoopTests {
       // A source that can't be read is told, and what was read before is served.
       source.isAway.withLock { $0 = true }
       target.put("/a/x", "8")
+      doorbell.ring(.source)
       var isStale = false
       repeat {
         if case .stale = await outcomes.next() { isStale = true }

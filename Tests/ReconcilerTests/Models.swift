@@ -31,6 +31,7 @@ struct ScriptedSource: ConfigSource {
   }
   /// Begins every id: no two repositories have a commit in common by chance.
   var salt = "0"
+  var branch: String? = "main"
   var commits: OrderedDictionary<CommitID, Commit> = [:]
   var head: CommitID?
 
@@ -92,7 +93,7 @@ final class ModelTarget: ConfigTarget {
     var revision: Int64 = 1
     var faults: [Fault] = []
     var transactions: [TargetTransaction] = []
-    var watchers: [(prefix: [UInt8], told: @Sendable (Int64) -> Void)] = []
+    var watchers: [(prefix: [UInt8], told: @Sendable (Int64, [[UInt8]]) -> Void)] = []
   }
   let state = Mutex(State())
 
@@ -102,7 +103,9 @@ final class ModelTarget: ConfigTarget {
   }
   func item(_ key: [UInt8]) throws -> StoredItem? { state.withLock { $0.items[key] } }
 
-  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64) -> Void) async throws {
+  func watch(
+    under prefix: String, _ changed: @escaping @Sendable (Int64, [[UInt8]]) -> Void
+  ) async throws {
     state.withLock { $0.watchers.append((Array(prefix.utf8), changed)) }
     try await forever()
   }
@@ -140,7 +143,7 @@ final class ModelTarget: ConfigTarget {
         modRevision: state.revision)
       return (state.revision, state.watchers.filter { bytes.starts(with: $0.prefix) }.map(\.told))
     }
-    for tell in told { tell(revision) }
+    for tell in told { tell(revision, [Array(key.utf8)]) }
   }
 
   func remove(_ key: String) {
@@ -179,6 +182,7 @@ final class SharedSource: ConfigSource {
 
   func change(_ body: (inout ScriptedSource) -> Void) { source.withLock { body(&$0) } }
 
+  var branch: String? { "main" }
   func refresh() throws { if isAway.withLock({ $0 }) { throw Away() } }
   func tip() throws -> CommitID { try source.withLock { try $0.tip() } }
   func resolve(_ revision: String) throws -> CommitID {

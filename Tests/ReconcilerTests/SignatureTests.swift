@@ -91,8 +91,7 @@ struct SignatureTests {
     await #expect(throws: ReconcileError.noSigners) {
       _ = try await reconciler(source, target).run(ReconcileOptions())
     }
-    #expect(
-      target.content.isEmpty && target.revision == 2, "only what stops the source is recorded")
+    #expect(target.revision == 1, "nothing is recorded of what is no source yet")
   }
 
   /// An unsigned commit would be the first of another source, to which nothing applies.
@@ -107,16 +106,40 @@ struct SignatureTests {
       signature: Self.alice)
     _ = try await reconciler(source, target).run(ReconcileOptions())
     _ = source.commit(["configsync.yaml": settings("evil"), "a.yaml": "x: 666\n"])
-    await #expect(throws: ReconcileError.renamed(from: "acme", to: "evil")) {
+    await #expect(throws: ReconcileError.unnamed("evil", others: ["acme"])) {
       _ = try await reconciler(source, target).run(ReconcileOptions())
+    }
+    // Nor does a rewritten branch, of which the store knows nothing.
+    var orphan = ScriptedSource(salt: "6")
+    _ = orphan.commit(["configsync.yaml": settings("evil"), "a.yaml": "x: 666\n"])
+    await #expect(throws: ReconcileError.unnamed("evil", others: ["acme"])) {
+      _ = try await reconciler(orphan, target).run(ReconcileOptions(acceptsRewrite: true))
     }
     #expect(target.content == ["/acme/a/x": "1"] && target.head("acme") == first.text)
     let item = try target.item(Array(ReservedKeys.state(of: "acme").utf8))
-    let record: StateRecord = try ReservedKeys.decode(from: try #require(item).value)
-    #expect(record.kind == .stopped)
+    #expect(item == nil, "another source's name is no reason to say something of this one")
     // Who means it says so, and then it is a source of its own.
     _ = try await reconciler(source, target).run(ReconcileOptions(name: "evil"))
     #expect(target.head("evil") != nil)
+  }
+
+  /// Who may write to one branch must not write into a source that follows another.
+  @Test func aBranchCantTakeOverAnothersSource() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    let files = ["configsync.yaml": "apiVersion: configsync/v1\nname: prod\n", "a.yaml": "x: 1\n"]
+    _ = source.commit(files)
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    source.branch = "dev"
+    _ = source.commit(files.merging(["a.yaml": "x: 666\n"]) { $1 })
+    await #expect(
+      throws: ReconcileError.otherBranch(source: "prod", follows: "main", branch: "dev")
+    ) {
+      _ = try await reconciler(source, target).run(ReconcileOptions())
+    }
+    #expect(target.content == ["/a/x": "1"])
+    _ = try await reconciler(source, target).run(ReconcileOptions(name: "prod"))
+    #expect(target.content == ["/a/x": "666"])
   }
 
   /// What a refused commit says of its place does not count.
@@ -129,10 +152,10 @@ struct SignatureTests {
     var other = ScriptedSource(salt: "5")
     _ = other.commit(
       ["configsync.yaml": settings("other", "other"), "a.yaml": "x: 1\n"], signature: Self.alice)
-    _ = try await reconciler(other, target).run(ReconcileOptions())
+    _ = try await reconciler(other, target).run(ReconcileOptions(name: "other"))
     _ = source.commit(
       ["configsync.yaml": settings("acme", "acme"), "a.yaml": "x: 1\n"], signature: Self.alice)
-    _ = try await reconciler(source, target).run(ReconcileOptions())
+    _ = try await reconciler(source, target).run(ReconcileOptions(name: "acme"))
     _ = source.commit(
       ["configsync.yaml": settings("acme", "acme"), "a.yaml": "x: 2\n"], signature: Self.alice)
     _ = source.commit(["configsync.yaml": settings("acme", "other"), "a.yaml": "x: 3\n"])

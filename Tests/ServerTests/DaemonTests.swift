@@ -118,6 +118,23 @@ struct DaemonTests {
     #expect(answer("POST", "/", "a long secret", "5") == .unknownSource)
   }
 
+  /// Forges deliver again what somebody asks them to, and other senders say the same each time.
+  @Test func whatComesAgainLaterCountsAgain() throws {
+    let time = Mutex<Int64>(1000)
+    let endpoint = try endpoint(Doorbell()) { time.withLock { $0 } }
+    func answer(_ stamp: String?) -> WebhookAnswer {
+      endpoint.answer(method: "POST", path: "/hooks/acme", body: []) { name in
+        name == "x-gitlab-token" ? "a long secret" : name == "x-configsync-timestamp" ? stamp : nil
+      }
+    }
+    #expect(answer(nil) == .accepted && answer(nil) == .repeated)
+    #expect(answer("1") == .accepted && answer("2") == .accepted && answer("2") == .repeated)
+    time.withLock { $0 = 1601 }
+    #expect(answer(nil) == .accepted)
+    time.withLock { $0 = 5 }
+    #expect(answer(nil) == .accepted, "a clock that is set back stops nothing")
+  }
+
   @Test func aFloodIsAnsweredWithoutALook() throws {
     let time = Mutex<Int64>(1000)
     let endpoint = try endpoint(Doorbell()) { time.withLock { $0 } }
@@ -126,7 +143,13 @@ struct DaemonTests {
         "wrong"
       }
     }
-    #expect(answers.count { $0 == .tooMany } == 200)
+    #expect(answers.allSatisfy { $0 == .unauthorized }, "who knows no secret uses up nothing")
+    let known = (0..<300).map { number in
+      endpoint.answer(method: "POST", path: "/hooks/acme", body: Array("\(number)".utf8)) { name in
+        name == "x-gitlab-token" ? "a long secret" : nil
+      }
+    }
+    #expect(known.count { $0 == .tooMany } == 200)
     time.withLock { $0 = 1001 }
     let good = endpoint.answer(method: "POST", path: "/hooks/acme", body: [1]) { _ in
       "a long secret"

@@ -26,6 +26,8 @@ public actor GitMirror {
   private static let busyCode: Int32 = 75
 
   public nonisolated let repository: GitRepository
+  /// The branch or tag that is followed, by its name; nil for a commit, and for what the remote names first.
+  public nonisolated let branch: String?
   private let remote: GitRemote
   private let credentials: GitCredentials
   private let revision: Revision
@@ -57,6 +59,10 @@ public actor GitMirror {
     self.credentials = credentials
     self.limits = limits
     self.revision = try GitMirror.parse(revision)
+    branch =
+      if case .name(let name) = self.revision {
+        name.hasPrefix("refs/heads/") ? String(name.dropFirst(11)) : name
+      } else { nil }
     let digest = SHA256.hash(data: Data("\(remote.url)\n\(revision)".utf8))
     let name = digest.prefix(12).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
     let path = folder + "/" + name.joined()
@@ -195,7 +201,8 @@ public actor GitMirror {
     return try await ChildProgram(
       purpose: purpose, name: "flock",
       arguments: [
-        "--nonblock", "--conflict-exit-code", "\(GitMirror.busyCode)", folder + "/fetch.lock",
+        "--no-fork", "--nonblock", "--conflict-exit-code", "\(GitMirror.busyCode)",
+        folder + "/fetch.lock",
         "timeout", "--kill-after=5", "\(seconds + 5)", "prlimit", "--core=0",
         "--fsize=\(limits.packBytes)",
         "git", "-C", repository.path,

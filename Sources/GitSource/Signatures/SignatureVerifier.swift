@@ -23,8 +23,10 @@ public struct SignatureVerifier: Sendable {
   ///   missing.
   public func verdict(of commit: CommitID) async throws -> SignatureVerdict {
     if let known = cache.verdict(of: commit, by: signers) { return known }
+    // As of before: keys that change meanwhile are asked again.
+    let keys = VerdictCache.stamps(signers)
     let verdict = try await verify(commit)
-    cache.remember(verdict, of: commit, by: signers)
+    cache.remember(verdict, of: commit, by: keys)
     return verdict
   }
 

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// A verdict counts while the files of the trusted keys are the same, and for a minute, since keys expire.
 final class VerdictCache: Sendable {
-  private struct Stamp: Equatable {
+  struct Stamp: Equatable {
     var size: Int?
     var changed: Date?
     var number: Int?
@@ -33,8 +33,7 @@ final class VerdictCache: Sendable {
     }
   }
 
-  func remember(_ verdict: SignatureVerdict, of commit: CommitID, by signers: TrustedSigners) {
-    let stamps = VerdictCache.stamps(signers)
+  func remember(_ verdict: SignatureVerdict, of commit: CommitID, by stamps: [Stamp]) {
     state.withLock { state in
       if state.stamps != stamps || state.verdicts.count >= VerdictCache.limit {
         state = State(stamps: stamps)
@@ -43,7 +42,7 @@ final class VerdictCache: Sendable {
     }
   }
 
-  private static func stamps(_ signers: TrustedSigners) -> [Stamp] {
+  static func stamps(_ signers: TrustedSigners) -> [Stamp] {
     [signers.sshFile, signers.openPGPFile].map { path in
       guard let path, let found = try? FileManager.default.attributesOfItem(atPath: path) else {
         return Stamp()

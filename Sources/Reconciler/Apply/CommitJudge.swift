@@ -16,6 +16,8 @@ struct CommitJudge {
   let cache: CompileCache
   /// Whether each commit has to be signed, whatever the repository says.
   let requiresSignatures: Bool
+  /// Whether it is enough that there is a signature, where nobody is trusted: for plans that are made without keys.
+  let takesUnchecked: Bool
 
   /// - Parameter head: what the store holds.
   /// - Throws: `ReconcileError.uncompiled` if it can't be found out whether the commit is valid.
@@ -26,10 +28,8 @@ struct CommitJudge {
     var compilation = compile(try await source.tree(of: facts.commit), after: history, cache: cache)
     // That is no fault of the commit, and may be over soon.
     if let finding = compilation.unknown { throw ReconcileError.uncompiled(finding.message) }
-    if !findings.isEmpty {
-      compilation.diagnostics = (compilation.diagnostics + findings).sortedByPlace()
-      compilation.keySpace = nil
-    }
+    compilation.diagnostics = (compilation.diagnostics + findings).sortedByPlace()
+    if findings.hasErrors { compilation.keySpace = nil }
     return Verdict(compilation: compilation, signer: signer)
   }
 
@@ -61,7 +61,8 @@ struct CommitJudge {
     // Of a first sync the past is taken as it is.
     let answer = try await SignatureCheck(of: source).check(
       facts.commit, after: head == nil ? facts.parents.first : base)
-    guard !answer.findings.contains(where: { $0.code == .signatureUnchecked }) else {
+    let isUnchecked = answer.findings.contains { $0.code == .signatureUnchecked }
+    guard !isUnchecked || takesUnchecked else {
       throw ReconcileError.noSigners
     }
     return (answer.signer, answer.findings)

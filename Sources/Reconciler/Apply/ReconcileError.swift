@@ -6,8 +6,10 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   case rewritten(head: CommitID, tip: CommitID)
   /// The store's commit is in no clone any more, so that nobody can tell what its settings ask for.
   case lostHead(CommitID)
-  /// configsync.yaml gives another name to what the store follows under one already.
-  case renamed(from: String, to: String)
+  /// The store has other sources and none of this name: nobody who may decide that has said that it is a new one.
+  case unnamed(String, others: [String])
+  /// The source follows another branch.
+  case otherBranch(source: String, follows: String, branch: String)
   /// A record of the program's own can't be read.
   case record(key: String)
   /// Another reconciler moved the head meanwhile.
@@ -28,7 +30,7 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The answer is no, as against: it could not be found out.
   public var isRefusal: Bool {
     switch self {
-    case .rewritten, .lostHead, .renamed, .fenced, .overlaps, .alreadyApplied, .stale,
+    case .rewritten, .lostHead, .unnamed, .otherBranch, .fenced, .overlaps, .alreadyApplied, .stale,
       .target(.refused):
       true
     case .unknownCommit, .noSigners, .record, .target, .uncompiled: false
@@ -45,9 +47,13 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
       "the branch was rewritten, and the clone does not hold commit \(head.short), which the store holds: "
         + "what its settings ask of later commits can't be told. Fetch that commit, or confirm with "
         + "--accept-lost-head, too"
-    case .renamed(let old, let new):
-      "configsync.yaml names the source '\(new)', and the store follows this branch as '\(old)'. Nothing was "
-        + "changed. If the new name is meant, say so by --name \(new)"
+    case .unnamed(let name, let others):
+      "the store has no source '\(name)', and has others (\(others.joined(separator: ", "))). Nothing was changed. "
+        + "If it is a new one, say so by --name \(name); if configsync.yaml has another name than before, the source "
+        + "keeps the one that it has in the store: give that by --name"
+    case .otherBranch(let source, let follows, let branch):
+      "source '\(source)' follows the branch '\(follows)', and this is '\(branch)'. Nothing was changed. If it is to "
+        + "follow this one from now on, say so by --name \(source)"
     case .record(let key): "the record '\(key)' in the store can't be read: somebody has damaged it"
     case .fenced(let source):
       "another reconciler moved the head of source '\(source)' meanwhile; nothing of this commit "

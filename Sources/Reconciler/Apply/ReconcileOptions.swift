@@ -38,6 +38,12 @@ public struct ReconcileOptions: Hashable, Sendable {
   public var looksForDrift = true
   /// What the revision of the store's head must be; nil if that does not matter.
   var expectedHeadRevision: Int64?
+  /// The revisions that the source's keys must have; nil if that does not matter.
+  var expectedItems: [ConfigPath: Int64]?
+  /// Goes on where changes wait, to tell what they are.
+  var plansAhead = false
+  /// See `CommitJudge`.
+  var takesUnchecked = false
 
   public init(
     name: String? = nil, history: HistoryMode = .head, acceptsRewrite: Bool = false,

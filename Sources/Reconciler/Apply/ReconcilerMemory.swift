@@ -1,8 +1,10 @@
+import ConfigModel
 import Synchronization
 
 /// What the last run of a reconciler has left in the store, so that the next need not read all of it.
 final class ReconcilerMemory: Sendable {
   private let state = Mutex<ActualState?>(nil)
+  private let last = Mutex<KeySpace?>(nil)
 
   /// It is gone then, until it is kept again.
   func take() -> ActualState? {
@@ -12,5 +14,11 @@ final class ReconcilerMemory: Sendable {
     }
   }
 
-  func keep(_ actual: ActualState) { state.withLock { $0 = actual } }
+  func keep(_ actual: ActualState) {
+    state.withLock { $0 = actual }
+    if let published = actual.published { last.withLock { $0 = published } }
+  }
+
+  /// What was published last, as far as that is known.
+  var published: KeySpace? { last.withLock { $0 } }
 }

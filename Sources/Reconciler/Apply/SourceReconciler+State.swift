@@ -4,6 +4,15 @@ extension SourceReconciler {
   /// Looks for new commits where the source comes from.
   public func refresh() async throws { try await source.refresh() }
 
+  /// Whether one of the keys is, or may be, one of the source's; no keys are any.
+  func mayPublish(_ keys: [[UInt8]]) -> Bool {
+    guard !keys.isEmpty, let published = memory.published else { return true }
+    return keys.contains { key in
+      String(validating: key, as: UTF8.self).map { published[ConfigPath(escaped: $0)] != nil }
+        ?? false
+    }
+  }
+
   var now: String { timestamp(secondsSince1970: calendar.now()) }
 
   /// Records what the source is stopped by, or that it goes on, where that is news. Without a record it goes on.

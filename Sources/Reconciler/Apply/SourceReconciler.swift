@@ -12,7 +12,7 @@ public struct SourceReconciler: Sendable {
   let target: any ConfigTarget
   let cache: CompileCache
   let calendar: FreezeCalendar
-  private let memory = ReconcilerMemory()
+  let memory = ReconcilerMemory()
 
   /// - Parameters:
   ///   - calendar: tells when changes are frozen.
@@ -41,19 +41,21 @@ public struct SourceReconciler: Sendable {
     let settings = try await settings(at: tip)
     let name = options.name ?? settings.name
     do {
-      if options.name == nil { try await checkName(name, tip) }
+      if options.name == nil { try await checkName(name) }
       let report = try await run(
         options, to: tip, as: name, prefix: settings.prefix, began: began, finished: finished)
       try await note(
         report.state(staleness: options.staleness), of: name, lookedForDrift: report.lookedForDrift)
       return report
     } catch let error as ReconcileError where error.needsDecision {
-      // What stops the source matters more than that it could not be recorded. A name that is not the source's
-      // own gets no record.
-      if case .renamed(let old, _) = error {
-        try? await note((.stopped, "\(error)"), of: old)
-      } else {
-        try? await note((.stopped, "\(error)"), of: name)
+      // What stops the source matters more than that it could not be recorded. What may not even be the source is
+      // not recorded with it.
+      switch error {
+      case .unnamed, .otherBranch: break
+      default:
+        if (try? await StateReader(target: target, source: name).head()) != nil {
+          try? await note((.stopped, "\(error)"), of: name)
+        }
       }
       throw error
     }
@@ -74,22 +76,50 @@ public struct SourceReconciler: Sendable {
     var report = ReconcileReport(source: name, head: actual.head, prefix: prefix)
     if let suspension = actual.suspension, suspension.isSuspended {
       report.suspension = suspension
-      memory.keep(actual)
-      return report
+      if !options.plansAhead {
+        memory.keep(actual)
+        return report
+      }
     }
     // Until a commit is found to be right, what it says of its place does not count.
     if let head = actual.head, let current = try await reader.prefix(of: name, at: head) {
       report.prefix = current
     }
-    if !actual.prefixes.contains(report.prefix) { try await reader.checkOverlap(report.prefix) }
+    // On a first sync that is looked at once a commit is found to be right.
+    if actual.head != nil, !actual.prefixes.contains(report.prefix) {
+      try await reader.checkOverlap(report.prefix)
+    }
     if options.looksForDrift { actual.forgetItems() }
     let commits = try await commits(to: tip, from: actual.head, options)
     began(commits.count)
-    if !commits.isEmpty || options.looksForDrift {
+    if actual.head != nil, !commits.isEmpty || options.looksForDrift {
       try await reader.readItems(report.prefix, into: &actual)
     }
+    if let expected = options.expectedItems, expected != actual.items.mapValues(\.modRevision) {
+      throw ReconcileError.stale("somebody has changed keys since")
+    }
+    try await take(commits, to: tip, options, reader, &actual, &report, finished)
+    if options.looksForDrift, report.freeze == nil {
+      report.freeze = try await freeze(of: actual.head, tip, options)
+    }
+    if options.looksForDrift, report.freeze == nil, report.suspension == nil {
+      report.lookedForDrift = true
+      report.drift = try await lookForDrift(reader, options.drift, tip: tip, &actual)
+      report.revisions += report.drift.revisions
+    }
+    memory.keep(actual)
+    return report
+  }
+
+  /// Takes commits in order, until changes are frozen.
+  private func take(
+    _ commits: [CommitID], to tip: CommitID, _ options: ReconcileOptions, _ reader: StateReader,
+    _ actual: inout ActualState, _ report: inout ReconcileReport,
+    _ finished: (CommitFacts, CommitResult) -> Void
+  ) async throws {
     let judge = CommitJudge(
-      source: source, cache: cache, requiresSignatures: options.requiresSignatures)
+      source: source, cache: cache, requiresSignatures: options.requiresSignatures,
+      takesUnchecked: options.takesUnchecked)
     for commit in commits {
       try Task.checkCancellation()
       let facts = try await source.facts(of: commit)
@@ -97,7 +127,7 @@ public struct SourceReconciler: Sendable {
       let freeze = try calendar.freeze(by: ruling?.freezes ?? [])
       if freeze != nil, options.freezeOverride == nil {
         report.freeze = freeze
-        break
+        if !options.plansAhead { break }
       }
       let step = Step(
         facts: facts, judge: judge, reader: reader,
@@ -106,16 +136,6 @@ public struct SourceReconciler: Sendable {
       report.count(result, of: commit, isTip: commit == tip)
       finished(facts, result)
     }
-    if options.looksForDrift, report.freeze == nil {
-      report.freeze = try await freeze(of: actual.head, tip, options)
-    }
-    if options.looksForDrift, report.freeze == nil {
-      report.lookedForDrift = true
-      report.drift = try await lookForDrift(reader, options.drift, tip: tip, &actual)
-      report.revisions += report.drift.revisions
-    }
-    memory.keep(actual)
-    return report
   }
 
   /// What taking one commit needs.
@@ -142,7 +162,10 @@ public struct SourceReconciler: Sendable {
       defer { report.timings.commit += calendar.uptime() - judged }
       if let keySpace = verdict.compilation.keySpace {
         let prefix = verdict.compilation.settings.prefix
-        try await reader.include(prefix, in: &actual)
+        if let finding = try await overlap(of: prefix, reader, &actual) {
+          try await record([finding], of: facts, &actual)
+          return .refused([finding])
+        }
         let (revision, plan) = try await apply(
           keySpace, facts, signedBy: verdict.signer, over: step.override, prefix: prefix, &actual)
         report.prefix = prefix
@@ -152,6 +175,22 @@ public struct SourceReconciler: Sendable {
     }
     try await record(findings, of: facts, &actual)
     return .refused(findings)
+  }
+
+  /// Adds the keys under a commit's prefix.
+  ///
+  /// - Returns: why the commit is refused, if another source publishes there.
+  /// - Throws: `ReconcileError.overlaps` for the first commit of a source: then the source itself is wrong.
+  private func overlap(
+    of prefix: ConfigPath, _ reader: StateReader, _ actual: inout ActualState
+  ) async throws -> Diagnostic? {
+    do {
+      try await reader.include(prefix, in: &actual)
+      return nil
+    } catch let error as ReconcileError {
+      guard case .overlaps = error, actual.head != nil else { throw error }
+      return Diagnostic(.configInvalid, at: SourceSpan(file: Settings.fileName), "\(error)")
+    }
   }
 
   /// The freeze that holds for what the store has; its keys are left alone then, too.
@@ -164,17 +203,21 @@ public struct SourceReconciler: Sendable {
     return try calendar.freeze(by: settings.freezes)
   }
 
-  /// A commit that nobody has judged yet must not make another source of this one, to which none of the rules
-  /// apply that the store's commit has.
+  /// A commit that nobody has judged yet must not choose which source it belongs to: neither a new one, to which none
+  /// of the rules apply that the store's commit has, nor one that follows another branch.
   ///
-  /// - Throws: `ReconcileError.renamed` if the store follows this branch under another name.
-  private func checkName(_ name: String, _ tip: CommitID) async throws {
-    let heads = try await StateReader(target: target, source: name).heads()
-    guard heads[name] == nil else { return }
-    for (other, head) in heads.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
-    where try await source.isAncestor(head, of: tip) {
-      throw ReconcileError.renamed(from: other, to: name)
+  /// - Throws: `ReconcileError.unnamed` or `otherBranch`.
+  private func checkName(_ name: String) async throws {
+    let reader = StateReader(target: target, source: name)
+    if let head = try await reader.head() {
+      guard let branch = source.branch,
+        let follows = try await reader.record(of: head.commit)?.branch,
+        follows != branch
+      else { return }
+      throw ReconcileError.otherBranch(source: name, follows: follows, branch: branch)
     }
+    let others = try await reader.heads().keys.sorted()
+    if !others.isEmpty { throw ReconcileError.unnamed(name, others: others) }
   }
 
   /// The source's name in the store.

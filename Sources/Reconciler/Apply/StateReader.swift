@@ -106,11 +106,19 @@ struct StateReader {
     return (commit, item.modRevision)
   }
 
+  /// What the store keeps of a commit of this source.
+  func record(of commit: CommitID) async throws -> CommitRecord? {
+    try await record(of: commit, in: source)
+  }
+
+  private func record(of commit: CommitID, in source: String) async throws -> CommitRecord? {
+    let key = Array((ReservedKeys.commits(of: source) + commit.text).utf8)
+    return try await target.item(key).map(StateReader.decode)
+  }
+
   /// Where the keys of a commit live that was applied.
   func prefix(of source: String, at commit: CommitID) async throws -> ConfigPath? {
-    let key = Array((ReservedKeys.commits(of: source) + commit.text).utf8)
-    guard let item = try await target.item(key) else { return nil }
-    let record: CommitRecord = try ReservedKeys.decode(from: item.value)
+    guard let record = try await record(of: commit, in: source) else { return nil }
     return ConfigPath(escaped: record.prefix == "/" ? "" : record.prefix)
   }
 

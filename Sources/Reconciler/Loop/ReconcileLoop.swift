@@ -22,6 +22,8 @@ public struct ReconcileLoop: Sendable {
   private static let rememberedRevisions = 10_000
   /// What a burst of commits is given to come in whole.
   private static let settling = Duration.milliseconds(5)
+  /// What changes of keys are given: nobody's writing makes this one read all keys more often than that.
+  private static let keysSettling = Duration.milliseconds(400)
 
   private let reconciler: SourceReconciler
   private let options: ReconcileOptions
@@ -62,6 +64,8 @@ public struct ReconcileLoop: Sendable {
     var (failures, runs) = (0, 0)
     // After anything went wrong, and at first, all keys are compared.
     var isDue = true
+    // Changes of keys say nothing of the source.
+    var isNewsDue = true
     var watched: ConfigPath?
     while !Task.isCancelled {
       var options = options
@@ -72,7 +76,7 @@ public struct ReconcileLoop: Sendable {
       var pause = jittered(interval)
       let start = reconciler.calendar.uptime()
       do {
-        try await reconciler.refresh()
+        if isNewsDue { try await reconciler.refresh() }
       } catch is CancellationError {
         return
       } catch {
@@ -105,8 +109,10 @@ public struct ReconcileLoop: Sendable {
         ended(.failed(error, retryAfter: pause))
       }
       let reasons = await doorbell.wait(atMost: pause, on: clock)
+      isNewsDue = reasons.isEmpty || reasons.contains(.source)
       if !reasons.isEmpty {
-        do { try await clock.sleep(for: ReconcileLoop.settling) } catch { return }
+        let pause = isNewsDue ? ReconcileLoop.settling : ReconcileLoop.keysSettling
+        do { try await clock.sleep(for: pause) } catch { return }
       }
     }
   }
@@ -131,7 +137,8 @@ public struct ReconcileLoop: Sendable {
   ) async {
     while !Task.isCancelled {
       do {
-        try await reconciler.target.watch(under: prefix.text + "/") { revision in
+        try await reconciler.target.watch(under: prefix.text + "/") { revision, keys in
+          guard reconciler.mayPublish(keys) else { return }
           foreign.add(revision)
           doorbell.ring(.keys)
         }
@@ -187,7 +194,8 @@ final class ForeignChanges: Sendable {
 extension ReconcileError {
   var needsDecision: Bool {
     switch self {
-    case .rewritten, .lostHead, .renamed, .record, .overlaps, .unknownCommit, .noSigners,
+    case .rewritten, .lostHead, .unnamed, .otherBranch, .record, .overlaps, .unknownCommit,
+      .noSigners,
       .target(.refused):
       true
     case .alreadyApplied, .stale, .fenced, .target, .uncompiled: false

@@ -62,12 +62,12 @@ extension Plan {
   /// - Throws: a record that can't be encoded.
   func transaction(
     _ facts: CommitFacts, signedBy signer: Signer?, over freeze: CommitRecord.Override? = nil,
-    prefix: ConfigPath, on actual: ActualState
+    branch: String? = nil, prefix: ConfigPath, on actual: ActualState
   ) throws -> TargetTransaction {
     let source = actual.source
     let record = CommitRecord(
       facts: facts, prefix: prefix.text.isEmpty ? "/" : prefix.text, signer: signer?.name,
-      freezeOverride: freeze,
+      freezeOverride: freeze, branch: branch,
       counts: .init(keys: keyCount, puts: puts.count, deletes: deletes.count))
     let head = Array(ReservedKeys.head(of: source).utf8)
     var allPuts = puts.map { (key: Array($0.path.text.utf8), value: $0.value) }

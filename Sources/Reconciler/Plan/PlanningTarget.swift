@@ -54,7 +54,9 @@ final class PlanningTarget: ConfigTarget {
     }
   }
 
-  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64) -> Void) async throws {
+  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64, [[UInt8]]) -> Void)
+    async throws
+  {
     throw TargetError.refused("a plan watches nothing")
   }
 
@@ -64,6 +66,19 @@ final class PlanningTarget: ConfigTarget {
       for (key, item) in state.written {
         state.original[key] = item
       }
+    }
+  }
+
+  /// The revisions of the keys that were read from the store, but for the program's own records.
+  var revisions: [ConfigPath: Int64] {
+    state.withLock { state in
+      var revisions: [ConfigPath: Int64] = [:]
+      let reserved = Array(ReservedKeys.prefix.utf8)
+      for (key, item) in state.original where !key.starts(with: reserved) {
+        guard let text = String(validating: key, as: UTF8.self) else { continue }
+        revisions[ConfigPath(escaped: text)] = item.modRevision
+      }
+      return revisions
     }
   }
 

@@ -36,11 +36,15 @@ public struct ReconcilePlan: Hashable, Sendable, Codable {
   public var changes: [Change]
   /// Keys among them that somebody else has changed, and that are put back.
   public var drifted: [String]
+  /// Keys that somebody else has changed, and that are left as they are.
+  public var leftDrifted: [String]
   /// Why nothing, or not everything, would be applied now.
   public var waiting: String?
 
   public func count(of kind: KeySpaceDiff.Change.Kind) -> Int { changes.count { $0.kind == kind } }
-  public var isEmpty: Bool { changes.isEmpty && commits.isEmpty && waiting == nil }
+  public var isEmpty: Bool {
+    changes.isEmpty && commits.isEmpty && leftDrifted.isEmpty && waiting == nil
+  }
 }
 
 extension SourceReconciler {
@@ -48,7 +52,7 @@ extension SourceReconciler {
   ///
   /// - Throws: as `run`.
   public func plan(_ options: ReconcileOptions) async throws -> ReconcilePlan {
-    try await plan(options, on: PlanningTarget(over: target))
+    try await plan(options, on: PlanningTarget(over: target)).plan
   }
 
   /// The same on a store that holds one commit and nothing else: no store is asked.
@@ -62,19 +66,26 @@ extension SourceReconciler {
       throw ReconcileError.uncompiled(
         "\(base.short) does not compile: there is nothing to compare with")
     }
-    var actual = ActualState(source: options.name ?? compilation.settings.name)
+    let actual = ActualState(source: options.name ?? compilation.settings.name)
     let facts = try await source.facts(of: base)
     let transaction = try Reconciler.plan(keySpace, for: base, on: actual)
       .transaction(facts, signedBy: nil, prefix: compilation.settings.prefix, on: actual)
     _ = try await store.commit(transaction)
     store.settle()
-    actual.head = base
-    return try await plan(options, on: store)
+    var options = options
+    // Whose branch it is, and by whom it is signed, is for who has a store and keys.
+    options.name = actual.source
+    options.takesUnchecked = true
+    var plan = try await plan(options, on: store).plan
+    plan.headRevision = 0
+    return plan
   }
 
   private func plan(
     _ options: ReconcileOptions, on store: PlanningTarget
-  ) async throws -> ReconcilePlan {
+  ) async throws -> (plan: ReconcilePlan, revisions: [ConfigPath: Int64]) {
+    var options = options
+    options.plansAhead = true
     let planner = SourceReconciler(source: source, target: store, calendar: calendar, cache: cache)
     var commits: [ReconcilePlan.Commit] = []
     let tip = try await source.tip()
@@ -92,10 +103,13 @@ extension SourceReconciler {
         facts.trailers = []
         commits.append(ReconcilePlan.Commit(facts: facts, findings: findings))
       })
-    return ReconcilePlan(
+    let plan = ReconcilePlan(
       version: ReconcilePlan.currentVersion, source: report.source, head: head?.commit,
       headRevision: head?.revision ?? 0, tip: tip, commits: commits, changes: store.changes,
-      drifted: report.drift.corrected.map(\.path.text), waiting: report.waiting)
+      drifted: report.drift.corrected.map(\.path.text),
+      leftDrifted: (report.drift.reported + report.drift.contested).map(\.path.text),
+      waiting: report.waiting)
+    return (plan, store.revisions)
   }
 
   /// Applies what a plan says, or nothing.
@@ -108,11 +122,12 @@ extension SourceReconciler {
     var options = options
     options.name = plan.source
     options.expectedHeadRevision = plan.headRevision
-    let now = try await self.plan(options)
+    let (now, revisions) = try await self.plan(options, on: PlanningTarget(over: target))
     guard now.tip == plan.tip else {
       throw ReconcileError.stale("the branch is at \(now.tip.short)")
     }
     guard now == plan else { throw ReconcileError.stale("it would change other keys than it says") }
+    options.expectedItems = revisions
     return try await run(options, began: began, finished: finished)
   }
 }

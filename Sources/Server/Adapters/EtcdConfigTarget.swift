@@ -33,16 +33,16 @@ public struct EtcdConfigTarget: ConfigTarget {
   }
 
   public func watch(
-    under prefix: String, _ changed: @escaping @Sendable (_ revision: Int64) -> Void
+    under prefix: String,
+    _ changed: @escaping @Sendable (_ revision: Int64, _ keys: [[UInt8]]) -> Void
   ) async throws {
     try await EtcdConfigTarget.translating {
       // What changed before the watch began is not told: that may be something.
-      try await client.watch(.prefix(Array(prefix.utf8)), created: { changed(0) }) { batch in
+      try await client.watch(.prefix(Array(prefix.utf8)), created: { changed(0, []) }) { batch in
         // A source at the root sees its own records, too: what is said there is no key of its.
         let reserved = Array(ReservedKeys.prefix.utf8)
-        if batch.events.contains(where: { !$0.key.starts(with: reserved) }) {
-          changed(batch.revision)
-        }
+        let keys = batch.events.map(\.key).filter { !$0.starts(with: reserved) }
+        if !keys.isEmpty { changed(batch.revision, keys) }
         return true
       }
     }

@@ -5,7 +5,9 @@ public import Reconciler
 /// A Git repository as a source of configuration: a local one, or the mirror of a remote one.
 public struct GitConfigSource: ConfigSource {
   public let repository: GitRepository
-  private let branch: String
+  /// What is resolved: a branch, tag or commit.
+  private let revision: String
+  public let branch: String?
   private let mirror: GitMirror?
   private let verifier: SignatureVerifier
 
@@ -17,7 +19,8 @@ public struct GitConfigSource: ConfigSource {
     trusting signers: TrustedSigners = TrustedSigners()
   ) {
     self.repository = repository
-    self.branch = branch
+    revision = branch
+    self.branch = repository.branchName(of: branch)
     mirror = nil
     verifier = SignatureVerifier(repository, trusting: signers)
   }
@@ -25,7 +28,8 @@ public struct GitConfigSource: ConfigSource {
   /// What the mirror follows.
   public init(_ mirror: GitMirror, trusting signers: TrustedSigners) {
     repository = mirror.repository
-    branch = "HEAD"
+    revision = "HEAD"
+    branch = mirror.branch
     self.mirror = mirror
     verifier = SignatureVerifier(repository, trusting: signers)
   }
@@ -33,7 +37,7 @@ public struct GitConfigSource: ConfigSource {
   public func refresh() async throws { _ = try await mirror?.fetch() }
 
   public func tip() async throws -> CommitID {
-    guard let mirror else { return try repository.resolve(branch) }
+    guard let mirror else { return try repository.resolve(revision) }
     guard let tip = try mirror.tip() else {
       throw GitError.failed(operation: "read the mirror", reason: "nothing was fetched yet")
     }

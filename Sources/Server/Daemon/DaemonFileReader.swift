@@ -163,7 +163,7 @@ public struct DaemonFileReader {
   private mutating func interval(_ value: ConfigValue) -> Duration? {
     if case .string(let text) = value.content,
       let unit = ["s": 1.0, "m": 60, "h": 3600][String(text.suffix(1))],
-      let count = Double(text.dropLast()), count > 0, count * unit <= 86_400
+      let count = Double(text.dropLast()), count * unit >= 0.1, count * unit <= 86_400
     {
       return .seconds(count * unit)
     }

@@ -30,18 +30,18 @@ public final class WebhookEndpoint: Sendable {
 
   /// Bytes of a body.
   public static let bodyLimit = 1 << 20
-  /// Deliveries that are remembered: beyond that the oldest are forgotten, and would count again.
+  /// Deliveries that are remembered: beyond that they are forgotten, and would count again.
   fileprivate static let rememberedDeliveries = 10_000
-  /// Requests within a second that are looked at, and how many may come at once.
+  /// How long: a forge that is asked to deliver something again later is heard.
+  fileprivate static let memorySeconds: Int64 = 600
+  /// Deliveries to one source within a second, and how many may come at once.
   fileprivate static let ratePerSecond = 50.0
   fileprivate static let burst = 100.0
 
   fileprivate struct State {
-    var seen: Set<[UInt8]> = []
-    var order: [[UInt8]] = []
-    var next = 0
-    var tokens = WebhookEndpoint.burst
-    var filled: Int64 = 0
+    /// When each delivery came.
+    var seen: [[UInt8]: Int64] = [:]
+    var buckets: [String: (tokens: Double, filled: Int64)] = [:]
   }
 
   private let hooks: [String: [Hook]]
@@ -61,42 +61,47 @@ public final class WebhookEndpoint: Sendable {
     method: String, path: String, body: [UInt8], header: (_ name: String) -> String?
   ) -> WebhookAnswer {
     let now = now()
-    guard state.withLock({ $0.take(at: now) }) else { return .tooMany }
     guard path.utf8.starts(with: "/hooks/".utf8), let hooks = hooks[String(path.dropFirst(7))]
     else { return .unknownSource }
     guard method == "POST" else { return .wrongMethod }
     let known = hooks.first { $0.verifier.accepts(body, now: now, header: header) }
+    // Nobody who does not know the secret gets further, nor uses up what others may send.
     guard let known else { return .unauthorized }
-    let digest = WebhookVerifier.digest(of: Array(path.utf8) + body)
-    guard state.withLock({ $0.remember(digest) }) else { return .repeated }
+    let stamp = Array((header("x-configsync-timestamp") ?? "").utf8)
+    let digest = WebhookVerifier.digest(of: Array(path.utf8) + [0] + stamp + [0] + body)
+    let answer = state.withLock { state -> WebhookAnswer in
+      guard state.take(at: now, from: known.source) else { return .tooMany }
+      return state.remember(digest, at: now) ? .accepted : .repeated
+    }
+    guard answer == .accepted else { return answer }
     known.doorbell.ring(.source)
     return .accepted
   }
 }
 
 extension WebhookEndpoint.State {
-  /// One of the requests that a second may have.
-  fileprivate mutating func take(at now: Int64) -> Bool {
-    if now > filled {
-      tokens = min(
-        WebhookEndpoint.burst, tokens + Double(now - filled) * WebhookEndpoint.ratePerSecond)
-    }
-    filled = max(filled, now)
-    guard tokens >= 1 else { return false }
-    tokens -= 1
+  /// One of the deliveries that a source may get in a second.
+  fileprivate mutating func take(at now: Int64, from source: String) -> Bool {
+    var bucket = buckets[source] ?? (WebhookEndpoint.burst, now)
+    // A clock may be set back.
+    let passed = max(0, now - bucket.filled)
+    bucket.tokens = min(
+      WebhookEndpoint.burst, bucket.tokens + Double(passed) * WebhookEndpoint.ratePerSecond)
+    bucket.filled = now
+    defer { buckets[source] = bucket }
+    guard bucket.tokens >= 1 else { return false }
+    bucket.tokens -= 1
     return true
   }
 
-  /// - Returns: whether it is new.
-  fileprivate mutating func remember(_ digest: [UInt8]) -> Bool {
-    guard seen.insert(digest).inserted else { return false }
-    if order.count < WebhookEndpoint.rememberedDeliveries {
-      order.append(digest)
-    } else {
-      seen.remove(order[next])
-      order[next] = digest
-      next = (next + 1) % order.count
+  /// - Returns: whether it is new, or came too long ago to be somebody's repetition.
+  fileprivate mutating func remember(_ digest: [UInt8], at now: Int64) -> Bool {
+    if let time = seen[digest], abs(now - time) <= WebhookEndpoint.memorySeconds { return false }
+    if seen.count >= WebhookEndpoint.rememberedDeliveries {
+      seen = seen.filter { abs(now - $0.value) <= WebhookEndpoint.memorySeconds }
+      if seen.count >= WebhookEndpoint.rememberedDeliveries { seen = [:] }
     }
+    seen[digest] = now
     return true
   }
 }

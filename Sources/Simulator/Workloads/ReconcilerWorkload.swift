@@ -123,6 +123,8 @@ final class SimulatedRepository: ConfigSource {
     }
   }
 
+  var branch: String? { "main" }
+
   func refresh() {}
 
   func tip() -> CommitID { state.withLock { $0.commits[$0.commits.count - 1].id } }
@@ -212,7 +214,9 @@ struct SimulatedTarget: ConfigTarget {
   }
 
   /// The simulated reconcilers look again and again, and watch nothing.
-  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64) -> Void) async throws {
+  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64, [[UInt8]]) -> Void)
+    async throws
+  {
     throw TargetError.unavailable("watches are not simulated")
   }
 

@@ -69,7 +69,9 @@ struct ApplyCommand: AsyncParsableCommand {
         configsync apply --repo https://git.example.com/config.git --git-password-file token
       """)
 
-  @Argument(help: "A plan that 'plan --out' has made: it is applied as it is, or not at all.")
+  @Argument(
+    help:
+      "A plan that 'plan --out' has made of the same --rev: it is applied as it is, or not at all.")
   var plan: String?
 
   @OptionGroup var source: SourceOptions
@@ -87,15 +89,15 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
-    if plan != nil, rev != nil {
-      throw ValidationError("a plan names its commit: leave --rev away")
+    if let duringFreeze, duringFreeze.trimmingCharacters(in: .whitespaces).isEmpty {
+      throw ValidationError("--during-freeze says why")
     }
   }
 
   func run() async throws {
     let plan = try plan.map(PlanFile.read)
     let source = try source.open(
-      branch: plan?.tip.text ?? rev ?? "HEAD", trusting: trust.signers)
+      branch: rev ?? "HEAD", trusting: trust.signers)
     let cache = try cache.makeCache()
     var options = arguments.options()
     if let duringFreeze {

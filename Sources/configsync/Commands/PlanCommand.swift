@@ -96,6 +96,7 @@ struct PlanCommand: AsyncParsableCommand {
       for finding in commit.findings { print("        \(Self.line(finding))") }
     }
     for key in plan.drifted { print("put back  \(printableLine(key))") }
+    for key in plan.leftDrifted { print("drifted, and left  \(printableLine(key))") }
     if let waiting = plan.waiting { print("waits: \(printableLine(waiting))") }
     table(plan).printText(color.style())
   }
@@ -125,7 +126,9 @@ private struct NoTarget: ConfigTarget {
   func items(under prefix: [UInt8]) async throws -> [StoredItem] { [] }
   func item(_ key: [UInt8]) async throws -> StoredItem? { nil }
   func commit(_ transaction: TargetTransaction) async throws -> TargetOutcome { .fenced }
-  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64) -> Void) async throws {}
+  func watch(under prefix: String, _ changed: @escaping @Sendable (Int64, [[UInt8]]) -> Void)
+    async throws
+  {}
 }
 
 /// A plan in a file: JSON.
@@ -136,10 +139,19 @@ enum PlanFile {
     do {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys]
-      let file = URL(fileURLWithPath: path)
-      try encoder.encode(plan).write(to: file, options: .atomic)
-      // It holds values.
-      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+      // It holds values: nobody else may read it, not for a moment.
+      let draft = path + ".\(UUID().uuidString)"
+      guard
+        FileManager.default.createFile(
+          atPath: draft, contents: try encoder.encode(plan), attributes: [.posixPermissions: 0o600])
+      else { throw CocoaError(.fileWriteUnknown) }
+      guard rename(draft, path) == 0 else {
+        let reason = String(cString: strerror(errno))
+        try FileManager.default.removeItem(atPath: draft)
+        throw CommandFailure(.unknown, "can't write '\(path)': \(reason)")
+      }
+    } catch let failure as CommandFailure {
+      throw failure
     } catch {
       throw CommandFailure(.unknown, "can't write '\(path)': \(error.localizedDescription)")
     }
@@ -190,6 +202,7 @@ private struct PrintedPlan: Encodable {
   var commits: [Commit]
   var changes: [Change]
   var drifted: [String]
+  var leftDrifted: [String]
   var waiting: String?
 
   init(_ plan: ReconcilePlan) {
@@ -211,6 +224,7 @@ private struct PrintedPlan: Encodable {
         new: change.new.map { PrintedValue($0) })
     }
     drifted = plan.drifted
+    leftDrifted = plan.leftDrifted
     waiting = plan.waiting
   }
 }

@@ -53,8 +53,16 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var logging: LoggingOptions
 
   func validate() throws {
-    guard interval > 0, interval < 86_400 else {
-      throw ValidationError("--interval is between 0 and 86400 seconds")
+    guard (0.1...86_400).contains(interval) else {
+      throw ValidationError("--interval is from 0.1 to 86400 seconds")
+    }
+    if config != nil {
+      guard !arguments.requireSignatures, trust.signers.isEmpty, listenWebhooks == nil,
+        arguments.name == nil
+      else {
+        throw ValidationError(
+          "what flags say of names, signatures and webhooks stands in the file of --config")
+      }
     }
     guard (listenWebhooks == nil) == (webhookSecretFile == nil) else {
       throw ValidationError("--listen-webhooks and --webhook-secret-file go together")

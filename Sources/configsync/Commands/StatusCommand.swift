@@ -123,7 +123,9 @@ struct StatusCommand: AsyncParsableCommand {
         })
     for source in shown.sources {
       guard let message = source.message else { continue }
-      Swift.print("\n\(source.state) since \(source.since ?? ""): \(printableLine(message))")
+      Swift.print(
+        "\n\(source.name) is \(source.state) since \(source.since ?? ""): \(printableLine(message))"
+      )
     }
     for refusal in shown.sources.flatMap(\.refused) {
       Swift.print(
