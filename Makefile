@@ -31,6 +31,7 @@ bench: setup
 	swift build -c release --product compile-bench
 	@Benchmarks/bench.py
 	@Benchmarks/compile.py
+	@Benchmarks/latency.py
 
 # SEEDS=2000 FIRST=1: simulated clusters under faults; a failing seed says how to replay it.
 SEEDS ?= 200

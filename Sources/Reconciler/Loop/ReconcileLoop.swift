@@ -16,8 +16,8 @@ public struct ReconcileLoop: Sendable {
 
   private static let firstRetry = Duration.seconds(1)
   private static let longestRetry = Duration.seconds(60)
-  /// Runs between two that compare all keys though nobody has said that they changed.
-  private static let runsBetweenLooks = 20
+  /// Intervals between two looks at all keys though nobody has said that they changed.
+  private static let pollsBetweenLooks = 20
   /// Own revisions that are remembered, to tell them from others' changes.
   private static let rememberedRevisions = 10_000
   /// What a burst of commits is given to come in whole.
@@ -61,22 +61,17 @@ public struct ReconcileLoop: Sendable {
     on clock: some Clock<Duration>, finished: (CommitFacts, CommitResult) -> Void,
     ended: (Outcome) -> Void
   ) async {
-    var (failures, runs) = (0, 0)
-    // After anything went wrong, and at first, all keys are compared.
-    var isDue = true
-    // Changes of keys say nothing of the source.
-    var isNewsDue = true
+    var turn = Turn()
     var watched: ConfigPath?
     while !Task.isCancelled {
       var options = options
       let changes = foreign.seen
       options.looksForDrift =
-        isDue || runs % ReconcileLoop.runsBetweenLooks == 0 || !changes.isEmpty
-      runs += 1
+        turn.isLookDue || !changes.isEmpty
       var pause = jittered(interval)
       let start = reconciler.calendar.uptime()
       do {
-        if isNewsDue { try await reconciler.refresh() }
+        if turn.isNewsDue { try await reconciler.refresh() }
       } catch is CancellationError {
         return
       } catch {
@@ -88,32 +83,65 @@ public struct ReconcileLoop: Sendable {
         var report = try await reconciler.run(options, finished: finished)
         report.timings.fetch = fetched - start
         foreign.forget(own: report.revisions)
-        if report.lookedForDrift { foreign.forget(changes) }
-        isDue = false
+        if report.lookedForDrift {
+          foreign.forget(changes)
+          turn.isLookDue = false
+        }
         if watched != report.prefix {
           watched = report.prefix
           prefixes.yield(report.prefix)
         }
         ended(.finished(report))
-        failures = 0
+        turn.failures = 0
       } catch is CancellationError {
         return
       } catch let error as ReconcileError where error.needsDecision {
-        isDue = true
+        turn.isLookDue = true
         ended(.stalled(error))
       } catch {
-        isDue = true
-        failures += 1
-        let backoff = ReconcileLoop.firstRetry * (1 << min(failures - 1, 6))
+        turn.isLookDue = true
+        turn.failures += 1
+        let backoff = ReconcileLoop.firstRetry * (1 << min(turn.failures - 1, 6))
         pause = jittered(min(backoff, ReconcileLoop.longestRetry))
         ended(.failed(error, retryAfter: pause))
       }
-      let reasons = await doorbell.wait(atMost: pause, on: clock)
-      isNewsDue = reasons.isEmpty || reasons.contains(.source)
-      if !reasons.isEmpty {
-        let pause = isNewsDue ? ReconcileLoop.settling : ReconcileLoop.keysSettling
-        do { try await clock.sleep(for: pause) } catch { return }
+      guard await rest(pause, &turn, on: clock) else { return }
+    }
+  }
+
+  /// What one turn of the loop leaves to the next.
+  private struct Turn {
+    var failures = 0
+    /// Intervals that were over since all keys were compared.
+    var polls = 0
+    /// After anything went wrong, and at first, all keys are compared.
+    var isLookDue = true
+    /// Changes of keys say nothing of the source.
+    var isNewsDue = true
+  }
+
+  /// Waits until there is something to do.
+  ///
+  /// - Returns: false once the task is cancelled.
+  private func rest(
+    _ pause: Duration, _ turn: inout Turn, on clock: some Clock<Duration>
+  ) async -> Bool {
+    let reasons = await doorbell.wait(atMost: pause, on: clock)
+    turn.isNewsDue = reasons.isEmpty || reasons.contains(.source)
+    guard !reasons.isEmpty else {
+      turn.polls += 1
+      if turn.polls == ReconcileLoop.pollsBetweenLooks {
+        turn.polls = 0
+        turn.isLookDue = true
       }
+      return true
+    }
+    do {
+      try await clock.sleep(
+        for: turn.isNewsDue ? ReconcileLoop.settling : ReconcileLoop.keysSettling)
+      return true
+    } catch {
+      return false
     }
   }
 
