@@ -167,4 +167,26 @@ struct GitRepositoryTests {
     let restored = try repository.restore(try repository.resolve(bad))
     #expect(try repository.tree(of: restored).file(at: "a.yaml")?.bytes() == Array("x: 2\n".utf8))
   }
+
+  @Test func aPushGoesWhereTheBranchCameFrom() async throws {
+    let (git, folder) = (try GitFixture(), try TemporaryFolder())
+    let bare = folder.path + "/origin.git"
+    try git.commit(["a": "1"], "first")
+    await #expect(throws: GitError.self, "there is no remote") {
+      try await GitRepository(git.path).push()
+    }
+    try git.run("clone", "-q", "--bare", git.path, bare)
+    try git.run("remote", "add", "origin", bare)
+    try git.run("fetch", "-q", "origin")
+    try git.run("branch", "-q", "--set-upstream-to=origin/main")
+    let second = try git.commit(["a": "2"], "second")
+    try await GitRepository(git.path).push()
+    #expect(try GitRepository(bare).resolve("main").text == second)
+    try git.run("reset", "-q", "--hard", "HEAD~1")
+    try git.commit(["a": "3"], "another")
+    await #expect(throws: GitError.self, "nothing is pushed by force") {
+      try await GitRepository(git.path).push()
+    }
+    #expect(try GitRepository(bare).resolve("main").text == second)
+  }
 }

@@ -20,8 +20,9 @@ struct ChildProgram: Sendable {
   /// Looked up in `PATH`.
   var name: String
   var arguments: [String]
-  /// The whole environment but for `PATH`: nothing of this process's gets in.
-  var environment: [String: String] = [:]
+  /// The whole environment but for `PATH`: nothing of this process's gets in. nil for this process's own, for what a
+  /// person has asked for.
+  var environment: [String: String]? = [:]
   /// A file that it reads: never a pipe, which a program that ends early would break.
   var input: String?
   var deadline: Duration
@@ -54,7 +55,7 @@ struct ChildProgram: Sendable {
     var variables: [Environment.Key: String] = [
       "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     ]
-    for (name, value) in environment {
+    for (name, value) in environment ?? ProcessInfo.processInfo.environment {
       guard let key = Environment.Key(rawValue: name) else { continue }
       variables[key] = value
     }

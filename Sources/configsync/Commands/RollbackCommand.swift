@@ -2,12 +2,12 @@ import ArgumentParser
 import ConfigModel
 import GitSource
 
-struct RollbackCommand: ParsableCommand {
+struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rollback", abstract: "Write the commit that undoes another.",
     discussion: """
       The undoing is a commit like any other: it is reconciled as one, and survives every later
-      sync. Exit code 1: it conflicts with later changes.
+      sync. With --push it is pushed, as 'git push' does. Exit code 1: it conflicts with later changes.
 
       Examples:
         configsync rollback 3f2a91c
@@ -22,14 +22,28 @@ struct RollbackCommand: ParsableCommand {
   @Option(help: "Restore the whole state of this commit instead.")
   var to: String?
 
+  @Flag(help: "Push the commit to where the branch came from.")
+  var push = false
+
   func validate() throws {
     guard (commit == nil) != (to == nil) else {
       throw ValidationError("name a commit to undo, or --to with one to return to")
     }
   }
 
-  func run() throws {
+  func run() async throws {
     let repository = try repository.open()
+    try write(repository)
+    guard push else { return }
+    do {
+      try await repository.push()
+    } catch {
+      throw CommandFailure(.unknown, "the commit is written, and was not pushed: \(error)")
+    }
+    print("pushed")
+  }
+
+  private func write(_ repository: GitRepository) throws {
     do {
       let written: CommitID
       if let commit {
