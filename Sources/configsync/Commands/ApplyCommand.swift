@@ -60,13 +60,15 @@ struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apply", abstract: "Reconcile a repository into the store once.",
     discussion: """
-      Each commit becomes one transaction, in first-parent order. Exit code 1: the newest commit
-      was refused, and the store keeps the last good one.
+      Each commit becomes one transaction, in first-parent order. Exit code 1: the
+      newest commit was refused, and the store keeps the last good one; or changes
+      wait, or somebody else's are left.
 
       Example:
         configsync apply --repo my-config --history full
-        configsync plan --repo my-config --out change.plan; configsync apply --repo my-config change.plan
-        configsync apply --repo https://git.example.com/config.git --git-password-file token
+        configsync plan --repo my-config --out change.plan
+        configsync apply --repo my-config change.plan
+        configsync apply --repo ssh://git@git.example.com/config.git --ssh-key key
       """)
 
   @Argument(

@@ -12,9 +12,10 @@ struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Show what 'apply' would change in the store.",
     discussion: """
-      Compares with the live store, or, with --base, with a commit, and then asks no cluster. A plan that is
-      saved by --out is applied by 'configsync apply FILE' as it is, or not at all. Exit code 0: nothing would
-      change; 1: something would, or a commit would be refused.
+      Compares with the live store, or, with --base, with a commit, and then asks
+      no cluster. A plan that is saved by --out is applied by 'configsync apply
+      FILE' as it is, or not at all. Exit code 0: nothing would change; 1:
+      something would, or a commit would be refused.
 
       Example:
         configsync plan --repo my-config --out change.plan

@@ -6,8 +6,9 @@ struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rollback", abstract: "Write the commit that undoes another.",
     discussion: """
-      The undoing is a commit like any other: it is reconciled as one, and survives every later
-      sync. With --push it is pushed, as 'git push' does. Exit code 1: it conflicts with later changes.
+      The undoing is a commit like any other: it is reconciled as one, and survives
+      every later sync. With --push it is pushed, as 'git push' does. Exit code 1:
+      it conflicts with later changes.
 
       Examples:
         configsync rollback 3f2a91c

@@ -14,18 +14,20 @@ struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Keep the store in step with a repository: the daemon.",
     discussion: """
-      Looks for new commits every --interval, when a webhook comes, and after a failure again with growing
-      pauses; and puts keys back that somebody else has changed, as soon as they change. Several sources are
-      named in a file (--config), with all that their branches must not decide themselves.
+      Looks for new commits every --interval, when a webhook comes, and after a
+      failure again with growing pauses; and puts keys back that somebody else has
+      changed, as soon as they change. Several sources are named in a file
+      (--config), with all that their branches must not decide themselves.
 
       Example:
         configsync run --repo my-config --interval 5
-        configsync run --repo https://git.example.com/config.git --git-password-file token \\
-          --listen-webhooks 0.0.0.0:9000 --webhook-forge gitea --webhook-secret-file secret
+        configsync run --repo https://git.example.com/config.git \\
+          --git-password-file token --listen-webhooks 127.0.0.1:9000 \\
+          --webhook-forge gitea --webhook-secret-file secret
         configsync run --config /etc/configsync/run.yaml
       """)
 
-  @Option(help: "A file that names the sources; then flags of a single one are not looked at.")
+  @Option(help: "A file that names the sources, instead of the flags of a single one.")
   var config: String?
 
   @OptionGroup var source: SourceOptions

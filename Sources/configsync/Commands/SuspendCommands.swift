@@ -93,8 +93,8 @@ struct RejectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reject", abstract: "Mark a commit so that it is skipped.",
     discussion: """
-      A later commit is applied, and takes the changes along unless it reverts them. Exit code 1: the
-      commit was applied already.
+      A later commit is applied, and takes the changes along unless it reverts
+      them. Exit code 1: the commit was applied already.
 
       Example:
         configsync reject 4f9d0c1 --reason 'breaks the load balancer'

@@ -24,7 +24,9 @@ struct SourceOptions: ParsableArguments {
   @Option(help: "For https: PEM of the certificate's key.")
   var gitKey = environment("GIT_KEY", "")
 
-  @Option(help: "For ssh: a private key without a passphrase. Default: the agent's keys.")
+  @Option(
+    help:
+      "For ssh: a private key without a passphrase. Default: the agent's keys, and the user's own.")
   var sshKey = environment("SSH_KEY", "")
 
   @Option(help: "For ssh: the keys of hosts. Default: the user's and the system's known_hosts.")
