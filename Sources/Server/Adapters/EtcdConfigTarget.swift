@@ -26,10 +26,31 @@ public struct EtcdConfigTarget: ConfigTarget {
     let request = ClientTransaction(
       fences: transaction.fences.map { ($0.key, $0.modRevision) }, puts: transaction.puts,
       deletes: transaction.deletes)
-    return try await EtcdConfigTarget.translating {
-      guard let revision = try await client.commit(request) else { return .fenced }
-      return .applied(revision: revision)
+    do {
+      return try await EtcdConfigTarget.translating {
+        guard let revision = try await client.commit(request) else { return .fenced }
+        return .applied(revision: revision)
+      }
+    } catch TargetError.refused(let reason) {
+      throw TargetError.refused(EtcdConfigTarget.explain(reason, transaction))
     }
+  }
+
+  /// What the store's limits mean for a commit, with the numbers and the flag that raises them: it is never split.
+  static func explain(_ reason: String, _ transaction: TargetTransaction) -> String {
+    if reason.contains("too many operations in txn request") {
+      let count = transaction.puts.count + transaction.deletes.count
+      return
+        "the commit changes \(count) keys with its records, and the store takes fewer in one transaction: raise "
+        + "--max-txn-ops of its members (\(reason))"
+    }
+    if reason.contains("request is too large") || reason.contains("larger than max") {
+      let bytes = transaction.puts.reduce(0) { $0 + $1.key.count + $1.value.count }
+      return
+        "the commit's keys and values have \(bytes) bytes, and the store takes fewer in one request: raise "
+        + "--max-request-bytes of its members (\(reason))"
+    }
+    return reason
   }
 
   public func watch(
