@@ -13,15 +13,31 @@ struct DaemonProcessTests {
   private static let commits = Array("/.configsync/sources/default/commits/".utf8)
   private static let refused = Array("/.configsync/sources/default/refused/".utf8)
 
+  /// What the history is reconciled into.
+  enum Store: String, CaseIterable, Sendable { case configsync, etcd }
+
+  /// A real etcd 3.5, where setup could install one.
+  private static let etcd: String? = {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let answer = try? execute(root.appendingPathComponent("Scripts/etcd35.sh").path, ["etcd"])
+    guard let answer, answer.status == 0 else { return nil }
+    return answer.output.trimmingCharacters(in: .whitespacesAndNewlines)
+  }()
+
+  private static var stores: [Store] { etcd == nil ? [.configsync] : Store.allCases }
+
   /// A clone of the history, with a member to reconcile it into.
   private final class Scene: Sendable {
     let folder: TemporaryFolder
     let cluster: ProcessCluster
+    let etcd: ServerProcess?
+    let endpoint: String
     let clone: String
     /// The commits that are reconciled, oldest first.
     let commits: [String]
 
-    init(_ count: Int) throws {
+    init(_ count: Int, in store: Store) async throws {
       folder = try TemporaryFolder()
       cluster = try ProcessCluster(["a"])
       clone = folder.path + "/clone"
@@ -32,12 +48,27 @@ struct DaemonProcessTests {
         "git", ["-C", clone, "rev-list", "--first-parent", "--max-count=\(count)", "HEAD"])
       commits = listed.output.split(separator: "\n").map(String.init).reversed()
       try #require(commits.count == count)
-      try cluster.start("a")
+      guard store == .etcd, let program = DaemonProcessTests.etcd else {
+        (etcd, endpoint) = (nil, cluster.client("a"))
+        try cluster.start("a")
+        try await cluster.command("member", "list")
+        return
+      }
+      let ports = try freePorts(2)
+      let urls = ports.map { "http://127.0.0.1:\($0)" }
+      endpoint = urls[0]
+      etcd = try ServerProcess(
+        program,
+        [
+          "--data-dir", folder.path + "/etcd", "--listen-client-urls", urls[0],
+          "--advertise-client-urls", urls[0], "--listen-peer-urls", urls[1],
+          "--max-txn-ops", "100000", "--log-level", "error",
+        ], port: ports[0], log: folder.path + "/etcd.log")
     }
 
     var arguments: [String] {
       [
-        "--repo", clone, "--history", "since=\(commits[0])", "--endpoints", cluster.client("a"),
+        "--repo", clone, "--history", "since=\(commits[0])", "--endpoints", endpoint,
       ]
     }
 
@@ -56,7 +87,7 @@ struct DaemonProcessTests {
     /// Waits until so many more commits were applied.
     func advance(_ count: Int) async throws {
       let seen = Mutex(0)
-      try await withConfigClient(endpoints: [cluster.client("a")]) { client in
+      try await withConfigClient(endpoints: [endpoint]) { client in
         let now = try await client.range(.prefix(DaemonProcessTests.commits))
         try await client.watch(.prefix(DaemonProcessTests.commits), from: now.revision + 1) {
           batch in
@@ -73,7 +104,7 @@ struct DaemonProcessTests {
       let (status, output) = try execute(
         configsyncProgram, ["apply"] + arguments, environment: ["NO_COLOR": "1"])
       #expect(status != 2, "\(output)")
-      try await withConfigClient(endpoints: [cluster.client("a")]) { client in
+      try await withConfigClient(endpoints: [endpoint]) { client in
         let applied = try await client.range(.prefix(DaemonProcessTests.commits)).items
           .sorted { $0.modRevision < $1.modRevision }
         let refused = try await client.range(.prefix(DaemonProcessTests.refused)).items
@@ -109,10 +140,9 @@ struct DaemonProcessTests {
 
   @Test(
     .enabled(if: FileManager.default.fileExists(atPath: bundle), "the real history is not here"),
-    .timeLimit(.minutes(10)))
-  func aDaemonThatIsKilledAgainAndAgainAppliesEachCommitOnce() async throws {
-    let scene = try Scene(500)
-    try await scene.cluster.command("member", "list")
+    .timeLimit(.minutes(10)), arguments: stores)
+  func aDaemonThatIsKilledAgainAndAgainAppliesEachCommitOnce(store: Store) async throws {
+    let scene = try await Scene(500, in: store)
     var random = SeededRandomNumbers(seed: 500)
     for kill in 0..<25 {
       let daemon = try scene.daemon("daemon-\(kill)")
@@ -124,10 +154,9 @@ struct DaemonProcessTests {
 
   @Test(
     .enabled(if: FileManager.default.fileExists(atPath: bundle), "the real history is not here"),
-    .timeLimit(.minutes(10)))
-  func twoDaemonsThatFightApplyEachCommitOnce() async throws {
-    let scene = try Scene(200)
-    try await scene.cluster.command("member", "list")
+    .timeLimit(.minutes(10)), arguments: stores)
+  func twoDaemonsThatFightApplyEachCommitOnce(store: Store) async throws {
+    let scene = try await Scene(200, in: store)
     let daemons = try ["one", "two"].map(scene.daemon)
     defer { for daemon in daemons { Self.end(daemon) } }
     try await scene.advance(150)
