@@ -132,6 +132,9 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     self.counts = counts
   }
 
+  /// Where the source's keys live.
+  public var path: ConfigPath { ConfigPath(escaped: prefix == "/" ? "" : prefix) }
+
   private enum CodingKeys: String, CodingKey {
     case commit, parents, tree, author, committer, subject, prefix, signer, freezeOverride, branch,
       counts

@@ -214,7 +214,7 @@ struct SuspensionTests {
     let before = target.revision
     for _ in 0..<3 {
       await #expect(throws: ReconcileError.self) {
-        _ = try await reconciler(source, target).run(ReconcileOptions())
+        _ = try await reconciler(source, target).run(ReconcileOptions(name: "default"))
       }
     }
     #expect(target.revision == before + 1)

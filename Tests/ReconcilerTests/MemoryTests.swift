@@ -40,8 +40,13 @@ struct MemoryTests {
           }
         }
         var options = ReconcileOptions()
-        options.looksForDrift = kind <= 1 || kind == 8
-        _ = try await lasting.run(options)
+        options.looksForDrift = kind == 8
+        do {
+          _ = try await lasting.run(options)
+        } catch ReconcileError.fenced {
+          // It remembered a key that somebody has made anew: the next run reads all.
+          _ = try await lasting.run(options)
+        }
         _ = try await SourceReconciler(source: source, target: fresh, calendar: calendar())
           .run(options)
       }

@@ -70,6 +70,19 @@ struct PlanTests {
     #expect(target.revision == revision)
   }
 
+  /// A store that has keys already is what a first plan meets.
+  @Test func aFirstPlanIsAppliedBesideKeysOfOthers() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    target.put("/legacy", "1")
+    target.put("/a/y", "1")
+    _ = source.commit(["a.yaml": "x: 1\n"])
+    let plan = try await reconciler(source, target).plan(ReconcileOptions())
+    target.put("/a/z", "2")
+    _ = try await reconciler(source, target).apply(plan, ReconcileOptions())
+    #expect(target.content == ["/legacy": "1", "/a/y": "1", "/a/z": "2", "/a/x": "1"])
+  }
+
   @Test func aPlanAgainstACommitAsksNoStore() async throws {
     var source = ScriptedSource()
     let base = source.commit([
@@ -99,6 +112,10 @@ struct PlanTests {
       "what waits is shown all the same")
     let report = try await reconciler(source, target).apply(plan, ReconcileOptions())
     #expect(report.suspension != nil && target.content["/a/x"] == "1")
+    try await SourceOperator(target, calendar: calendar()).setSuspended(
+      false, of: "default", by: "Ada", reason: "over")
+    _ = try await reconciler(source, target).apply(plan, ReconcileOptions())
+    #expect(target.content["/a/x"] == "2", "what has waited may go on")
     target = ModelTarget()
   }
 }

@@ -20,7 +20,7 @@ struct ReconcilerTests {
     #expect(target.head() == last.text)
     let transactions = target.state.withLock { $0.transactions }
     #expect(
-      transactions.map { $0.fences.map(\.modRevision) } == [[0, 0, 0], [2, 0, 0], [3, 0, 0]])
+      transactions.map { $0.fences.map(\.modRevision) } == [[0, 0, 0], [2, 0, 0, 2], [3, 0, 0]])
     #expect(transactions[1].deletes == [Array("/a/y".utf8)])
     #expect(transactions[1].puts.count == 3, "the changed key, the head and the record")
     let again = try await reconciler(source, target).run(ReconcileOptions())

@@ -138,8 +138,22 @@ struct SignatureTests {
       _ = try await reconciler(source, target).run(ReconcileOptions())
     }
     #expect(target.content == ["/a/x": "1"])
+    // Nor does what is on no branch, and the record does not forget the branch.
+    source.branch = nil
+    await #expect(
+      throws: ReconcileError.otherBranch(source: "prod", follows: "main", branch: nil)
+    ) {
+      _ = try await reconciler(source, target).run(ReconcileOptions())
+    }
     _ = try await reconciler(source, target).run(ReconcileOptions(name: "prod"))
     #expect(target.content == ["/a/x": "666"])
+    source.branch = "dev"
+    _ = source.commit(files.merging(["a.yaml": "x: 667\n"]) { $1 })
+    await #expect(
+      throws: ReconcileError.otherBranch(source: "prod", follows: "main", branch: "dev")
+    ) {
+      _ = try await reconciler(source, target).run(ReconcileOptions())
+    }
   }
 
   /// What a refused commit says of its place does not count.

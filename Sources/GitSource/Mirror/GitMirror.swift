@@ -26,7 +26,7 @@ public actor GitMirror {
   private static let busyCode: Int32 = 75
 
   public nonisolated let repository: GitRepository
-  /// The branch or tag that is followed, by its name; nil for a commit, and for what the remote names first.
+  /// The branch or tag that is followed, by its name; `HEAD` for what the remote names first, and nil for a commit.
   public nonisolated let branch: String?
   private let remote: GitRemote
   private let credentials: GitCredentials
@@ -60,9 +60,11 @@ public actor GitMirror {
     self.limits = limits
     self.revision = try GitMirror.parse(revision)
     branch =
-      if case .name(let name) = self.revision {
-        name.hasPrefix("refs/heads/") ? String(name.dropFirst(11)) : name
-      } else { nil }
+      switch self.revision {
+      case .head: "HEAD"
+      case .name(let name): name.hasPrefix("refs/heads/") ? String(name.dropFirst(11)) : name
+      case .commit: nil
+      }
     let digest = SHA256.hash(data: Data("\(remote.url)\n\(revision)".utf8))
     let name = digest.prefix(12).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
     let path = folder + "/" + name.joined()

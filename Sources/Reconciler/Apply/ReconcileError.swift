@@ -9,7 +9,7 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The store has other sources and none of this name: nobody who may decide that has said that it is a new one.
   case unnamed(String, others: [String])
   /// The source follows another branch.
-  case otherBranch(source: String, follows: String, branch: String)
+  case otherBranch(source: String, follows: String, branch: String?)
   /// A record of the program's own can't be read.
   case record(key: String)
   /// Another reconciler moved the head meanwhile.
@@ -52,8 +52,8 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
         + "If it is a new one, say so by --name \(name); if configsync.yaml has another name than before, the source "
         + "keeps the one that it has in the store: give that by --name"
     case .otherBranch(let source, let follows, let branch):
-      "source '\(source)' follows the branch '\(follows)', and this is '\(branch)'. Nothing was changed. If it is to "
-        + "follow this one from now on, say so by --name \(source)"
+      "source '\(source)' follows the branch '\(follows)', and this is \(branch.map { "'\($0)'" } ?? "none"). Nothing "
+        + "was changed. If this is meant, say so by --name \(source), until a commit of the branch is applied"
     case .record(let key): "the record '\(key)' in the store can't be read: somebody has damaged it"
     case .fenced(let source):
       "another reconciler moved the head of source '\(source)' meanwhile; nothing of this commit "

@@ -95,3 +95,16 @@ public struct ReconcileReport: Sendable {
   public var lookedForDrift = false
   public var timings = ReconcileTimings()
 }
+
+extension ReconcileOptions {
+  /// - Throws: `ReconcileError.stale` if a key that was read has changed since it was planned what to do.
+  func checkItems(_ actual: ActualState) throws(ReconcileError) {
+    guard let expectedItems else { return }
+    let isSame = actual.items.allSatisfy { expectedItems[$0.key] == $0.value.modRevision }
+    let isThere = expectedItems.keys.allSatisfy { path in
+      actual.items[path] != nil
+        || !actual.prefixes.contains { path == $0 || path.isInside($0) || $0.text.isEmpty }
+    }
+    guard isSame, isThere else { throw .stale("somebody has changed keys since") }
+  }
+}

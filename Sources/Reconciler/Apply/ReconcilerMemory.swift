@@ -3,22 +3,29 @@ import Synchronization
 
 /// What the last run of a reconciler has left in the store, so that the next need not read all of it.
 final class ReconcilerMemory: Sendable {
-  private let state = Mutex<ActualState?>(nil)
-  private let last = Mutex<KeySpace?>(nil)
+  private struct State {
+    var actual: ActualState?
+    var name: String?
+  }
+
+  private let state = Mutex(State())
 
   /// It is gone then, until it is kept again.
   func take() -> ActualState? {
     state.withLock { state in
-      defer { state = nil }
-      return state
+      defer { state.actual = nil }
+      return state.actual
     }
   }
 
-  func keep(_ actual: ActualState) {
-    state.withLock { $0 = actual }
-    if let published = actual.published { last.withLock { $0 = published } }
-  }
+  func keep(_ actual: ActualState) { state.withLock { $0.actual = actual } }
 
-  /// What was published last, as far as that is known.
-  var published: KeySpace? { last.withLock { $0 } }
+  /// What is published; nil while that is not known, as during a run.
+  var published: KeySpace? { state.withLock { $0.actual?.published } }
+
+  /// The source that the last run was of, which came to its end.
+  var name: String? {
+    get { state.withLock { $0.name } }
+    set { state.withLock { $0.name = newValue } }
+  }
 }

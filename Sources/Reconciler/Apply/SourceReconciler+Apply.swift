@@ -9,7 +9,8 @@ extension SourceReconciler {
   ) async throws -> (revision: Int64, plan: Plan) {
     let plan = Reconciler.plan(desired, for: facts.commit, on: actual)
     let transaction = try plan.transaction(
-      facts, signedBy: signer, over: freeze, branch: source.branch, prefix: prefix, on: actual)
+      facts, signedBy: signer, over: freeze, branch: source.branch ?? actual.branch,
+      prefix: prefix, on: actual)
     let revision = try await commit(transaction, facts.commit, actual)
     actual.take(plan, revision: revision)
     actual.published = desired

@@ -44,18 +44,15 @@ public struct SourceReconciler: Sendable {
       if options.name == nil { try await checkName(name) }
       let report = try await run(
         options, to: tip, as: name, prefix: settings.prefix, began: began, finished: finished)
+      memory.name = name
       try await note(
         report.state(staleness: options.staleness), of: name, lookedForDrift: report.lookedForDrift)
       return report
     } catch let error as ReconcileError where error.needsDecision {
-      // What stops the source matters more than that it could not be recorded. What may not even be the source is
-      // not recorded with it.
-      switch error {
-      case .unnamed, .otherBranch: break
-      default:
-        if (try? await StateReader(target: target, source: name).head()) != nil {
-          try? await note((.stopped, "\(error)"), of: name)
-        }
+      // What stops the source matters more than that it could not be recorded. It is what was followed before, or what
+      // somebody has named: a name that a commit brings may be another's.
+      if let known = options.name ?? memory.name {
+        try? await note((.stopped, "\(error)"), of: known)
       }
       throw error
     }
@@ -74,16 +71,17 @@ public struct SourceReconciler: Sendable {
         "the store's head has moved since, to \(actual.head?.short ?? "none")")
     }
     var report = ReconcileReport(source: name, head: actual.head, prefix: prefix)
+    // Until a commit is found to be right, what it says of its place does not count.
+    if let head = actual.head, let record = try await reader.record(of: head) {
+      report.prefix = record.path
+      actual.branch = record.branch
+    }
     if let suspension = actual.suspension, suspension.isSuspended {
       report.suspension = suspension
       if !options.plansAhead {
         memory.keep(actual)
         return report
       }
-    }
-    // Until a commit is found to be right, what it says of its place does not count.
-    if let head = actual.head, let current = try await reader.prefix(of: name, at: head) {
-      report.prefix = current
     }
     // On a first sync that is looked at once a commit is found to be right.
     if actual.head != nil, !actual.prefixes.contains(report.prefix) {
@@ -95,9 +93,7 @@ public struct SourceReconciler: Sendable {
     if actual.head != nil, !commits.isEmpty || options.looksForDrift {
       try await reader.readItems(report.prefix, into: &actual)
     }
-    if let expected = options.expectedItems, expected != actual.items.mapValues(\.modRevision) {
-      throw ReconcileError.stale("somebody has changed keys since")
-    }
+    try options.checkItems(actual)
     try await take(commits, to: tip, options, reader, &actual, &report, finished)
     if options.looksForDrift, report.freeze == nil {
       report.freeze = try await freeze(of: actual.head, tip, options)
@@ -130,7 +126,7 @@ public struct SourceReconciler: Sendable {
         if !options.plansAhead { break }
       }
       let step = Step(
-        facts: facts, judge: judge, reader: reader,
+        facts: facts, judge: judge, reader: reader, options: options,
         override: freeze == nil ? nil : options.freezeOverride)
       let result = try await take(step, &actual, &report)
       report.count(result, of: commit, isTip: commit == tip)
@@ -143,6 +139,7 @@ public struct SourceReconciler: Sendable {
     var facts: CommitFacts
     var judge: CommitJudge
     var reader: StateReader
+    var options: ReconcileOptions
     var override: CommitRecord.Override?
   }
 
@@ -166,6 +163,7 @@ public struct SourceReconciler: Sendable {
           try await record([finding], of: facts, &actual)
           return .refused([finding])
         }
+        if report.applied == 0 { try step.options.checkItems(actual) }
         let (revision, plan) = try await apply(
           keySpace, facts, signedBy: verdict.signer, over: step.override, prefix: prefix, &actual)
         report.prefix = prefix
@@ -210,11 +208,9 @@ public struct SourceReconciler: Sendable {
   private func checkName(_ name: String) async throws {
     let reader = StateReader(target: target, source: name)
     if let head = try await reader.head() {
-      guard let branch = source.branch,
-        let follows = try await reader.record(of: head.commit)?.branch,
-        follows != branch
-      else { return }
-      throw ReconcileError.otherBranch(source: name, follows: follows, branch: branch)
+      let follows = try await reader.record(of: head.commit)?.branch
+      guard let follows, follows != source.branch else { return }
+      throw ReconcileError.otherBranch(source: name, follows: follows, branch: source.branch)
     }
     let others = try await reader.heads().keys.sorted()
     if !others.isEmpty { throw ReconcileError.unnamed(name, others: others) }

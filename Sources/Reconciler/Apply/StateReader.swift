@@ -9,7 +9,7 @@ struct StateReader {
   ///
   /// Keys are as that run has left them: what others have changed since is found where drift is looked for.
   ///
-  /// - Complexity: O(1) but for rejections, where that is so; else as `read`.
+  /// - Complexity: O(1) but for rejections and corrections, where that is so; else as `read`.
   func read(knowing known: ActualState?) async throws -> ActualState {
     guard var actual = known, actual.source == source, actual.head != nil,
       let head = try await head(), head.commit == actual.head,
@@ -17,8 +17,11 @@ struct StateReader {
     else { return try await read() }
     (actual.suspension, actual.suspensionRevision) = (nil, 0)
     actual.rejections = [:]
+    actual.corrections = []
     let folder = ReservedKeys.source(source)
     var items = try await target.items(under: Array(ReservedKeys.rejections(of: source).utf8))
+    // Those of another reconciler do not move the head.
+    items += try await target.items(under: Array(ReservedKeys.corrections(of: source).utf8))
     if let item = try await target.item(Array(ReservedKeys.suspension(of: source).utf8)) {
       items.append(item)
     }
@@ -118,8 +121,7 @@ struct StateReader {
 
   /// Where the keys of a commit live that was applied.
   func prefix(of source: String, at commit: CommitID) async throws -> ConfigPath? {
-    guard let record = try await record(of: commit, in: source) else { return nil }
-    return ConfigPath(escaped: record.prefix == "/" ? "" : record.prefix)
+    try await record(of: commit, in: source)?.path
   }
 
   private func readItems(under prefix: ConfigPath, into actual: inout ActualState) async throws {

@@ -68,17 +68,22 @@ public struct ReconcileLoop: Sendable {
       let changes = foreign.seen
       options.looksForDrift =
         turn.isLookDue || !changes.isEmpty
-      var pause = jittered(interval)
+      var pause: Duration?
       let start = reconciler.calendar.uptime()
       do {
-        if turn.isNewsDue { try await reconciler.refresh() }
+        if turn.isNewsDue {
+          turn.nextPoll = start + jittered(interval)
+          try await reconciler.refresh()
+          turn.staleness = nil
+        }
       } catch is CancellationError {
         return
       } catch {
-        options.staleness = "\(error)"
+        turn.staleness = "\(error)"
         ended(.stale(error))
       }
       let fetched = reconciler.calendar.uptime()
+      options.staleness = turn.staleness
       do {
         var report = try await reconciler.run(options, finished: finished)
         report.timings.fetch = fetched - start
@@ -102,8 +107,9 @@ public struct ReconcileLoop: Sendable {
         turn.isLookDue = true
         turn.failures += 1
         let backoff = ReconcileLoop.firstRetry * (1 << min(turn.failures - 1, 6))
-        pause = jittered(min(backoff, ReconcileLoop.longestRetry))
-        ended(.failed(error, retryAfter: pause))
+        let retry = jittered(min(backoff, ReconcileLoop.longestRetry))
+        pause = retry
+        ended(.failed(error, retryAfter: retry))
       }
       guard await rest(pause, &turn, on: clock) else { return }
     }
@@ -118,17 +124,24 @@ public struct ReconcileLoop: Sendable {
     var isLookDue = true
     /// Changes of keys say nothing of the source.
     var isNewsDue = true
+    /// When the source is looked at again, by the calendar's `uptime`.
+    var nextPoll = Duration.zero
+    /// Why the source could not be read when that was last tried.
+    var staleness: String?
   }
 
   /// Waits until there is something to do.
   ///
   /// - Returns: false once the task is cancelled.
   private func rest(
-    _ pause: Duration, _ turn: inout Turn, on clock: some Clock<Duration>
+    _ retry: Duration?, _ turn: inout Turn, on clock: some Clock<Duration>
   ) async -> Bool {
+    let pause = retry ?? max(.zero, turn.nextPoll - reconciler.calendar.uptime())
     let reasons = await doorbell.wait(atMost: pause, on: clock)
-    turn.isNewsDue = reasons.isEmpty || reasons.contains(.source)
-    guard !reasons.isEmpty else {
+    // However often somebody rings, each interval has its look at the source.
+    let isOver = reasons.isEmpty || reconciler.calendar.uptime() >= turn.nextPoll
+    turn.isNewsDue = isOver || reasons.contains(.source)
+    guard !isOver else {
       turn.polls += 1
       if turn.polls == ReconcileLoop.pollsBetweenLooks {
         turn.polls = 0
@@ -191,6 +204,7 @@ final class ForeignChanges: Sendable {
   private struct State {
     var seen: Set<Int64> = []
     var own: [Int64] = []
+    var unknown: Int64 = 0
   }
 
   private let state = Mutex(State())
@@ -198,10 +212,14 @@ final class ForeignChanges: Sendable {
 
   init(limit: Int) { self.limit = limit }
 
+  /// - Parameter revision: 0 where nobody knows what has changed.
   func add(_ revision: Int64) {
     state.withLock { state in
-      // Beyond that, which they were does not matter: there are some.
-      if !state.own.contains(revision), state.seen.count < limit { state.seen.insert(revision) }
+      // Each of those is one of its own: what comes during a look is not what was looked at.
+      if revision == 0 { state.unknown -= 1 }
+      let mark = revision == 0 ? state.unknown : revision
+      // Beyond the limit, which they were does not matter: there are some.
+      if !state.own.contains(mark), state.seen.count < limit { state.seen.insert(mark) }
     }
   }
 

@@ -10,6 +10,8 @@ public struct ActualState: Sendable {
   /// The revisions that this source's commits made: what they wrote is the source's own.
   public var revisions: [Int64: CommitID] = [:]
   public var refusals: Set<CommitID> = []
+  /// The branch that the source follows, where that is known.
+  var branch: String?
   /// Commits that somebody wants skipped.
   public var rejections: [CommitID: RejectionRecord] = [:]
   /// What was last said of stopping the source, and at which revision: 0 if nothing was.

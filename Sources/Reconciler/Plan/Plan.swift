@@ -78,11 +78,15 @@ extension Plan {
         try ReservedKeys.encode(record)
       ))
     return TargetTransaction(
-      // Nobody has rejected it meanwhile.
+      // Nobody has rejected it meanwhile, nor made anew a key that it deletes.
       fences: actual.fences + [
         .init(
           key: Array((ReservedKeys.rejections(of: source) + commit.text).utf8), modRevision: 0)
-      ], puts: allPuts,
+      ]
+        + deletes.map { path in
+          .init(
+            key: Array(path.text.utf8), modRevision: actual.items[path]?.modRevision ?? 0)
+        }, puts: allPuts,
       deletes: deletes.map { Array($0.text.utf8) })
   }
 }

@@ -126,7 +126,12 @@ extension SourceReconciler {
     guard now.tip == plan.tip else {
       throw ReconcileError.stale("the branch is at \(now.tip.short)")
     }
-    guard now == plan else { throw ReconcileError.stale("it would change other keys than it says") }
+    // What waits is told by the run, unless it may go on.
+    var (then, here) = (plan, now)
+    (then.waiting, here.waiting) = (nil, nil)
+    guard here == then else {
+      throw ReconcileError.stale("it would change other keys than it says")
+    }
     options.expectedItems = revisions
     return try await run(options, began: began, finished: finished)
   }

@@ -7,7 +7,6 @@ public struct GitConfigSource: ConfigSource {
   public let repository: GitRepository
   /// What is resolved: a branch, tag or commit.
   private let revision: String
-  public let branch: String?
   private let mirror: GitMirror?
   private let verifier: SignatureVerifier
 
@@ -20,7 +19,6 @@ public struct GitConfigSource: ConfigSource {
   ) {
     self.repository = repository
     revision = branch
-    self.branch = repository.branchName(of: branch)
     mirror = nil
     verifier = SignatureVerifier(repository, trusting: signers)
   }
@@ -29,9 +27,13 @@ public struct GitConfigSource: ConfigSource {
   public init(_ mirror: GitMirror, trusting signers: TrustedSigners) {
     repository = mirror.repository
     revision = "HEAD"
-    branch = mirror.branch
     self.mirror = mirror
     verifier = SignatureVerifier(repository, trusting: signers)
+  }
+
+  /// As of now: somebody may check out another branch of a local repository.
+  public var branch: String? {
+    if let mirror { mirror.branch } else { repository.branchName(of: revision) }
   }
 
   public func refresh() async throws { _ = try await mirror?.fetch() }

@@ -75,7 +75,8 @@ struct DevCommand: AsyncParsableCommand {
           }
         }
         logger.notice("ready", metadata: ["endpoints": "\(endpoints.joined(separator: ","))"])
-        try await group.waitForAll()
+        // The first that fails ends all.
+        while try await group.next() != nil {}
       }
     }
   }

@@ -39,7 +39,8 @@ struct RollbackCommand: AsyncParsableCommand {
     do {
       try await repository.push()
     } catch {
-      throw CommandFailure(.unknown, "the commit is written, and was not pushed: \(error)")
+      throw CommandFailure(
+        .unknown, "the commit is written, and was not pushed; push it by 'git push': \(error)")
     }
     print("pushed")
   }
