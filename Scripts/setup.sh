@@ -7,7 +7,7 @@ libraries=(libgit2-dev libssl-dev libsqlite3-dev libnghttp2-dev libyaml-dev libj
 # git makes the demo's commits, ssh-keygen and gpgv verify signatures, which gnupg makes for tests; python3 finds
 # free ports and runs clients of PyPI; etcd-client (etcdctl 3.4), jq and jsonnet are for tests and demo, h2load
 # of nghttp2-client for benchmarks.
-tools=(git curl openssh-client gpgv gnupg openssl etcd-client jq jsonnet nghttp2-client python3 python3-venv)
+tools=(git curl procps openssh-client gpgv gnupg openssl etcd-client jq jsonnet nghttp2-client python3 python3-venv)
 # Servers that tests start themselves, on loopback: remotes to fetch from.
 servers=(openssh-server nginx-light fcgiwrap)
 
