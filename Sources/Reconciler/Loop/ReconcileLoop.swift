@@ -111,7 +111,7 @@ public struct ReconcileLoop: Sendable {
         pause = retry
         ended(.failed(error, retryAfter: retry))
       }
-      guard await rest(pause, &turn, on: clock) else { return }
+      guard await rest(pause, &turn, foreign, on: clock) else { return }
     }
   }
 
@@ -128,33 +128,41 @@ public struct ReconcileLoop: Sendable {
     var nextPoll = Duration.zero
     /// Why the source could not be read when that was last tried.
     var staleness: String?
+
+    mutating func countPoll() {
+      polls += 1
+      guard polls == ReconcileLoop.pollsBetweenLooks else { return }
+      polls = 0
+      isLookDue = true
+    }
   }
 
   /// Waits until there is something to do.
   ///
   /// - Returns: false once the task is cancelled.
   private func rest(
-    _ retry: Duration?, _ turn: inout Turn, on clock: some Clock<Duration>
+    _ retry: Duration?, _ turn: inout Turn, _ foreign: ForeignChanges,
+    on clock: some Clock<Duration>
   ) async -> Bool {
-    let pause = retry ?? max(.zero, turn.nextPoll - reconciler.calendar.uptime())
-    let reasons = await doorbell.wait(atMost: pause, on: clock)
-    // However often somebody rings, each interval has its look at the source.
-    let isOver = reasons.isEmpty || reconciler.calendar.uptime() >= turn.nextPoll
-    turn.isNewsDue = isOver || reasons.contains(.source)
-    guard !isOver else {
-      turn.polls += 1
-      if turn.polls == ReconcileLoop.pollsBetweenLooks {
-        turn.polls = 0
-        turn.isLookDue = true
+    while true {
+      let pause = retry ?? max(.zero, turn.nextPoll - reconciler.calendar.uptime())
+      var reasons = await doorbell.wait(atMost: pause, on: clock)
+      // However often somebody rings, each interval has its look at the source.
+      let isOver = reasons.isEmpty || reconciler.calendar.uptime() >= turn.nextPoll
+      if !isOver, !reasons.contains(.source) {
+        // The reconciler's own changes ring, too.
+        if foreign.seen.isEmpty { continue }
+        reasons.formUnion(await doorbell.wait(atMost: ReconcileLoop.keysSettling, on: clock))
       }
-      return true
-    }
-    do {
-      try await clock.sleep(
-        for: turn.isNewsDue ? ReconcileLoop.settling : ReconcileLoop.keysSettling)
-      return true
-    } catch {
-      return false
+      turn.isNewsDue = isOver || reasons.contains(.source)
+      if isOver { turn.countPoll() }
+      guard reasons.contains(.source) else { return true }
+      do {
+        try await clock.sleep(for: ReconcileLoop.settling)
+        return true
+      } catch {
+        return false
+      }
     }
   }
 
