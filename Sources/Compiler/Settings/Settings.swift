@@ -145,11 +145,8 @@ struct SettingsReader {
   }
 
   private mutating func readName(_ value: ConfigValue) {
-    guard case .string(let name) = value.content, !name.isEmpty, name != ".", name != "..",
-      name.utf8.allSatisfy({ $0.isLetter || $0.isDigit || "-_.".utf8.contains($0) })
-    else {
-      return invalid(
-        value.span, "name is a text of letters, digits, '-', '_' and '.'")
+    guard case .string(let name) = value.content, SourceName.isValid(name) else {
+      return invalid(value.span, "name is \(SourceName.rule)")
     }
     settings.name = name
   }

@@ -147,21 +147,38 @@ public actor GitMirror {
     }
     // What was a branch does not become a tag: others may push those.
     let kind = folder + "/kind"
-    let known = space ?? (try? String(contentsOfFile: kind, encoding: .utf8))
+    let known = try space ?? kindOnDisk(kind)
     let spaces = known.map { [$0] } ?? ["refs/heads/", "refs/tags/"]
     for (index, candidate) in spaces.enumerated() {
       do {
         try await fetch([candidate + name])
-        space = candidate
         if known == nil {
-          try? candidate.write(toFile: kind, atomically: true, encoding: .utf8)
+          do {
+            try candidate.write(toFile: kind, atomically: true, encoding: .utf8)
+          } catch {
+            throw GitError.failed(operation: "write '\(kind)'", reason: error.localizedDescription)
+          }
         }
+        space = candidate
         return
       } catch let error as GitError {
         guard case .remoteLacks = error else { throw error }
         if index == spaces.count - 1 { throw GitError.remoteLacks(name: name, host: remote.host) }
       }
     }
+  }
+
+  /// Whether a branch or a tag was followed before; nil where that is not known yet.
+  private func kindOnDisk(_ path: String) throws(GitError) -> String? {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard let kind = try? String(contentsOfFile: path, encoding: .utf8),
+      ["refs/heads/", "refs/tags/"].contains(kind)
+    else {
+      throw .failed(
+        operation: "read '\(path)'",
+        reason: "it does not say whether a branch or a tag is followed: remove the mirror's folder")
+    }
+    return kind
   }
 
   private func fetch(_ names: [String]) async throws {
@@ -213,6 +230,8 @@ public actor GitMirror {
   }
 
   /// What a fetch that was killed has left: nobody else writes here.
+  ///
+  /// What can't be removed is in the way of the next fetch, which then says so.
   ///
   /// - Throws: `GitError` if one of a process that has ended is still running.
   private func removeLeftovers() throws(GitError) {

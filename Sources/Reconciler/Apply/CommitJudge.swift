@@ -18,6 +18,8 @@ struct CommitJudge {
   let requiresSignatures: Bool
   /// Whether it is enough that there is a signature, where nobody is trusted: for plans that are made without keys.
   let takesUnchecked: Bool
+  /// Whether a commit may be judged though nobody can tell what the store's asks for, since no clone holds it.
+  let acceptsLostHead: Bool
 
   /// - Parameter head: what the store holds.
   /// - Throws: `ReconcileError.uncompiled` if it can't be found out whether the commit is valid.
@@ -74,10 +76,14 @@ struct CommitJudge {
   /// or where that commit is gone, its first parent.
   private func base(of facts: CommitFacts, _ head: CommitID?) async throws -> CommitID? {
     guard let head, head != facts.parents.first else { return facts.parents.first }
-    // Git forgets a commit some time after a branch was rewritten; one that it knows and can't read is an error.
-    var isThere = try await source.isAncestor(head, of: facts.commit)
-    if !isThere { isThere = (try? await source.facts(of: head)) != nil }
-    return isThere ? head : facts.parents.first
+    if try await source.isAncestor(head, of: facts.commit) { return head }
+    // Git forgets a commit some time after a branch was rewritten. One that can't be read just now is not forgotten,
+    // and nothing else may stand in for it: unless somebody has said so.
+    guard acceptsLostHead else {
+      _ = try await source.facts(of: head)
+      return head
+    }
+    return (try? await source.facts(of: head)) == nil ? facts.parents.first : head
   }
 
   private func history(

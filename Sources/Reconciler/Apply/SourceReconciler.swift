@@ -115,7 +115,7 @@ public struct SourceReconciler: Sendable {
   ) async throws {
     let judge = CommitJudge(
       source: source, cache: cache, requiresSignatures: options.requiresSignatures,
-      takesUnchecked: options.takesUnchecked)
+      takesUnchecked: options.takesUnchecked, acceptsLostHead: options.acceptsLostHead)
     for commit in commits {
       try Task.checkCancellation()
       let facts = try await source.facts(of: commit)

@@ -147,13 +147,7 @@ public struct DaemonFileReader {
 
   private mutating func sourceName(_ value: ConfigValue) -> String {
     guard let name = text(value, "name") else { return "" }
-    let isPlain = name.utf8.allSatisfy {
-      (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0)
-        || "-_.".utf8.contains($0)
-    }
-    if !isPlain || name == "." || name == ".." {
-      invalid(value.span, "name is a text of letters, digits, '-', '_' and '.'")
-    }
+    if !SourceName.isValid(name) { invalid(value.span, "name is \(SourceName.rule)") }
     if file.sources.contains(where: { $0.name == name }) {
       invalid(value.span, "there is a source '\(name)' already")
     }

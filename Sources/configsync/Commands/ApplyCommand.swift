@@ -47,6 +47,12 @@ struct ReconcileArguments: ParsableArguments {
   @Flag(help: "Refuse commits that are not signed, whatever configsync.yaml says.")
   var requireSignatures = false
 
+  func validate() throws {
+    if let name, !SourceName.isValid(name) {
+      throw ValidationError("--name is \(SourceName.rule)")
+    }
+  }
+
   func options() -> ReconcileOptions {
     var options = ReconcileOptions(
       name: name, history: history, acceptsRewrite: acceptRewrite,

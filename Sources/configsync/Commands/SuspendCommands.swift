@@ -20,14 +20,8 @@ struct OperatorOptions: ParsableArguments {
     guard !reason.trimmingCharacters(in: .whitespaces).isEmpty else {
       throw ValidationError("--reason says why")
     }
-    let isName =
-      !source.isEmpty && source != "." && source != ".."
-      && source.utf8.allSatisfy { byte in
-        (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-          || "-_.".utf8.contains(byte)
-      }
-    guard isName else {
-      throw ValidationError("--source is a name of letters, digits, '-', '_' and '.'")
+    guard SourceName.isValid(source) else {
+      throw ValidationError("--source is \(SourceName.rule)")
     }
     guard reason.utf8.count <= 4096, (by ?? "").utf8.count <= 256 else {
       throw ValidationError("--reason has at most 4096 bytes, and --by 256")
