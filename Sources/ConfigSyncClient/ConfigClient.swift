@@ -68,7 +68,8 @@ final class Connection: Sendable {
 /// A client of the etcd API: reads, writes, and watches, over several endpoints.
 ///
 /// A request goes to the endpoint that answered last. Where that can't be reached it goes to the
-/// next; one that may have taken effect is never repeated.
+/// next; one that may have taken effect is never repeated. Where none can be reached any more, a read is tried again
+/// for three seconds.
 public final class ConfigClient: Sendable {
   /// Large transactions and ranges pass; the cluster has limits of its own.
   static let messageBytes = 512 << 20
@@ -77,6 +78,10 @@ public final class ConfigClient: Sendable {
   let login: Login
   private let timeout: Duration
   private let current = Mutex(0)
+  private let hasAnswered = Mutex(false)
+  /// What a read waits for a cluster that has answered before: three seconds in all. A write does not: the connection
+  /// may have broken after it took effect.
+  private static let pauses = [100, 200, 400, 800, 1600].map { Duration.milliseconds($0) }
 
   init(_ connections: [Connection], login: Login, timeout: Duration) {
     self.connections = connections
@@ -202,31 +207,40 @@ public final class ConfigClient: Sendable {
   func once<Response>(
     _ call: (Connection) async throws -> Response
   ) async throws -> Response {
-    try await attempt(call) { $0 == .unreachable }
+    try await attempt(call, pausing: []) { $0 == .unreachable }
   }
 
   /// Sends what changes nothing: at the next endpoint whenever one gives no answer.
   func repeatable<Response>(
     _ call: (Connection) async throws -> Response
   ) async throws -> Response {
-    try await attempt(call) { $0 != .refused }
+    try await attempt(call, pausing: ConfigClient.pauses) { $0 != .refused }
   }
 
   private func attempt<Response>(
-    _ call: (Connection) async throws -> Response, mayMoveOn: (ClientError.Kind) -> Bool
+    _ call: (Connection) async throws -> Response, pausing pauses: [Duration],
+    mayMoveOn: (ClientError.Kind) -> Bool
   ) async throws -> Response {
     var last = ClientError(.unreachable, "no endpoint is given")
-    for _ in connections.indices {
-      let connection = currentConnection
-      do {
-        return try await asLoggedIn(connection, call)
-      } catch {
-        last = ConfigClient.translate(error, connection)
-        moveOn(from: connection)
-        guard mayMoveOn(last.kind) else { throw last }
+    var pauses = pauses[...]
+    while true {
+      for _ in connections.indices {
+        let connection = currentConnection
+        do {
+          let response = try await asLoggedIn(connection, call)
+          hasAnswered.withLock { $0 = true }
+          return response
+        } catch {
+          last = ConfigClient.translate(error, connection)
+          moveOn(from: connection)
+          guard mayMoveOn(last.kind) else { throw last }
+        }
       }
+      // A connection that breaks is made again in a moment. A cluster that has never answered is not waited for.
+      guard last.kind == .unreachable, hasAnswered.withLock({ $0 }), let pause = pauses.popFirst()
+      else { throw last }
+      try await Task.sleep(for: pause)
     }
-    throw last
   }
 
   /// Proves who the client is first, and once more if the cluster does not know that any more: what it
