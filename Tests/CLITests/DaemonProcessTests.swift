@@ -10,8 +10,13 @@ struct DaemonProcessTests {
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("shared/data/kubernetes-org.bundle").path
 
-  private static let commits = Array("/.configsync/sources/default/commits/".utf8)
-  private static let refused = Array("/.configsync/sources/default/refused/".utf8)
+  private static let source = Array("/.configsync/sources/default/".utf8)
+  fileprivate static let commits = source + Array("commits/".utf8)
+  fileprivate static let refused = source + Array("refused/".utf8)
+
+  /// How long an answer may take in here: the tests of this process share two threads, and one that asks may stand
+  /// behind all the others when its answer comes.
+  private static let patience = Duration.seconds(300)
 
   /// What the history is reconciled into.
   enum Store: String, CaseIterable, Sendable { case configsync, etcd }
@@ -84,16 +89,19 @@ struct DaemonProcessTests {
       return process
     }
 
-    /// Waits until so many more commits were applied.
+    /// Waits until so many more commits were applied or refused, or all are.
     func advance(_ count: Int) async throws {
-      let seen = Mutex(0)
-      try await withConfigClient(endpoints: [endpoint]) { client in
-        let now = try await client.range(.prefix(DaemonProcessTests.commits))
-        try await client.watch(.prefix(DaemonProcessTests.commits), from: now.revision + 1) {
+      try await withConfigClient(endpoints: [endpoint], timeout: DaemonProcessTests.patience) {
+        client in
+        let now = try await client.range(.prefix(DaemonProcessTests.source))
+        let judged = Mutex(Set(now.items.compactMap(\.key.judgedCommit)))
+        let goal = min(judged.withLock(\.count) + count, commits.count)
+        guard judged.withLock(\.count) < goal else { return }
+        try await client.watch(.prefix(DaemonProcessTests.source), from: now.revision + 1) {
           batch in
-          seen.withLock { seen in
-            seen += batch.events.count
-            return seen < count
+          judged.withLock { judged in
+            judged.formUnion(batch.events.compactMap(\.key.judgedCommit))
+            return judged.count < goal
           }
         }
       }
@@ -104,7 +112,8 @@ struct DaemonProcessTests {
       let (status, output) = try execute(
         configsyncProgram, ["apply"] + arguments, environment: ["NO_COLOR": "1"])
       #expect(status != 2, "\(output)")
-      try await withConfigClient(endpoints: [endpoint]) { client in
+      try await withConfigClient(endpoints: [endpoint], timeout: DaemonProcessTests.patience) {
+        client in
         let applied = try await client.range(.prefix(DaemonProcessTests.commits)).items
           .sorted { $0.modRevision < $1.modRevision }
         let refused = try await client.range(.prefix(DaemonProcessTests.refused)).items
@@ -162,5 +171,16 @@ struct DaemonProcessTests {
     try await scene.advance(150)
     for daemon in daemons { Self.end(daemon) }
     try await scene.verify()
+  }
+}
+
+extension [UInt8] {
+  /// The commit whose record of having been applied or refused this key is.
+  fileprivate var judgedCommit: ArraySlice<UInt8>? {
+    guard starts(with: DaemonProcessTests.commits) || starts(with: DaemonProcessTests.refused)
+    else {
+      return nil
+    }
+    return suffix(40)
   }
 }
