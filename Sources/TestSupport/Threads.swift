@@ -11,3 +11,9 @@ public func onThread<Result: Sendable>(
     thread.start()
   }
 }
+
+extension Duration {
+  /// How long a test waits for an answer that has to come. The tests of a process share two threads: where one waits,
+  /// its answer may stand behind all the others when it is there.
+  public static let patience = Duration.seconds(300)
+}

@@ -14,10 +14,6 @@ struct DaemonProcessTests {
   fileprivate static let commits = source + Array("commits/".utf8)
   fileprivate static let refused = source + Array("refused/".utf8)
 
-  /// How long an answer may take in here: the tests of this process share two threads, and one that asks may stand
-  /// behind all the others when its answer comes.
-  private static let patience = Duration.seconds(300)
-
   /// What the history is reconciled into.
   enum Store: String, CaseIterable, Sendable { case configsync, etcd }
 
@@ -91,7 +87,7 @@ struct DaemonProcessTests {
 
     /// Waits until so many more commits were applied or refused, or all are.
     func advance(_ count: Int) async throws {
-      try await withConfigClient(endpoints: [endpoint], timeout: DaemonProcessTests.patience) {
+      try await withConfigClient(endpoints: [endpoint], timeout: .patience) {
         client in
         let now = try await client.range(.prefix(DaemonProcessTests.source))
         let judged = Mutex(Set(now.items.compactMap(\.key.judgedCommit)))
@@ -112,7 +108,7 @@ struct DaemonProcessTests {
       let (status, output) = try execute(
         configsyncProgram, ["apply"] + arguments, environment: ["NO_COLOR": "1"])
       #expect(status != 2, "\(output)")
-      try await withConfigClient(endpoints: [endpoint], timeout: DaemonProcessTests.patience) {
+      try await withConfigClient(endpoints: [endpoint], timeout: .patience) {
         client in
         let applied = try await client.range(.prefix(DaemonProcessTests.commits)).items
           .sorted { $0.modRevision < $1.modRevision }

@@ -22,7 +22,8 @@ struct GrowingClusterTests {
       load.stop()
       try await group.waitForAll()
     }
-    let held = try await withConfigClient(endpoints: [cluster.client("b")]) { client in
+    let held = try await withConfigClient(endpoints: [cluster.client("b")], timeout: .patience) {
+      client in
       try await client.range(.prefix(Array("/load/".utf8)))
     }
     let values = Dictionary(uniqueKeysWithValues: held.items.map { ($0.key, $0.value) })

@@ -21,7 +21,8 @@ struct ClusterEndToEndTests {
     let yaml = (0..<count).map { "key\($0): value \($0)\n" }.joined()
     try git.commit(["big.yaml": yaml], "ten thousand keys")
     try await ClusterFixture().run { cluster in
-      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
         let first = try await client.put(Array("/ready".utf8), [1])
         let source = GitConfigSource(try GitRepository(git.path))
         let report = try await SourceReconciler(
@@ -54,7 +55,8 @@ struct ClusterEndToEndTests {
 
   @Test func nothingAcknowledgedIsLostWhileMembersComeAndGo() async throws {
     try await ClusterFixture().run { cluster in
-      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
         for round in 0..<3 {
           await cluster.stop(round)
           // Above the snapshot count: the member that is away needs a snapshot afterwards.
@@ -74,7 +76,7 @@ struct ClusterEndToEndTests {
         }
         for index in cluster.fixture.members.indices {
           try await withConfigClient(
-            endpoints: cluster.fixture.members[index].listenClientURLs
+            endpoints: cluster.fixture.members[index].listenClientURLs, timeout: .patience
           ) { member in
             let result = try await Self.untilReady { try await member.range(.prefix([])) }
             #expect(result.count == 450, "member \(index) holds every acknowledged write")
@@ -102,7 +104,8 @@ struct ClusterEndToEndTests {
     let recent = try repository.firstParents(from: tip).prefix(100)
     let desired = try #require(compile(try repository.tree(of: tip)).keySpace)
     try await ClusterFixture().run { cluster in
-      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
         let report = try await Self.untilReady {
           try await SourceReconciler(
             source: GitConfigSource(repository), target: EtcdConfigTarget(client), calendar: .system
@@ -112,7 +115,7 @@ struct ClusterEndToEndTests {
       }
       for index in cluster.fixture.members.indices {
         try await withConfigClient(
-          endpoints: cluster.fixture.members[index].listenClientURLs
+          endpoints: cluster.fixture.members[index].listenClientURLs, timeout: .patience
         ) { member in
           let items = try await member.range(.prefix(Array("/".utf8))).items.filter {
             !$0.key.starts(with: Array(ReservedKeys.prefix.utf8))
@@ -130,7 +133,7 @@ struct ClusterEndToEndTests {
   @Test func withoutAQuorumWritesSaySoAndStaleReadsServe() async throws {
     try await ClusterFixture().run { cluster in
       try await withConfigClient(
-        endpoints: cluster.fixture.members[0].listenClientURLs
+        endpoints: cluster.fixture.members[0].listenClientURLs, timeout: .patience
       ) { client in
         _ = try await Self.untilReady { try await client.put([1], [2]) }
         await cluster.stop(1)
@@ -153,7 +156,8 @@ struct ClusterEndToEndTests {
     }
     #expect(!programs.isEmpty, "make setup installs etcdctl")
     try await ClusterFixture().run { cluster in
-      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
         _ = try await Self.untilReady { try await client.put(Array("/ready".utf8), [1]) }
       }
       let all = cluster.fixture.endpoints.joined(separator: ",")

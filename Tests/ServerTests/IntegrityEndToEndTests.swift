@@ -48,11 +48,11 @@ struct IntegrityEndToEndTests {
     for index in fixture.members.indices { fixture.members[index].corruptCheckTime = "0.3s" }
     try await fixture.run { cluster in
       let endpoints = cluster.fixture.endpoints
-      try await withConfigClient(endpoints: endpoints) { client in
+      try await withConfigClient(endpoints: endpoints, timeout: .patience) { client in
         _ = try await until("a first write") { try await client.put(Array("/a".utf8), [1]) }
         let bad = try await until("a leader") { try await leader(client) }
         let good = endpoints.enumerated().filter { $0.offset != bad }.map(\.element)
-        try await withConfigClient(endpoints: [endpoints[bad]]) { victim in
+        try await withConfigClient(endpoints: [endpoints[bad]], timeout: .patience) { victim in
           let first = try await victim.put(Array("/b".utf8), [2])
           let watching = Task {
             try await victim.watch(.prefix([]), from: first) { _ in false }
@@ -74,7 +74,7 @@ struct IntegrityEndToEndTests {
           watching.cancel()
           _ = await watching.result
         }
-        try await withConfigClient(endpoints: good) { others in
+        try await withConfigClient(endpoints: good, timeout: .patience) { others in
           _ = try await until("another leader") { try await leader(others) }
           _ = try await others.put(Array("/c".utf8), [3])
           let kept = try await others.range(.key(Array("/a".utf8)))

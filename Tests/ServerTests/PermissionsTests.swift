@@ -15,7 +15,7 @@ struct PermissionsTests {
 
   /// Root, and `ann` who may read and write what begins with `/ann/`.
   private static func secure(_ cluster: RunningCluster) async throws {
-    try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+    try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) { client in
       try await client.addUser("root", password: root.password)
       try await client.giveRole("root", to: "root")
       try await client.addRole("ann")
@@ -42,7 +42,8 @@ struct PermissionsTests {
     let (own, other) = (Array("/ann/k".utf8), Array("/other".utf8))
     for index in cluster.fixture.members.indices {
       let endpoints = cluster.fixture.members[index].listenClientURLs
-      try await withConfigClient(endpoints: endpoints, credentials: ann) { client in
+      try await withConfigClient(endpoints: endpoints, credentials: ann, timeout: .patience) {
+        client in
         _ = try await client.put(own, [1])
         let found = try await client.range(.key(own))
         #expect(found.items.count == 1)
@@ -51,18 +52,21 @@ struct PermissionsTests {
         let read = try await refusal { try await client.range(.prefix(Array("/".utf8))) }
         #expect(read.hasSuffix("permission denied"))
       }
-      try await withConfigClient(endpoints: endpoints) { client in
+      try await withConfigClient(endpoints: endpoints, timeout: .patience) { client in
         let refused = try await refusal { try await client.range(.key(own)) }
         #expect(refused.hasSuffix("user name is empty"))
       }
       let wrong = ClientCredentials(user: "ann", password: "wrong")
-      try await withConfigClient(endpoints: endpoints, credentials: wrong) { client in
+      try await withConfigClient(endpoints: endpoints, credentials: wrong, timeout: .patience) {
+        client in
         let refused = try await refusal { try await client.range(.key(own)) }
         #expect(refused.hasSuffix("authentication failed, invalid user ID or password"))
       }
     }
     // One login, and then calls at every member in turn.
-    try await withConfigClient(endpoints: cluster.fixture.endpoints, credentials: root) { client in
+    try await withConfigClient(
+      endpoints: cluster.fixture.endpoints, credentials: root, timeout: .patience
+    ) { client in
       let statuses = await client.statuses()
       #expect(statuses.count == cluster.fixture.members.count)
       let users = try await client.users()
@@ -82,7 +86,7 @@ struct PermissionsTests {
     try await ClusterFixture(count: 1).run { cluster in
       try await PermissionsTests.secure(cluster)
       try await withConfigClient(
-        endpoints: cluster.fixture.endpoints, credentials: PermissionsTests.ann
+        endpoints: cluster.fixture.endpoints, credentials: PermissionsTests.ann, timeout: .patience
       ) { client in
         _ = try await client.put(Array("/ann/k".utf8), [1])
         await cluster.stop(0)
@@ -104,8 +108,12 @@ struct PermissionsTests {
     try await ClusterFixture(count: 1).run { cluster in
       try await PermissionsTests.secure(cluster)
       let endpoints = cluster.fixture.endpoints
-      try await withConfigClient(endpoints: endpoints, credentials: PermissionsTests.root) { root in
-        try await withConfigClient(endpoints: endpoints, credentials: PermissionsTests.ann) { ann in
+      try await withConfigClient(
+        endpoints: endpoints, credentials: PermissionsTests.root, timeout: .patience
+      ) { root in
+        try await withConfigClient(
+          endpoints: endpoints, credentials: PermissionsTests.ann, timeout: .patience
+        ) { ann in
           let denied = try await PermissionsTests.refusal {
             try await ann.watch(.prefix([])) { _ in false }
           }

@@ -14,7 +14,8 @@ struct SnapshotFileTests {
   private static func save(in folder: String) async throws -> String {
     let path = folder + "/saved"
     try await ClusterFixture(count: 1).run { cluster in
-      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
         for value in ["one", "two"] {
           _ = try await client.put(Array("/key".utf8), Array(value.utf8))
         }
@@ -42,7 +43,8 @@ struct SnapshotFileTests {
     let names = try FileManager.default.contentsOfDirectory(atPath: fixture.folder.path)
     #expect(names == ["m0"], "nothing is left beside the directory")
     try await fixture.run { cluster in
-      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
         let found = try await client.range(.key(Array("/key".utf8)))
         #expect(found.items.first?.value == Array("two".utf8))
         let former = try await client.range(.key(Array("/key".utf8)), at: found.revision - 1)
@@ -75,7 +77,8 @@ struct SnapshotFileTests {
     defer { withExtendedLifetime(joining) {} }
     do {
       try await running.start(0)
-      try await withConfigClient(endpoints: fixture.members[0].listenClientURLs) { client in
+      try await withConfigClient(endpoints: fixture.members[0].listenClientURLs, timeout: .patience)
+      { client in
         for index in 1...2 {
           let urls = fixture.members[index].listenPeerURLs
           try await until { try await client.addMember(peerURLs: urls, as: .voter) }
@@ -83,14 +86,15 @@ struct SnapshotFileTests {
           try await until { try await client.put(Array("/joined".utf8), [UInt8(index)]) }
         }
         let newest = try await client.put(Array("/all".utf8), [1])
-        try await withConfigClient(endpoints: fixture.endpoints) { all in
+        try await withConfigClient(endpoints: fixture.endpoints, timeout: .patience) { all in
           let hashes = try await until {
             try await all.hashes(at: newest).map { try $0.result.get().hash }
           }
           #expect(hashes.count == 3 && Set(hashes).count == 1)
         }
         for member in fixture.members[1...] {
-          try await withConfigClient(endpoints: member.listenClientURLs) { joined in
+          try await withConfigClient(endpoints: member.listenClientURLs, timeout: .patience) {
+            joined in
             let found = try await joined.range(.key(Array("/key".utf8)))
             #expect(found.items.map(\.value) == [Array("two".utf8)])
           }
@@ -124,7 +128,8 @@ struct SnapshotFileTests {
     }
     fixture.members[0].initialClusterToken = "another"
     try await fixture.run { cluster in
-      try await withConfigClient(endpoints: cluster.fixture.endpoints) { client in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
         let found = try await client.range(.key(Array("/key".utf8)))
         #expect(found.items.count == 1)
       }
