@@ -29,6 +29,9 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
     name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+let asyncHTTPClient = Target.Dependency.product(
+  name: "AsyncHTTPClient", package: "async-http-client")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -66,7 +69,10 @@ var targets: [Target] = [
   .target(name: "CChecksum", path: "Sources/C/CChecksum"),
   .target(name: "CBuildID", path: "Sources/C/CBuildID"),
   .target(
-    name: "TestSupport", exclude: ["Remotes/fault_proxy.py", "Remotes/server_process.py"],
+    name: "TestSupport",
+    exclude: [
+      "Remotes/fault_proxy.py", "Remotes/forge.py", "Remotes/server_process.py",
+    ],
     swiftSettings: strict),
   .target(
     name: "EtcdProtos", dependencies: [protobuf, grpcCore, grpcProtobuf],
@@ -101,7 +107,12 @@ targets += module("Gateway", ["EtcdAPI", "EtcdProtos", "GRPCServer", nioHTTP1, p
 targets += module("PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix])
 targets += module(
   "ConfigSyncClient", ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
-targets += module("GitSource", ["ConfigModel", "CLibGit2", crypto, subprocess, systemPackage])
+targets += module(
+  "GitSource",
+  [
+    "ConfigModel", "CLibGit2", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, subprocess,
+    systemPackage,
+  ])
 
 // Layer 4: assemble.
 targets += module(
@@ -177,11 +188,13 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),

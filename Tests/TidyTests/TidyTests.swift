@@ -31,8 +31,8 @@ struct TidyTests {
     ],
     "CacheStorage": ["BinaryCoding", "CBuildID", "Compiler", "Foundation", "GRDB", "Glibc"],
     "GitSource": [
-      "CLibGit2", "ConfigModel", "Crypto", "Foundation", "Glibc", "Subprocess",
-      "SystemPackage",
+      "AsyncHTTPClient", "CLibGit2", "ConfigModel", "Crypto", "Foundation", "Glibc", "NIOCore",
+      "NIOHTTP1", "NIOSSL", "Subprocess", "SystemPackage",
     ],
     "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [

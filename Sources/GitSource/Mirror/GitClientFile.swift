@@ -46,7 +46,7 @@ struct GitClientFile {
           operation: "fetch from \(remote.host)",
           reason: "a password would cross the network unprotected: use https")
       }
-      let password = try GitClientFile.secret(in: file)
+      let password = try SecretFile.read(file)
       let pair = Data("\(credentials.user):\(password)".utf8).base64EncodedString()
       secrets = [
         "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader",
@@ -91,22 +91,6 @@ struct GitClientFile {
         operation: "read '\(path)'", reason: "there is no such file, or it can't be read")
     }
     return URL(fileURLWithPath: path).standardizedFileURL.path
-  }
-
-  private static let maximumSecretBytes = 64 << 10
-
-  /// The text of a file without the line feeds at its end.
-  private static func secret(in path: String) throws(GitError) -> String {
-    guard let data = FileManager.default.contents(atPath: path), data.count <= maximumSecretBytes,
-      let text = String(validating: data, as: UTF8.self)
-    else {
-      throw .failed(operation: "read '\(path)'", reason: "there is no such file, or it is no text")
-    }
-    let secret = text.trimmingCharacters(in: .newlines)
-    guard !secret.isEmpty, !secret.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
-      throw .failed(operation: "read '\(path)'", reason: "it holds no password on one line")
-    }
-    return secret
   }
 
   /// As git-config(1) reads it: a value in quotes, with `"` and `\` escaped.

@@ -81,6 +81,10 @@ public struct ReconcileReport: Sendable {
   public var refused = 0
   /// The head of the store after the run.
   public var head: CommitID?
+  /// The newest commit that the source had.
+  public var tip: CommitID
+  /// Why the source could not be read just now.
+  public var staleness: String?
   /// Where the source's keys live.
   public var prefix: ConfigPath
   /// The revisions that the run made.

@@ -45,8 +45,7 @@ public struct SourceReconciler: Sendable {
       let report = try await run(
         options, to: tip, as: name, prefix: settings.prefix, began: began, finished: finished)
       memory.name = name
-      try await note(
-        report.state(staleness: options.staleness), of: name, lookedForDrift: report.lookedForDrift)
+      try await note(report.state, of: name, lookedForDrift: report.lookedForDrift)
       return report
     } catch let error as ReconcileError where error.needsDecision {
       // What stops the source matters more than that it could not be recorded. It is what was followed before, or what
@@ -70,7 +69,8 @@ public struct SourceReconciler: Sendable {
       throw ReconcileError.stale(
         "the store's head has moved since, to \(actual.head?.short ?? "none")")
     }
-    var report = ReconcileReport(source: name, head: actual.head, prefix: prefix)
+    var report = ReconcileReport(
+      source: name, head: actual.head, tip: tip, staleness: options.staleness, prefix: prefix)
     // Until a commit is found to be right, what it says of its place does not count.
     if let head = actual.head, let record = try await reader.record(of: head) {
       report.prefix = record.path
@@ -249,7 +249,7 @@ extension ReconcileReport {
   }
 
   /// What the source's state record is to say.
-  fileprivate func state(staleness: String?) -> (kind: StateRecord.Kind, message: String) {
+  var state: (kind: StateRecord.Kind, message: String) {
     if let suspension { return (.suspended, "by \(suspension.by): \(suspension.reason)") }
     if let freeze { return (.frozen, "until \(freeze.endText), by '\(freeze.window)'") }
     if let staleness { return (.stale, staleness) }

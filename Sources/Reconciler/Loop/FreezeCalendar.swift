@@ -15,7 +15,7 @@ public struct Freeze: Hashable, Sendable {
 /// The time, and what clocks show in a zone then: given, since nothing here looks at a clock.
 public struct FreezeCalendar: Sendable {
   /// Seconds since 1970.
-  let now: @Sendable () -> Int64
+  public let now: @Sendable () -> Int64
   /// Seconds that clocks of a zone are ahead of UTC at a time; nil where the zone is not known.
   let offset: @Sendable (_ zone: String, _ secondsSince1970: Int64) -> Int64?
   /// What tells how long something takes; nothing is decided by it.

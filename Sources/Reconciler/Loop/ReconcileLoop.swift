@@ -10,8 +10,8 @@ public struct ReconcileLoop: Sendable {
     case stale(any Error)
     /// It is tried again after the pause; nothing is lost by that.
     case failed(any Error, retryAfter: Duration)
-    /// Trying again is no use until someone has decided.
-    case stalled(any Error)
+    /// Trying again is no use until someone has decided; the newest commit waits.
+    case stalled(any Error, tip: CommitID?)
   }
 
   private static let firstRetry = Duration.seconds(1)
@@ -102,7 +102,7 @@ public struct ReconcileLoop: Sendable {
         return
       } catch let error as ReconcileError where error.needsDecision {
         turn.isLookDue = true
-        ended(.stalled(error))
+        ended(.stalled(error, tip: try? await reconciler.source.tip()))
       } catch {
         turn.isLookDue = true
         turn.failures += 1

@@ -38,6 +38,8 @@ public struct DaemonFile: Sendable {
   /// Where webhooks are taken: HOST:PORT.
   public var webhookAddress: String?
   public var hooks: [Hook] = []
+  /// Who is told what becomes of commits.
+  public var statuses: [FeedbackDestination] = []
 
   public init() {}
 }

@@ -8,7 +8,7 @@ public struct DaemonFileReader {
   private static let maximumSources = 1000
 
   private let name: String
-  private var file = DaemonFile()
+  var file = DaemonFile()
   private var diagnostics: [Diagnostic] = []
 
   private init(name: String) { self.name = name }
@@ -24,11 +24,11 @@ public struct DaemonFileReader {
     return (reader.diagnostics.hasErrors ? nil : reader.file, reader.diagnostics.sortedByPlace())
   }
 
-  private mutating func invalid(_ span: SourceSpan, _ message: String, hint: String? = nil) {
+  mutating func invalid(_ span: SourceSpan, _ message: String, hint: String? = nil) {
     diagnostics.append(Diagnostic(.configInvalid, at: span, message, hint: hint))
   }
 
-  private mutating func unknown(_ member: ConfigValue.Member, among known: [String]) {
+  mutating func unknown(_ member: ConfigValue.Member, among known: [String]) {
     let near = Spelling.nearest(to: member.key, among: known)
     diagnostics.append(
       Diagnostic(
@@ -37,19 +37,19 @@ public struct DaemonFileReader {
   }
 
   /// The members of a map; an error for anything else.
-  private mutating func members(_ value: ConfigValue, _ what: String) -> [ConfigValue.Member] {
+  mutating func members(_ value: ConfigValue, _ what: String) -> [ConfigValue.Member] {
     if case .map(let members) = value.content { return members }
     invalid(value.span, "\(what) is a map")
     return []
   }
 
-  private mutating func items(_ value: ConfigValue, _ what: String) -> [ConfigValue] {
+  mutating func items(_ value: ConfigValue, _ what: String) -> [ConfigValue] {
     if case .sequence(let items) = value.content { return items }
     invalid(value.span, "\(what) is a list")
     return []
   }
 
-  private mutating func text(_ value: ConfigValue, _ what: String) -> String? {
+  mutating func text(_ value: ConfigValue, _ what: String) -> String? {
     if case .string(let text) = value.content, !text.isEmpty { return text }
     invalid(value.span, "\(what) is a text")
     return nil
@@ -74,12 +74,11 @@ public struct DaemonFileReader {
       case "drift": drift = self.drift(member.value) ?? drift
       case "signers": readSigners(member.value)
       case "webhooks": readWebhooks(member.value)
-      case "sources": break
-      case "statuses":
-        diagnostics.append(
-          Diagnostic(
-            .featureUnsupported, at: member.keySpan, "'statuses' is not supported by this version"))
-      default: unknown(member, among: ["apiVersion", "drift", "signers", "sources", "webhooks"])
+      // Those name sources.
+      case "sources", "statuses": break
+      default:
+        unknown(
+          member, among: ["apiVersion", "drift", "signers", "sources", "statuses", "webhooks"])
       }
     }
     guard let sources = value["sources"] else {
@@ -92,6 +91,7 @@ public struct DaemonFileReader {
     for entry in entries { readSource(entry, drift) }
     if entries.isEmpty { invalid(sources.span, "sources is empty: there is nothing to do") }
     checkHooks(value)
+    if let statuses = value["statuses"] { readStatuses(statuses) }
   }
 
   private mutating func drift(_ value: ConfigValue) -> DriftMode? {

@@ -104,7 +104,7 @@ public enum GitServers {
       """
   }
 
-  private struct Certificates {
+  struct Certificates {
     var authorities: String
     var server: String
     var serverKey: String
@@ -112,7 +112,7 @@ public enum GitServers {
     var clientKey: String
   }
 
-  private static func makeCertificates(_ scratch: String) throws -> Certificates {
+  static func makeCertificates(_ scratch: String) throws -> Certificates {
     func path(_ name: String) -> String { scratch + "/" + name }
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     try openssl(

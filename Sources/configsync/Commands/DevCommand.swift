@@ -71,7 +71,7 @@ struct DevCommand: AsyncParsableCommand {
             let reconciler = SourceReconciler(
               source: source, target: EtcdConfigTarget(client), calendar: .system)
             await ReconcileLoop(reconciler, options: reconcile, interval: interval)
-              .log(to: logger)
+              .run(logger: logger)
           }
         }
         logger.notice("ready", metadata: ["endpoints": "\(endpoints.joined(separator: ","))"])

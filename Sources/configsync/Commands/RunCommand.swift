@@ -49,6 +49,7 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "A file with the secret of the webhooks.")
   var webhookSecretFile: String?
 
+  @OptionGroup var feedback: FeedbackOptions
   @OptionGroup var arguments: ReconcileArguments
   @OptionGroup var trust: TrustOptions
   @OptionGroup var cluster: ClusterOptions
@@ -60,10 +61,11 @@ struct RunCommand: AsyncParsableCommand {
     }
     if config != nil {
       guard !arguments.requireSignatures, trust.signers.isEmpty, listenWebhooks == nil,
-        arguments.name == nil
+        arguments.name == nil, feedback.isEmpty
       else {
         throw ValidationError(
-          "what flags say of names, signatures and webhooks stands in the file of --config")
+          "what flags say of names, signatures, webhooks and statuses stands in the file of --config"
+        )
       }
     }
     guard (listenWebhooks == nil) == (webhookSecretFile == nil) else {
@@ -73,16 +75,26 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let logger = logging.makeLogger("configsync.run")
-    let file = try config.map(DaemonSettings.read) ?? single
+    let file = try config.map(DaemonSettings.read) ?? single()
     let followed = try file.sources.map { try follow($0, file) }
     let endpoint = try endpoint(file, followed)
+    let feedback: Feedback
+    do {
+      feedback = try Feedback(file.statuses, logger: logger)
+    } catch {
+      throw CommandFailure(.unknown, "\(error)")
+    }
     let cluster = cluster
     try await runService(logger) {
       try await cluster.withClient { client in
         try await Self.serve(endpoint, at: file.webhookAddress) {
           await withTaskGroup(of: Void.self) { group in
+            group.addTask { await cancelWhenShutDown { await feedback.run() } }
             for source in followed {
-              group.addTask { await source.loop(client).log(to: source.logger) }
+              group.addTask {
+                await source.loop(client).run(
+                  logger: source.logger, announcer: feedback.announcer(of: source.name))
+              }
             }
           }
         }
@@ -91,12 +103,13 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// What the flags say.
-  private var single: DaemonFile {
+  private func single() throws -> DaemonFile {
     var file = DaemonFile()
     var source = DaemonFile.Source(name: arguments.name ?? "default", url: self.source.repo)
     source.branch = branch
     source.interval = .seconds(interval)
     file.sources = [source]
+    file.statuses = try feedback.destinations(of: source)
     file.signers = trust.signers
     file.webhookAddress = listenWebhooks
     if let webhookSecretFile {
@@ -132,10 +145,8 @@ struct RunCommand: AsyncParsableCommand {
   ) throws -> WebhookEndpoint {
     let hooks = try file.hooks.compactMap { hook -> WebhookEndpoint.Hook? in
       guard let source = followed.first(where: { $0.name == hook.source }) else { return nil }
-      guard let data = FileManager.default.contents(atPath: hook.secretFile), data.count <= 4096,
-        let text = String(validating: data, as: UTF8.self),
-        let verifier = WebhookVerifier(
-          hook.kind, secret: Array(text.trimmingCharacters(in: .newlines).utf8))
+      guard let secret = try? SecretFile.read(hook.secretFile),
+        let verifier = WebhookVerifier(hook.kind, secret: Array(secret.utf8))
       else {
         throw CommandFailure(
           .unknown, "'\(hook.secretFile)' holds no secret of at least eight bytes")

@@ -1,0 +1,47 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The daemon tells a forge and another service what becomes of commits.
+struct FeedbackProcessTests {
+  @Test(.timeLimit(.minutes(5))) func aForgeSeesWhatBecomesOfCommits() async throws {
+    let folder = try TemporaryFolder()
+    let repository = try GitFixture()
+    let cluster = try ProcessCluster(["a"])
+    try cluster.start("a")
+    try await cluster.command("member", "list")
+    let forge = try FakeForge(scratch: folder.path)
+    for name in ["token", "secret"] {
+      try Data("a long \(name)\n".utf8).write(to: URL(fileURLWithPath: folder.path + "/" + name))
+    }
+    let good = try repository.commit(
+      ["configsync.yaml": "apiVersion: configsync/v1\n", "a.yaml": "x: 1\n"], "good")
+    let bad = try repository.commit(["a.yaml": "x: [\n"], "bad")
+    let daemon = Process()
+    daemon.executableURL = URL(fileURLWithPath: configsyncProgram)
+    daemon.arguments = [
+      "run", "--repo", repository.path, "--endpoints", cluster.client("a"), "--interval", "0.2",
+      "--history", "full", "--status-forge", "gitea", "--status-api", forge.url + "/api/v1",
+      "--status-repository", "acme/config", "--status-token-file", folder.path + "/token",
+      "--notify-url", forge.url + "/busy", "--notify-secret-file", folder.path + "/secret",
+    ]
+    daemon.standardError = FileHandle.nullDevice
+    try daemon.run()
+    defer {
+      Foundation.kill(daemon.processIdentifier, SIGKILL)
+      daemon.waitUntilExit()
+    }
+    let path = "/api/v1/repos/acme/config/statuses/"
+    // Two statuses, and three events with the one that is sent again.
+    let requests = try await forge.requests(6)
+    let statuses = requests.filter { $0.path.hasPrefix(path) }
+    #expect(statuses.map(\.path) == [path + good, path + bad])
+    #expect(statuses.allSatisfy { $0.headers["authorization"] == "token a long token" })
+    #expect(statuses.map { $0.body.contains("success") } == [true, false])
+    #expect(statuses[1].body.contains("a.yaml:") && statuses[1].body.contains("failure"))
+    let events = requests.filter { $0.path == "/busy" }.map { $0.headers["x-configsync-event"] }
+    #expect(events == ["applied", "applied", "refused", "running"])
+    let deliveries = requests.compactMap { $0.headers["x-configsync-delivery"] }
+    #expect(deliveries[0] == deliveries[1] && Set(deliveries).count == 3)
+  }
+}
