@@ -5,6 +5,8 @@ public struct ClientItem: Hashable, Sendable {
   public var createRevision: Int64
   public var modRevision: Int64
   public var version: Int64
+  /// 0 without one.
+  public var lease: Int64
 }
 
 /// Which keys a request means.

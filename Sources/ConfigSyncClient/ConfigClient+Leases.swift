@@ -67,6 +67,42 @@ extension ConfigClient {
     }
   }
 
+  /// Makes a key that hangs on a lease, unless there is one.
+  ///
+  /// - Returns: nil if it was made, and otherwise what is there.
+  public func putUnlessThere(
+    _ key: [UInt8], _ value: [UInt8], lease: Int64
+  ) async throws -> ClientItem? {
+    let request = Etcdserverpb_TxnRequest.with {
+      $0.compare = [
+        .with {
+          $0.key = Data(key)
+          $0.target = .create
+          $0.createRevision = 0
+        }
+      ]
+      $0.success = [
+        .with {
+          $0.requestPut = .with {
+            $0.key = Data(key)
+            $0.value = Data(value)
+            $0.lease = lease
+          }
+        }
+      ]
+      $0.failure = [.with { $0.requestRange = .with { $0.key = Data(key) } }]
+    }
+    let response: Etcdserverpb_TxnResponse = try await once { connection in
+      let client = Etcdserverpb_KV.Client(wrapping: connection.client)
+      return try await client.txn(request, options: options)
+    }
+    guard !response.succeeded else { return nil }
+    guard let item = response.responses.first?.responseRange.kvs.first else {
+      throw ClientError(.unknownOutcome, "the key was neither made nor found")
+    }
+    return ClientItem(item)
+  }
+
   /// Waits until the lock is this lease's.
   ///
   /// - Returns: the key that stands for it while it is held.

@@ -107,7 +107,7 @@ extension ClientItem {
   init(_ item: Mvccpb_KeyValue) {
     self.init(
       key: [UInt8](item.key), value: [UInt8](item.value), createRevision: item.createRevision,
-      modRevision: item.modRevision, version: item.version)
+      modRevision: item.modRevision, version: item.version, lease: item.lease)
   }
 }
 

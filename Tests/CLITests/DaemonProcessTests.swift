@@ -73,10 +73,11 @@ struct DaemonProcessTests {
       ]
     }
 
-    func daemon(_ name: String) throws -> Process {
+    /// - Parameter lease: seconds; by default all daemons work, and the head alone fences them.
+    func daemon(_ name: String, lease: Int = 0) throws -> Process {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: configsyncProgram)
-      process.arguments = ["run", "--interval", "0.2"] + arguments
+      process.arguments = ["run", "--interval", "0.2", "--lease-ttl", "\(lease)"] + arguments
       let log = folder.path + "/\(name).log"
       try Data().write(to: URL(fileURLWithPath: log))
       process.standardOutput = FileHandle(forWritingAtPath: log)
@@ -100,6 +101,15 @@ struct DaemonProcessTests {
             return judged.count < goal
           }
         }
+      }
+    }
+
+    /// Waits until a daemon has logged something.
+    func waitUntil(_ name: String, says text: String) async throws {
+      while try !String(contentsOfFile: folder.path + "/\(name).log", encoding: .utf8)
+        .contains(text)
+      {
+        try await Task.sleep(for: .milliseconds(50))
       }
     }
 
@@ -162,10 +172,28 @@ struct DaemonProcessTests {
     .timeLimit(.minutes(10)), arguments: stores)
   func twoDaemonsThatFightApplyEachCommitOnce(store: Store) async throws {
     let scene = try await Scene(200, in: store)
-    let daemons = try ["one", "two"].map(scene.daemon)
+    let daemons = try ["one", "two"].map { try scene.daemon($0) }
     defer { for daemon in daemons { Self.end(daemon) } }
     try await scene.advance(150)
     for daemon in daemons { Self.end(daemon) }
+    try await scene.verify()
+  }
+
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: bundle), "the real history is not here"),
+    .timeLimit(.minutes(10)), arguments: stores)
+  func oneDaemonRestsUntilTheOtherDies(store: Store) async throws {
+    let scene = try await Scene(60, in: store)
+    let first = try scene.daemon("first", lease: 2)
+    defer { Self.end(first) }
+    try await scene.advance(1)
+    let second = try scene.daemon("second", lease: 2)
+    defer { Self.end(second) }
+    try await scene.waitUntil("second", says: "another reconciler works")
+    Self.end(first)
+    // Also where the first one was done before: who takes over says that it is in step.
+    try await scene.waitUntil("second", says: "in step")
+    Self.end(second)
     try await scene.verify()
   }
 }

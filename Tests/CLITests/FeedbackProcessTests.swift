@@ -1,9 +1,24 @@
+import ConfigSyncClient
 import Foundation
 import TestSupport
 import Testing
 
 /// The daemon tells a forge and another service what becomes of commits.
 struct FeedbackProcessTests {
+  @Test(.timeLimit(.minutes(5))) func aMemberReconcilesWhileItLeads() async throws {
+    let repository = try GitFixture()
+    let commit = try repository.commit(["a.yaml": "x: 1\n"], "one")
+    let cluster = try ProcessCluster(["a"])
+    try cluster.start("a", ["--source", repository.path])
+    let key = Array("/.configsync/sources/default/commits/\(commit)".utf8)
+    try await withConfigClient(endpoints: cluster.endpoints, timeout: .patience) { client in
+      while true {
+        if let found = try? await client.range(.key(key)), found.count == 1 { return }
+        try await Task.sleep(for: .milliseconds(50))
+      }
+    }
+  }
+
   @Test(.timeLimit(.minutes(5))) func aForgeSeesWhatBecomesOfCommits() async throws {
     let folder = try TemporaryFolder()
     let repository = try GitFixture()

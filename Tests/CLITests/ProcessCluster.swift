@@ -49,16 +49,19 @@ final class ProcessCluster: Sendable {
   func client(_ name: String) -> String { addresses[name]?.client ?? "" }
 
   /// Starts a member; `others` are those of a cluster that it joins.
-  func start(_ name: String, joining others: [String] = []) throws {
+  func start(
+    _ name: String, joining others: [String] = [], _ more: [String] = []
+  ) throws {
     let roster = (others + [name]).map { "\($0)=\(peer($0))" }.joined(separator: ",")
     let process = Process()
     process.executableURL = URL(fileURLWithPath: configsyncProgram)
-    process.arguments = [
-      "server", "--name", name, "--data-dir", folder.path + "/" + name,
-      "--listen-client-urls", client(name), "--listen-peer-urls", peer(name),
-      "--initial-cluster", roster, "--initial-cluster-state", others.isEmpty ? "new" : "existing",
-      "--snapshot-count", "200", "--heartbeat-interval", "50", "--election-timeout", "500",
-    ]
+    process.arguments =
+      [
+        "server", "--name", name, "--data-dir", folder.path + "/" + name,
+        "--listen-client-urls", client(name), "--listen-peer-urls", peer(name),
+        "--initial-cluster", roster, "--initial-cluster-state", others.isEmpty ? "new" : "existing",
+        "--snapshot-count", "200", "--heartbeat-interval", "50", "--election-timeout", "500",
+      ] + more
     let log = folder.path + "/" + name + ".log"
     try Data().write(to: URL(fileURLWithPath: log))
     process.standardOutput = FileHandle(forWritingAtPath: log)

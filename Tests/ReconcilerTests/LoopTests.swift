@@ -69,6 +69,47 @@ struct LoopTests {
     #expect(record.kind == .stale && record.message.contains("nobody answers"))
   }
 
+  private final class ScriptedLease: SourceLease {
+    let other = Mutex<String?>("another")
+    let asked = Mutex<[String]>([])
+    let pause = Duration.seconds(1)
+    func holder(of source: String) -> String? {
+      asked.withLock { $0.append(source) }
+      return other.withLock { $0 }
+    }
+  }
+
+  @Test func oneThatRestsTakesOver() async throws {
+    let source = SharedSource()
+    let target = ModelTarget()
+    let (feed, doorbell, lease) = (Feed(), Doorbell(), ScriptedLease())
+    source.change { _ = $0.commit(["a.yaml": "x: 1\n"]) }
+    let loop = ReconcileLoop(
+      SourceReconciler(source: source, target: target, calendar: calendar(), lease: lease),
+      options: ReconcileOptions(name: "acme"), interval: .seconds(3600), doorbell: doorbell)
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        await loop.run(on: StoppedClock(), finished: { _, _ in }, ended: feed.tell)
+      }
+      var outcomes = feed.outcomes.makeAsyncIterator()
+      for _ in 0..<2 {
+        guard case .resting("another") = await outcomes.next() else {
+          Issue.record("it is to rest")
+          return
+        }
+        #expect(target.content.isEmpty)
+        doorbell.ring(.source)
+      }
+      // What came while it rested is taken, too, without a ring.
+      source.change { _ = $0.commit(["a.yaml": "x: 2\n"]) }
+      lease.other.withLock { $0 = nil }
+      doorbell.ring(.keys)
+      repeat { _ = await outcomes.next() } while target.content != ["/a/x": "2"]
+      group.cancelAll()
+    }
+    #expect(lease.asked.withLock { Set($0) } == ["acme"])
+  }
+
   @Test func manyRingsAreOne() async {
     let doorbell = Doorbell()
     for _ in 0..<100 { doorbell.ring(.source) }

@@ -209,15 +209,17 @@ struct ClusterEndToEndTests {
   }
 
   /// Repeats what fails only because the cluster is still starting.
-  private static func untilReady<Value: Sendable>(
+  static func untilReady<Value: Sendable>(
     _ body: () async throws -> Value
   ) async throws -> Value {
     var last: (any Error)?
     for _ in 0..<200 {
       do { return try await body() } catch let error as ClientError where error.kind != .refused {
         last = error
-        await Task.yield()
+      } catch let error as TargetError {
+        last = error
       }
+      await Task.yield()
     }
     throw last ?? ClientFixtureError()
   }

@@ -91,6 +91,8 @@ public struct ReconcileReport: Sendable {
   public var revisions: [Int64] = []
   /// Findings of the newest commit, if that was refused.
   public var tipFindings: [Diagnostic]?
+  /// Who works instead of this reconciler, which has looked at nothing.
+  public var holder: String?
   /// Why the newest commits wait.
   public var freeze: Freeze?
   public var suspension: SuspensionRecord?

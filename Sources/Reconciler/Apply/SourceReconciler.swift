@@ -12,15 +12,18 @@ public struct SourceReconciler: Sendable {
   let target: any ConfigTarget
   let cache: CompileCache
   let calendar: FreezeCalendar
+  private let lease: (any SourceLease)?
   let memory = ReconcilerMemory()
 
   /// - Parameters:
   ///   - calendar: tells when changes are frozen.
   ///   - cache: what it knows costs nothing.
+  ///   - lease: lets it rest while another one works; nil if it always works.
   public init(
     source: some ConfigSource, target: some ConfigTarget, calendar: FreezeCalendar,
-    cache: CompileCache = CompileCache()
+    cache: CompileCache = CompileCache(), lease: (any SourceLease)? = nil
   ) {
+    self.lease = lease
     self.cache = cache
     self.calendar = calendar
     self.source = source
@@ -42,6 +45,13 @@ public struct SourceReconciler: Sendable {
     let name = options.name ?? settings.name
     do {
       if options.name == nil { try await checkName(name) }
+      if let holder = try await lease?.holder(of: name) {
+        // What another one does meanwhile is not known.
+        _ = memory.take()
+        var report = ReconcileReport(source: name, tip: tip, prefix: settings.prefix)
+        report.holder = holder
+        return report
+      }
       let report = try await run(
         options, to: tip, as: name, prefix: settings.prefix, began: began, finished: finished)
       memory.name = name
@@ -215,6 +225,9 @@ public struct SourceReconciler: Sendable {
     let others = try await reader.heads().keys.sorted()
     if !others.isEmpty { throw ReconcileError.unnamed(name, others: others) }
   }
+
+  /// How long to wait before the lease is asked for again.
+  var leasePause: Duration? { lease?.pause }
 
   /// The source's name in the store.
   func name(_ options: ReconcileOptions) async throws -> String {

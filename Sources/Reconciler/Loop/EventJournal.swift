@@ -48,6 +48,8 @@ public final class EventJournal: Sendable {
   public func note(_ outcome: ReconcileLoop.Outcome) {
     switch outcome {
     case .finished(let report): note(report)
+    // Whoever works tells what happens.
+    case .resting: state.withLock { $0.last = nil }
     case .stale(let error):
       // The run after it says whether that is what matters.
       state.withLock { $0.staleness = "\(error)" }

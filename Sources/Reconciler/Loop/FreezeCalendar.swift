@@ -19,7 +19,7 @@ public struct FreezeCalendar: Sendable {
   /// Seconds that clocks of a zone are ahead of UTC at a time; nil where the zone is not known.
   let offset: @Sendable (_ zone: String, _ secondsSince1970: Int64) -> Int64?
   /// What tells how long something takes; nothing is decided by it.
-  let uptime: @Sendable () -> Duration
+  public let uptime: @Sendable () -> Duration
 
   public init(
     now: @escaping @Sendable () -> Int64,

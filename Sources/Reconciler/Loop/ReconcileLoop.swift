@@ -6,6 +6,8 @@ public struct ReconcileLoop: Sendable {
   /// What a run came to.
   public enum Outcome: Sendable {
     case finished(ReconcileReport)
+    /// Another reconciler works, the one that is named.
+    case resting(String)
     /// The source can't be read; what was read before goes on being served.
     case stale(any Error)
     /// It is tried again after the pause; nothing is lost by that.
@@ -62,42 +64,28 @@ public struct ReconcileLoop: Sendable {
     ended: (Outcome) -> Void
   ) async {
     var turn = Turn()
-    var watched: ConfigPath?
     while !Task.isCancelled {
       var options = options
       let changes = foreign.seen
-      options.looksForDrift =
-        turn.isLookDue || !changes.isEmpty
+      options.looksForDrift = turn.isLookDue || !changes.isEmpty
       var pause: Duration?
-      let start = reconciler.calendar.uptime()
       do {
-        if turn.isNewsDue {
-          turn.nextPoll = start + jittered(interval)
-          try await reconciler.refresh()
-          turn.staleness = nil
-        }
-      } catch is CancellationError {
-        return
-      } catch {
-        turn.staleness = "\(error)"
-        ended(.stale(error))
-      }
-      let fetched = reconciler.calendar.uptime()
-      options.staleness = turn.staleness
-      do {
+        let fetch = try await refresh(&turn, ended)
+        options.staleness = turn.staleness
         var report = try await reconciler.run(options, finished: finished)
-        report.timings.fetch = fetched - start
-        foreign.forget(own: report.revisions)
-        if report.lookedForDrift {
-          foreign.forget(changes)
-          turn.isLookDue = false
-        }
-        if watched != report.prefix {
-          watched = report.prefix
-          prefixes.yield(report.prefix)
-        }
-        ended(.finished(report))
+        report.timings.fetch = fetch
         turn.failures = 0
+        if let holder = report.holder {
+          (turn.isLookDue, turn.isResting) = (true, true)
+          pause = reconciler.leasePause
+          ended(.resting(holder))
+        } else {
+          // Who takes over looks at the source at once: it may have rested for long.
+          if turn.isResting { pause = .zero }
+          turn.isResting = false
+          note(report, changes, foreign, &turn, prefixes)
+          ended(.finished(report))
+        }
       } catch is CancellationError {
         return
       } catch let error as ReconcileError where error.needsDecision {
@@ -115,9 +103,48 @@ public struct ReconcileLoop: Sendable {
     }
   }
 
+  /// Looks for what is new, if that is due.
+  ///
+  /// - Returns: how long it took.
+  /// - Throws: only if it is cancelled: what was read before is served.
+  private func refresh(
+    _ turn: inout Turn, _ ended: (Outcome) -> Void
+  ) async throws(CancellationError) -> Duration {
+    guard turn.isNewsDue else { return .zero }
+    let start = reconciler.calendar.uptime()
+    turn.nextPoll = start + jittered(interval)
+    do {
+      try await reconciler.refresh()
+      turn.staleness = nil
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      turn.staleness = "\(error)"
+      ended(.stale(error))
+    }
+    return reconciler.calendar.uptime() - start
+  }
+
+  /// Keeps what a run has found.
+  private func note(
+    _ report: ReconcileReport, _ changes: Set<Int64>, _ foreign: ForeignChanges,
+    _ turn: inout Turn, _ prefixes: AsyncStream<ConfigPath>.Continuation
+  ) {
+    foreign.forget(own: report.revisions)
+    if report.lookedForDrift {
+      foreign.forget(changes)
+      turn.isLookDue = false
+    }
+    guard turn.watched != report.prefix else { return }
+    turn.watched = report.prefix
+    prefixes.yield(report.prefix)
+  }
+
   /// What one turn of the loop leaves to the next.
   private struct Turn {
     var failures = 0
+    /// Whether another reconciler worked when that was last asked.
+    var isResting = false
     /// Intervals that were over since all keys were compared.
     var polls = 0
     /// After anything went wrong, and at first, all keys are compared.
@@ -128,6 +155,8 @@ public struct ReconcileLoop: Sendable {
     var nextPoll = Duration.zero
     /// Why the source could not be read when that was last tried.
     var staleness: String?
+    /// Where keys are watched.
+    var watched: ConfigPath?
 
     mutating func countPoll() {
       polls += 1
@@ -148,7 +177,12 @@ public struct ReconcileLoop: Sendable {
       let pause = retry ?? max(.zero, turn.nextPoll - reconciler.calendar.uptime())
       var reasons = await doorbell.wait(atMost: pause, on: clock)
       // However often somebody rings, each interval has its look at the source.
-      let isOver = reasons.isEmpty || reconciler.calendar.uptime() >= turn.nextPoll
+      let isOver =
+        (reasons.isEmpty && !turn.isResting) || reconciler.calendar.uptime() >= turn.nextPoll
+      if turn.isResting, reasons.isEmpty {
+        turn.isNewsDue = isOver
+        return !Task.isCancelled
+      }
       if !isOver, !reasons.contains(.source) {
         // The reconciler's own changes ring, too.
         if foreign.seen.isEmpty { continue }

@@ -69,7 +69,7 @@ public struct EtcdConfigTarget: ConfigTarget {
     }
   }
 
-  private static func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
+  static func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
     do {
       return try await body()
     } catch let error as ClientError {

@@ -40,6 +40,13 @@ struct RunCommand: AsyncParsableCommand {
   var interval = environment("INTERVAL", 30.0)
 
   @Option(
+    help: """
+      Of several daemons of one source one works: seconds until another takes over from one \
+      that has died. 0: all of them work.
+      """)
+  var leaseTtl = environment("LEASE_TTL", 15)
+
+  @Option(
     help: "Where webhooks are taken: HOST:PORT; the path is /hooks/NAME, of --name or 'default'.")
   var listenWebhooks: String?
 
@@ -59,6 +66,9 @@ struct RunCommand: AsyncParsableCommand {
     guard (0.1...86_400).contains(interval) else {
       throw ValidationError("--interval is from 0.1 to 86400 seconds")
     }
+    guard (0...3600).contains(leaseTtl) else {
+      throw ValidationError("--lease-ttl is from 0 to 3600 seconds")
+    }
     if config != nil {
       guard !arguments.requireSignatures, trust.signers.isEmpty, listenWebhooks == nil,
         arguments.name == nil, feedback.isEmpty
@@ -75,31 +85,35 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let logger = logging.makeLogger("configsync.run")
-    let file = try config.map(DaemonSettings.read) ?? single()
-    let followed = try file.sources.map { try follow($0, file) }
-    let endpoint = try endpoint(file, followed)
-    let feedback: Feedback
-    do {
-      feedback = try Feedback(file.statuses, logger: logger)
-    } catch {
-      throw CommandFailure(.unknown, "\(error)")
-    }
-    let cluster = cluster
+    let daemon = try daemon(logger)
+    let (cluster, seconds) = (cluster, Int64(leaseTtl))
     try await runService(logger) {
       try await cluster.withClient { client in
-        try await Self.serve(endpoint, at: file.webhookAddress) {
-          await withTaskGroup(of: Void.self) { group in
-            group.addTask { await cancelWhenShutDown { await feedback.run() } }
-            for source in followed {
-              group.addTask {
-                await source.loop(client).run(
-                  logger: source.logger, announcer: feedback.announcer(of: source.name))
-              }
-            }
-          }
+        guard seconds > 0 else { return try await daemon.run(client, lease: nil) }
+        let lease = EtcdSourceLease(
+          client, name: ReconcilerDaemon.processName, seconds: seconds,
+          now: FreezeCalendar.system.uptime)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          // It is given back once nothing is reconciled any more.
+          group.addTask { await lease.keep(on: ContinuousClock()) }
+          try await daemon.run(client, lease: lease)
+          group.cancelAll()
         }
       }
     }
+  }
+
+  private func daemon(_ logger: Logger) throws -> ReconcilerDaemon {
+    if let config {
+      return try ReconcilerDaemon(
+        DaemonSettings.read(config), opener: source.opener, cache: cache.makeCache, logger: logger)
+    }
+    let file = try single()
+    let followed = FollowedSource(
+      name: file.sources[0].name, source: try source.open(branch: branch, trusting: trust.signers),
+      cache: try cache.makeCache(), options: arguments.options(), interval: .seconds(interval),
+      logger: logger)
+    return try ReconcilerDaemon(file, [followed], logger: logger)
   }
 
   /// What the flags say.
@@ -115,98 +129,6 @@ struct RunCommand: AsyncParsableCommand {
     if let webhookSecretFile {
       file.hooks = [.init(source: source.name, kind: webhookForge, secretFile: webhookSecretFile)]
     }
-    return file
-  }
-
-  private func follow(_ entry: DaemonFile.Source, _ file: DaemonFile) throws -> FollowedSource {
-    var logger = logging.makeLogger("configsync.run")
-    guard config != nil else {
-      return FollowedSource(
-        name: entry.name,
-        source: try source.open(branch: branch, trusting: trust.signers),
-        cache: try cache.makeCache(), options: arguments.options(), interval: entry.interval,
-        logger: logger)
-    }
-    logger[metadataKey: "source"] = "\(entry.name)"
-    var options = ReconcileOptions(
-      name: entry.name, history: entry.history, requiresSignatures: entry.requiresSignatures,
-      drift: entry.drift)
-    options.acceptsRewrite = false
-    return FollowedSource(
-      name: entry.name,
-      source: try source.open(
-        entry.url, branch: entry.branch, with: entry.credentials, trusting: file.signers),
-      cache: try cache.makeCache(in: entry.name), options: options, interval: entry.interval,
-      logger: logger)
-  }
-
-  private func endpoint(
-    _ file: DaemonFile, _ followed: [FollowedSource]
-  ) throws -> WebhookEndpoint {
-    let hooks = try file.hooks.compactMap { hook -> WebhookEndpoint.Hook? in
-      guard let source = followed.first(where: { $0.name == hook.source }) else { return nil }
-      guard let secret = try? SecretFile.read(hook.secretFile),
-        let verifier = WebhookVerifier(hook.kind, secret: Array(secret.utf8))
-      else {
-        throw CommandFailure(
-          .unknown, "'\(hook.secretFile)' holds no secret of at least eight bytes")
-      }
-      return .init(source: source.name, verifier: verifier, doorbell: source.doorbell)
-    }
-    return WebhookEndpoint(hooks) { Int64(Date().timeIntervalSince1970) }
-  }
-
-  /// Takes webhooks while `body` runs.
-  private static func serve(
-    _ endpoint: WebhookEndpoint, at address: String?, _ body: () async throws -> Void
-  ) async throws {
-    guard let address else { return try await body() }
-    let listener: WebhookListener
-    do {
-      listener = try await WebhookListener(endpoint, on: address)
-    } catch {
-      throw CommandFailure(.unknown, "can't take webhooks at '\(address)': \(error)")
-    }
-    do {
-      try await body()
-    } catch {
-      try await listener.shutDown()
-      throw error
-    }
-    try await listener.shutDown()
-  }
-}
-
-/// A source with all that its loop needs.
-private struct FollowedSource: Sendable {
-  var name: String
-  var source: GitConfigSource
-  var cache: CompileCache
-  var options: ReconcileOptions
-  var interval: Duration
-  var logger: Logger
-  var doorbell = Doorbell()
-
-  func loop(_ client: ConfigClient) -> ReconcileLoop {
-    let reconciler = SourceReconciler(
-      source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
-    return ReconcileLoop(reconciler, options: options, interval: interval, doorbell: doorbell)
-  }
-}
-
-/// Reads the daemon's file, and tells what is wrong with it at its place.
-private enum DaemonSettings {
-  static func read(_ path: String) throws -> DaemonFile {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw CommandFailure(.unknown, "there is no file '\(path)', or it can't be read")
-    }
-    let bytes = [UInt8](data)
-    let (file, diagnostics) = DaemonFileReader.read(bytes, named: path)
-    if !diagnostics.isEmpty {
-      let style: HumanRenderer.Style = isatty(STDERR_FILENO) == 1 ? .colored : .plain
-      printError(HumanRenderer(style) { $0 == path ? bytes : nil }.render(diagnostics))
-    }
-    guard let file else { throw CommandFailure(.unknown, "'\(path)' is invalid") }
     return file
   }
 }

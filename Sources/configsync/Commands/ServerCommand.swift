@@ -9,6 +9,9 @@ struct ServerCommand: AsyncParsableCommand {
     discussion: """
       Example, a cluster of one:
         configsync server --name a --data-dir a.data
+      that also reconciles a repository while it leads:
+        configsync server --name a --data-dir a.data \
+          --source https://git.example.com/config.git
 
       The flags are named as etcd names them.
       """)
@@ -83,6 +86,7 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Milliseconds without a leader before a member campaigns.")
   var electionTimeout = environment("ELECTION_TIMEOUT", 1000)
 
+  @OptionGroup var source: MemberSourceOptions
   @OptionGroup var logging: LoggingOptions
 
   func run() async throws {
@@ -115,7 +119,16 @@ struct ServerCommand: AsyncParsableCommand {
     options.electionMilliseconds = electionTimeout
     let logger = logging.makeLogger("configsync.\(name)")
     let server = ConfigSyncServer(options, logger: logger, failStop: { stop($0, logger: logger) })
-    try await runService(logger) { try await server.run() }
+    let reconciler = try source.reconciler(in: options.dataDirectory, logger: logger)
+    let endpoint = options.listenClientURLs.first ?? ""
+    try await runService(logger) {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await server.run() }
+        if let reconciler { group.addTask { try await reconciler.run(beside: endpoint) } }
+        // The first that fails ends both.
+        while try await group.next() != nil {}
+      }
+    }
   }
 }
 

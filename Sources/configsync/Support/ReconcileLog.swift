@@ -2,6 +2,7 @@ import ConfigModel
 import Logging
 import Reconciler
 import Server
+import Synchronization
 
 extension ReconcileLoop {
   /// Runs until it is cancelled, and logs and announces what happens.
@@ -14,12 +15,14 @@ extension ReconcileLoop {
 }
 
 /// Says what a loop does: what lasts, once.
-private struct ReconcileLog: Sendable {
+private final class ReconcileLog: Sendable {
   /// Keys that a line names.
   private static let namedKeys = 10
 
   private let logger: Logger
   private let journal: EventJournal
+  /// Who was said to work instead.
+  private let rests = Mutex<String?>(nil)
 
   init(_ logger: Logger, _ announcer: Announcer?) {
     self.logger = logger
@@ -32,6 +35,7 @@ private struct ReconcileLog: Sendable {
   @Sendable func tell(_ facts: CommitFacts, _ result: CommitResult) { journal.note(facts, result) }
 
   @Sendable func tell(_ outcome: ReconcileLoop.Outcome) {
+    if case .finished = outcome { rests.withLock { $0 = nil } }
     switch outcome {
     case .finished(let report) where report.applied > 0:
       let timings = report.timings
@@ -47,6 +51,12 @@ private struct ReconcileLog: Sendable {
       logger.warning("reconciling failed", metadata: ["error": "\(error)", "retry": "\(pause)"])
     case .finished(let report):
       logger.debug("in step", metadata: ["head": "\(report.head?.short ?? "none")"])
+    case .resting(let holder):
+      let isNews = rests.withLock { last in
+        defer { last = holder }
+        return last != holder
+      }
+      if isNews { logger.notice("another reconciler works", metadata: ["holder": "\(holder)"]) }
     case .stale, .stalled: break
     }
     journal.note(outcome)

@@ -62,10 +62,28 @@ struct SourceOptions: ParsableArguments {
   /// - Parameter branch: a branch, tag or commit; nothing was fetched yet.
   /// - Throws: `CommandFailure` if it is no repository.
   func open(branch: String = "HEAD", trusting signers: TrustedSigners) throws -> GitConfigSource {
-    try open(repo, branch: branch, with: credentials, trusting: signers)
+    try opener.open(repo, branch: branch, with: credentials, trusting: signers)
   }
 
-  /// One of several sources, each with a place and credentials of its own.
+  var opener: SourceOpener {
+    SourceOpener(mirrorFolder: mirrorFolder, fetchSeconds: fetchTimeout)
+  }
+
+  private var mirrorFolder: String {
+    if !mirrorDir.isEmpty { return mirrorDir }
+    let variables = ProcessInfo.processInfo.environment
+    let caches = variables["XDG_CACHE_HOME"] ?? (variables["HOME"] ?? ".") + "/.cache"
+    return caches + "/configsync/mirrors"
+  }
+}
+
+/// Opens sources: local repositories as they are, and remote ones through a mirror.
+struct SourceOpener: Sendable {
+  var mirrorFolder: String
+  /// How long a fetch may take.
+  var fetchSeconds: Int
+
+  /// - Throws: `CommandFailure` if it is no repository.
   func open(
     _ url: String, branch: String, with credentials: GitCredentials,
     trusting signers: TrustedSigners
@@ -75,19 +93,12 @@ struct SourceOptions: ParsableArguments {
         return GitConfigSource(try GitRepository(url), branch: branch, trusting: signers)
       }
       var limits = GitMirror.Limits()
-      limits.deadline = .seconds(fetchTimeout)
+      limits.deadline = .seconds(fetchSeconds)
       let mirror = try GitMirror(
         of: remote, following: branch, with: credentials, in: mirrorFolder, limits: limits)
       return GitConfigSource(mirror, trusting: signers)
     } catch {
       throw CommandFailure(.unknown, "\(error)")
     }
-  }
-
-  private var mirrorFolder: String {
-    if !mirrorDir.isEmpty { return mirrorDir }
-    let variables = ProcessInfo.processInfo.environment
-    let caches = variables["XDG_CACHE_HOME"] ?? (variables["HOME"] ?? ".") + "/.cache"
-    return caches + "/configsync/mirrors"
   }
 }

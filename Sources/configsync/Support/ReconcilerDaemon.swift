@@ -1,0 +1,135 @@
+import Compiler
+import ConfigModel
+import ConfigSyncClient
+import Foundation
+import GitSource
+import Logging
+import Reconciler
+import Server
+
+/// A source with all that its loop needs.
+struct FollowedSource: Sendable {
+  var name: String
+  var source: GitConfigSource
+  var cache: CompileCache
+  var options: ReconcileOptions
+  var interval: Duration
+  var logger: Logger
+  var doorbell = Doorbell()
+
+  func loop(_ client: ConfigClient, _ lease: (any SourceLease)?) -> ReconcileLoop {
+    let reconciler = SourceReconciler(
+      source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache,
+      lease: lease)
+    return ReconcileLoop(reconciler, options: options, interval: interval, doorbell: doorbell)
+  }
+}
+
+/// The sources that a process follows, the webhooks that it takes, and who is told.
+struct ReconcilerDaemon: Sendable {
+  private let followed: [FollowedSource]
+  private let webhooks: WebhookEndpoint
+  private let webhookAddress: String?
+  private let feedback: Feedback
+
+  /// - Throws: `CommandFailure` for what the file names and can't be used.
+  init(_ file: DaemonFile, _ followed: [FollowedSource], logger: Logger) throws {
+    self.followed = followed
+    webhooks = try ReconcilerDaemon.endpoint(file, followed)
+    webhookAddress = file.webhookAddress
+    do {
+      feedback = try Feedback(file.statuses, logger: logger)
+    } catch {
+      throw CommandFailure(.unknown, "\(error)")
+    }
+  }
+
+  /// What a file says, each source with mirrors and a cache of its own.
+  init(
+    _ file: DaemonFile, opener: SourceOpener, cache: (_ name: String) throws -> CompileCache,
+    logger: Logger
+  ) throws {
+    let followed = try file.sources.map { entry in
+      var logger = logger
+      logger[metadataKey: "source"] = "\(entry.name)"
+      return FollowedSource(
+        name: entry.name,
+        source: try opener.open(
+          entry.url, branch: entry.branch, with: entry.credentials, trusting: file.signers),
+        cache: try cache(entry.name),
+        options: ReconcileOptions(
+          name: entry.name, history: entry.history, requiresSignatures: entry.requiresSignatures,
+          drift: entry.drift),
+        interval: entry.interval, logger: logger)
+    }
+    try self.init(file, followed, logger: logger)
+  }
+
+  /// Who this process is, for people.
+  static var processName: String {
+    var bytes = [CChar](repeating: 0, count: 256)
+    let isKnown = gethostname(&bytes, bytes.count - 1) == 0
+    let name = String(
+      decoding: bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    return "\(isKnown ? name : "?"):\(getpid())"
+  }
+
+  /// Reconciles until the process is asked to end.
+  ///
+  /// - Throws: `CommandFailure` if webhooks can't be taken.
+  func run(_ client: ConfigClient, lease: (any SourceLease)?) async throws {
+    let listener = try await listen()
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await cancelWhenShutDown { await feedback.run() } }
+      for source in followed {
+        group.addTask {
+          await source.loop(client, lease).run(
+            logger: source.logger, announcer: feedback.announcer(of: source.name))
+        }
+      }
+    }
+    try await listener?.shutDown()
+  }
+
+  private func listen() async throws -> WebhookListener? {
+    guard let webhookAddress else { return nil }
+    do {
+      return try await WebhookListener(webhooks, on: webhookAddress)
+    } catch {
+      throw CommandFailure(.unknown, "can't take webhooks at '\(webhookAddress)': \(error)")
+    }
+  }
+
+  private static func endpoint(
+    _ file: DaemonFile, _ followed: [FollowedSource]
+  ) throws -> WebhookEndpoint {
+    let hooks = try file.hooks.compactMap { hook -> WebhookEndpoint.Hook? in
+      guard let source = followed.first(where: { $0.name == hook.source }) else { return nil }
+      guard let secret = try? SecretFile.read(hook.secretFile),
+        let verifier = WebhookVerifier(hook.kind, secret: Array(secret.utf8))
+      else {
+        throw CommandFailure(
+          .unknown, "'\(hook.secretFile)' holds no secret of at least eight bytes")
+      }
+      return .init(source: source.name, verifier: verifier, doorbell: source.doorbell)
+    }
+    return WebhookEndpoint(hooks, now: FreezeCalendar.system.now)
+  }
+}
+
+/// Reads the daemon's file, and tells what is wrong with it at its place.
+enum DaemonSettings {
+  static func read(_ path: String) throws -> DaemonFile {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw CommandFailure(.unknown, "there is no file '\(path)', or it can't be read")
+    }
+    let bytes = [UInt8](data)
+    let (file, diagnostics) = DaemonFileReader.read(bytes, named: path)
+    if !diagnostics.isEmpty {
+      let style: HumanRenderer.Style = isatty(STDERR_FILENO) == 1 ? .colored : .plain
+      printError(HumanRenderer(style) { $0 == path ? bytes : nil }.render(diagnostics))
+    }
+    guard let file else { throw CommandFailure(.unknown, "'\(path)' is invalid") }
+    return file
+  }
+}

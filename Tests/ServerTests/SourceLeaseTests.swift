@@ -1,0 +1,62 @@
+import ConfigModel
+import ConfigSyncClient
+import Foundation
+import Reconciler
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Server
+
+/// Which of several reconcilers works.
+struct SourceLeaseTests {
+  @Test func oneHoldsALeaseUntilItEnds() async throws {
+    try await ClusterFixture().run { cluster in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
+        _ = try await ClusterEndToEndTests.untilReady { try await client.range(.prefix([])) }
+        let time = Mutex(Duration.zero)
+        func lease(_ name: String) -> EtcdSourceLease {
+          EtcdSourceLease(client, name: name, seconds: 3600) { time.withLock { $0 } }
+        }
+        let (one, two) = (lease("one"), lease("two"))
+        #expect(try await one.holder(of: "acme") == nil)
+        #expect(try await two.holder(of: "acme") == "one")
+        #expect(try await two.holder(of: "other") == nil)
+        #expect(try await one.holder(of: "other") == "two")
+        // By a clock that has gone on, nobody knows any more; the store does.
+        time.withLock { $0 = .seconds(3601) }
+        #expect(
+          try await one.holder(of: "acme") == "one", "an earlier lease of its own is not this one")
+        // Whoever ends gives back what it holds.
+        let third = lease("three")
+        #expect(try await third.holder(of: "third") == nil)
+        let keeping = Task { await third.keep(on: ContinuousClock()) }
+        keeping.cancel()
+        await keeping.value
+        #expect(try await two.holder(of: "third") == nil)
+        let key = Array(ReservedKeys.lease(of: "third").utf8)
+        let item = try #require(try await client.range(.key(key)).items.first)
+        #expect(item.value == Array("two".utf8) && item.lease != 0)
+      }
+    }
+  }
+
+  @Test func whoIsBesideTheLeaderWorks() async throws {
+    try await ClusterFixture().run { cluster in
+      var holders: [String?] = []
+      for member in cluster.fixture.members {
+        let holder = try await withConfigClient(
+          endpoints: member.listenClientURLs, timeout: .patience
+        ) { client in
+          try await ClusterEndToEndTests.untilReady {
+            try await LeadershipLease(client).holder(of: "acme")
+          }
+        }
+        holders.append(holder)
+      }
+      #expect(holders.count { $0 == nil } == 1)
+      #expect(Set(holders.compactMap { $0 }).count == 1, "the others name the same one")
+    }
+  }
+}
