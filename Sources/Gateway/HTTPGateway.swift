@@ -7,10 +7,16 @@ import NIOHTTP1
 package struct HTTPGateway: Sendable {
   let services: GRPCServices
   let probe: MemberProbe
+  let moreMetrics: @Sendable () -> String
 
-  package init(services: GRPCServices, probe: MemberProbe) {
+  /// - Parameter moreMetrics: what else of this process is told, in Prometheus' text format.
+  package init(
+    services: GRPCServices, probe: MemberProbe,
+    moreMetrics: @escaping @Sendable () -> String = { "" }
+  ) {
     self.services = services
     self.probe = probe
+    self.moreMetrics = moreMetrics
   }
 
   /// Answers one request. A client that has gone is told nothing.

@@ -22,7 +22,7 @@ extension HTTPGateway {
     case "readyz":
       try await answerChecks(HTTPGateway.readiness, parts.dropFirst().first, request, writer)
     case "metrics":
-      let text = Metrics.text(try probe.figures(), calls: services.counts)
+      let text = Metrics.text(try probe.figures(), calls: services.counts) + moreMetrics()
       try await writer.respond(
         .ok, ["content-type": "text/plain; version=0.0.4; charset=utf-8"], Array(text.utf8))
     default:

@@ -12,14 +12,18 @@ package struct ConfigSyncServer: Sendable {
   private let logger: Logger
   private let failStop: @Sendable (any Error) -> Void
   private let started: @Sendable ([Int]) -> Void
+  private let moreMetrics: @Sendable () -> String
 
   /// - Parameters:
   ///   - failStop: ends the process when the member's disk fails.
   ///   - started: is told the client ports, once they are bound.
+  ///   - moreMetrics: what else of this process `/metrics` tells.
   package init(
     _ options: ServerOptions, logger: Logger, failStop: @escaping @Sendable (any Error) -> Void,
-    started: @escaping @Sendable ([Int]) -> Void = { _ in }
+    started: @escaping @Sendable ([Int]) -> Void = { _ in },
+    moreMetrics: @escaping @Sendable () -> String = { "" }
   ) {
+    self.moreMetrics = moreMetrics
     self.options = options
     self.logger = logger
     self.failStop = failStop
@@ -44,7 +48,8 @@ package struct ConfigSyncServer: Sendable {
       try await TCPTransport(
         configuration, listeningOn: peerAddress, delegate: member, logger: logger)
     }
-    let gateway = HTTPGateway(services: services, probe: MemberProbe(member))
+    let gateway = HTTPGateway(
+      services: services, probe: MemberProbe(member), moreMetrics: moreMetrics)
     let listener: GRPCListener
     var watched: GRPCListener?
     do {

@@ -12,6 +12,13 @@ public func onThread<Result: Sendable>(
   }
 }
 
+/// Runs a program on a thread of its own: what this process serves it needs the threads of the others.
+public func executeOnThread(
+  _ program: String, _ arguments: [String], input: String = ""
+) async throws -> (status: Int32, output: String) {
+  try await onThread { Result { try execute(program, arguments, input: input) } }.get()
+}
+
 extension Duration {
   /// How long a test waits for an answer that has to come. The tests of a process share two threads: where one waits,
   /// its answer may stand behind all the others when it is there.

@@ -9,7 +9,7 @@ enum Metrics {
   static func text(_ figures: MemberProbe.Figures, calls: Calls) -> String {
     let families =
       server(figures) + store(figures) + disk(figures) + own(figures) + methods(calls)
-      + (ProcessFigures.read()?.families ?? [])
+      + MetricFamily.process
     return families.map(\.text).joined()
   }
 

@@ -72,6 +72,8 @@ public struct ReconcileTimings: Hashable, Sendable {
   public var compile = Duration.zero
   /// Until the store had the commits.
   public var commit = Duration.zero
+
+  public init() {}
 }
 
 /// What one run did.

@@ -56,6 +56,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "A file with the secret of the webhooks.")
   var webhookSecretFile: String?
 
+  @Option(help: "Where metrics are told: HOST:PORT; the path is /metrics.")
+  var listenMetrics = environment("LISTEN_METRICS", "")
+
   @OptionGroup var feedback: FeedbackOptions
   @OptionGroup var arguments: ReconcileArguments
   @OptionGroup var trust: TrustOptions
@@ -106,15 +109,18 @@ struct RunCommand: AsyncParsableCommand {
   private func daemon(_ logger: Logger) throws -> ReconcilerDaemon {
     if let config {
       return try ReconcilerDaemon(
-        DaemonSettings.read(config), opener: source.opener, cache: cache.makeCache, logger: logger)
+        DaemonSettings.read(config), opener: source.opener, cache: cache.makeCache,
+        metricsAddress: metricsAddress, logger: logger)
     }
     let file = try single()
     let followed = FollowedSource(
       name: file.sources[0].name, source: try source.open(branch: branch, trusting: trust.signers),
       cache: try cache.makeCache(), options: arguments.options(), interval: .seconds(interval),
       logger: logger)
-    return try ReconcilerDaemon(file, [followed], logger: logger)
+    return try ReconcilerDaemon(file, [followed], metricsAddress: metricsAddress, logger: logger)
   }
+
+  private var metricsAddress: String? { listenMetrics.isEmpty ? nil : listenMetrics }
 
   /// What the flags say.
   private func single() throws -> DaemonFile {

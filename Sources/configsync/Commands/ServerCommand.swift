@@ -118,8 +118,10 @@ struct ServerCommand: AsyncParsableCommand {
     options.heartbeatMilliseconds = heartbeatInterval
     options.electionMilliseconds = electionTimeout
     let logger = logging.makeLogger("configsync.\(name)")
-    let server = ConfigSyncServer(options, logger: logger, failStop: { stop($0, logger: logger) })
     let reconciler = try source.reconciler(in: options.dataDirectory, logger: logger)
+    let server = ConfigSyncServer(
+      options, logger: logger, failStop: { stop($0, logger: logger) },
+      moreMetrics: { reconciler?.daemon.metrics.text ?? "" })
     let endpoint = options.listenClientURLs.first ?? ""
     try await runService(logger) {
       try await withThrowingTaskGroup(of: Void.self) { group in

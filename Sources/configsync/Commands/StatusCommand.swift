@@ -20,6 +20,8 @@ struct StatusCommand: AsyncParsableCommand {
     var state: String
     var message: String?
     var since: String?
+    /// Which daemon works, where one holds a lease.
+    var daemon: String?
     var refused: [Refusal]
   }
   private struct Refusal: Encodable {
@@ -55,12 +57,15 @@ struct StatusCommand: AsyncParsableCommand {
       var heads = try await audit.heads()
       // A source whose every commit was refused has no head, and is shown all the same.
       let states = try await audit.states()
+      let leases = try await audit.leases()
       for source in Set(refusals.map(\.source) + states.keys).subtracting(heads.map(\.source))
         .sorted()
       {
         heads.append((source, "none", 0))
       }
-      let sources = heads.map { Self.source($0, refusals, states[$0.source]) }
+      let sources = heads.map {
+        Self.source($0, refusals, states[$0.source], leases[$0.source])
+      }
       return Shown(members: members, sources: sources)
     }
     switch output {
@@ -86,12 +91,13 @@ struct StatusCommand: AsyncParsableCommand {
   /// Refusals count while nothing newer was applied over them.
   private static func source(
     _ head: (source: String, commit: String, revision: Int64), _ refusals: [RefusedCommit],
-    _ state: StateRecord?
+    _ state: StateRecord?, _ daemon: String?
   ) -> Source {
     let open = refusals.filter { $0.source == head.source && $0.revision > head.revision }
     return Source(
       name: head.source, commit: head.commit, revision: head.revision,
       state: state?.kind.rawValue ?? "running", message: state?.message, since: state?.since,
+      daemon: daemon,
       refused: open.map { refusal in
         let first = refusal.record.findings.first
         return Refusal(
@@ -114,11 +120,11 @@ struct StatusCommand: AsyncParsableCommand {
         })
     Swift.print()
     printTable(
-      [["SOURCE", "COMMIT", "REVISION", "STATE", "REFUSED"]]
+      [["SOURCE", "COMMIT", "REVISION", "STATE", "REFUSED", "DAEMON"]]
         + shown.sources.map {
           [
             $0.name, String($0.commit.prefix(9)), String($0.revision), $0.state,
-            String($0.refused.count),
+            String($0.refused.count), printable(Array(($0.daemon ?? "-").utf8)),
           ]
         })
     for source in shown.sources {

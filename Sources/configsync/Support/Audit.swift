@@ -77,6 +77,19 @@ struct Audit: Sendable {
     return states
   }
 
+  /// Who holds the lease of each source, by its name.
+  func leases() async throws -> [String: String] {
+    let prefix = ReservedKeys.sources
+    let items = try await client.range(.prefix(Array(prefix.utf8))).items
+    let found = items.compactMap { item -> (String, String)? in
+      let parts = String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count)
+        .split(separator: "/")
+      guard parts.count == 2, parts[1] == "lease" else { return nil }
+      return (String(parts[0]), String(decoding: item.value, as: UTF8.self))
+    }
+    return Dictionary(found) { first, _ in first }
+  }
+
   /// Every refused commit, newest first.
   func refusals() async throws -> [RefusedCommit] {
     try await records(in: "refused") { source, item in

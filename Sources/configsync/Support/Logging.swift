@@ -35,7 +35,7 @@ struct LoggingOptions: ParsableArguments {
 private func writeLine(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
 
 private func timestamp() -> String {
-  Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+  Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }
 
 struct StandardErrorHandler: LogHandler {

@@ -5,9 +5,11 @@ import Server
 import Synchronization
 
 extension ReconcileLoop {
-  /// Runs until it is cancelled, and logs and announces what happens.
-  func run(logger: Logger, announcer: Announcer? = nil) async {
-    let log = ReconcileLog(logger, announcer)
+  /// Runs until it is cancelled; logs, announces and counts what happens.
+  func run(
+    logger: Logger, announcer: Announcer? = nil, figures: SourceFigures? = nil
+  ) async {
+    let log = ReconcileLog(logger, announcer, figures)
     await cancelWhenShutDown {
       await run(on: ContinuousClock(), finished: log.tell, ended: log.tell)
     }
@@ -21,14 +23,17 @@ private final class ReconcileLog: Sendable {
 
   private let logger: Logger
   private let journal: EventJournal
+  private let figures: SourceFigures?
   /// Who was said to work instead.
   private let rests = Mutex<String?>(nil)
 
-  init(_ logger: Logger, _ announcer: Announcer?) {
+  init(_ logger: Logger, _ announcer: Announcer?, _ figures: SourceFigures?) {
     self.logger = logger
+    self.figures = figures
     journal = EventJournal { event in
       logger.log(event)
       announcer?.announce(event)
+      figures?.note(event)
     }
   }
 
@@ -59,6 +64,7 @@ private final class ReconcileLog: Sendable {
       if isNews { logger.notice("another reconciler works", metadata: ["holder": "\(holder)"]) }
     case .stale, .stalled: break
     }
+    figures?.note(outcome)
     journal.note(outcome)
   }
 

@@ -16,6 +16,16 @@ struct FollowedSource: Sendable {
   var interval: Duration
   var logger: Logger
   var doorbell = Doorbell()
+  let figures: SourceFigures
+
+  init(
+    name: String, source: GitConfigSource, cache: CompileCache, options: ReconcileOptions,
+    interval: Duration, logger: Logger
+  ) {
+    (self.name, self.source, self.cache) = (name, source, cache)
+    (self.options, self.interval, self.logger) = (options, interval, logger)
+    figures = SourceFigures(name, now: FreezeCalendar.system.now)
+  }
 
   func loop(_ client: ConfigClient, _ lease: (any SourceLease)?) -> ReconcileLoop {
     let reconciler = SourceReconciler(
@@ -30,11 +40,15 @@ struct ReconcilerDaemon: Sendable {
   private let followed: [FollowedSource]
   private let webhooks: WebhookEndpoint
   private let webhookAddress: String?
+  private let metricsAddress: String?
   private let feedback: Feedback
 
   /// - Throws: `CommandFailure` for what the file names and can't be used.
-  init(_ file: DaemonFile, _ followed: [FollowedSource], logger: Logger) throws {
+  init(
+    _ file: DaemonFile, _ followed: [FollowedSource], metricsAddress: String? = nil, logger: Logger
+  ) throws {
     self.followed = followed
+    self.metricsAddress = metricsAddress
     webhooks = try ReconcilerDaemon.endpoint(file, followed)
     webhookAddress = file.webhookAddress
     do {
@@ -47,7 +61,7 @@ struct ReconcilerDaemon: Sendable {
   /// What a file says, each source with mirrors and a cache of its own.
   init(
     _ file: DaemonFile, opener: SourceOpener, cache: (_ name: String) throws -> CompileCache,
-    logger: Logger
+    metricsAddress: String? = nil, logger: Logger
   ) throws {
     let followed = try file.sources.map { entry in
       var logger = logger
@@ -62,7 +76,7 @@ struct ReconcilerDaemon: Sendable {
           drift: entry.drift),
         interval: entry.interval, logger: logger)
     }
-    try self.init(file, followed, logger: logger)
+    try self.init(file, followed, metricsAddress: metricsAddress, logger: logger)
   }
 
   /// Who this process is, for people.
@@ -78,25 +92,41 @@ struct ReconcilerDaemon: Sendable {
   ///
   /// - Throws: `CommandFailure` if webhooks can't be taken.
   func run(_ client: ConfigClient, lease: (any SourceLease)?) async throws {
-    let listener = try await listen()
+    let listeners = try await listen()
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await cancelWhenShutDown { await feedback.run() } }
       for source in followed {
         group.addTask {
           await source.loop(client, lease).run(
-            logger: source.logger, announcer: feedback.announcer(of: source.name))
+            logger: source.logger, announcer: feedback.announcer(of: source.name),
+            figures: source.figures)
         }
       }
     }
-    try await listener?.shutDown()
+    for listener in listeners { try await listener.shutDown() }
   }
 
-  private func listen() async throws -> WebhookListener? {
-    guard let webhookAddress else { return nil }
+  /// What is known of its sources, for `/metrics`.
+  var metrics: ReconcilerMetrics { ReconcilerMetrics(followed.map(\.figures), feedback) }
+
+  private func listen() async throws -> [PlainListener] {
+    var listeners: [PlainListener] = []
     do {
-      return try await WebhookListener(webhooks, on: webhookAddress)
+      if let webhookAddress {
+        listeners.append(try await PlainListener(webhooks, on: webhookAddress))
+      }
+      if let metricsAddress {
+        listeners.append(try await PlainListener(metrics, on: metricsAddress))
+      }
+      return listeners
     } catch {
-      throw CommandFailure(.unknown, "can't take webhooks at '\(webhookAddress)': \(error)")
+      let isFirst = listeners.isEmpty && webhookAddress != nil
+      for listener in listeners { try await listener.shutDown() }
+      throw CommandFailure(
+        .unknown,
+        isFirst
+          ? "can't take webhooks at '\(webhookAddress ?? "")': \(error)"
+          : "can't tell metrics at '\(metricsAddress ?? "")': \(error)")
     }
   }
 

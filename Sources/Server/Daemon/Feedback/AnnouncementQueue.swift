@@ -12,7 +12,9 @@ final class AnnouncementQueue: Sendable {
 
   private struct State {
     var waiting: [Announcement] = []
-    var dropped = 0
+    /// Given up, or refused.
+    var lost = 0
+    var isFull = false
   }
 
   /// Announcements that wait; beyond that the oldest is given up.
@@ -46,6 +48,8 @@ final class AnnouncementQueue: Sendable {
 
   /// How many wait.
   var count: Int { state.withLock { $0.waiting.count } }
+  /// How many were never told.
+  var lost: Int { state.withLock { $0.lost } }
 
   /// Returns at once.
   func add(_ announcement: Announcement) {
@@ -54,8 +58,9 @@ final class AnnouncementQueue: Sendable {
       state.waiting.append(announcement)
       guard state.waiting.count > AnnouncementQueue.limit else { return false }
       state.waiting.removeFirst()
-      state.dropped += 1
-      return state.dropped == 1
+      state.lost += 1
+      defer { state.isFull = true }
+      return !state.isFull
     }
     if isFirstDropped {
       logger.warning("more is to be told than is taken: the oldest is given up")
@@ -89,10 +94,10 @@ final class AnnouncementQueue: Sendable {
       switch try await send(announcement) {
       case .delivered:
         if attempt > 0 { logger.notice("what was to be told has arrived") }
-        return remove(announcement)
+        return remove(announcement, isLost: false)
       case .refused(let reason):
         logger.error("what was to be told is refused", metadata: ["reason": "\(reason)"])
-        return remove(announcement)
+        return remove(announcement, isLost: true)
       case .failed(let reason, let retryAfter):
         if attempt == 0 {
           logger.warning(
@@ -102,7 +107,7 @@ final class AnnouncementQueue: Sendable {
       }
     }
     logger.error("what was to be told is given up")
-    remove(announcement)
+    remove(announcement, isLost: true)
   }
 
   private func send(_ announcement: Announcement) async throws -> RequestSender.Outcome {
@@ -127,9 +132,11 @@ final class AnnouncementQueue: Sendable {
   }
 
   /// Another one may have taken its place.
-  private func remove(_ announcement: Announcement) {
+  private func remove(_ announcement: Announcement, isLost: Bool) {
     state.withLock { state in
+      if isLost { state.lost += 1 }
       if state.waiting.first == announcement { state.waiting.removeFirst() }
+      if state.waiting.isEmpty { state.isFull = false }
     }
   }
 }

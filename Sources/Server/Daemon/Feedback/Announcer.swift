@@ -28,6 +28,11 @@ public struct Feedback: Sendable {
     (self.queues, self.senders) = (queues, senders)
   }
 
+  /// How many wait for each destination, and how many were given up.
+  var counts: [(name: String, waiting: Int, lost: Int)] {
+    queues.map { ($0.destination.name, $0.count, $0.lost) }
+  }
+
   /// Sends what is announced until the task is cancelled.
   public func run() async {
     await withTaskGroup(of: Void.self) { group in
