@@ -193,14 +193,14 @@ public final class GitRepository: Sendable {
   }
 
   /// The commits from `tip` back along first parents, newest first, up to and without `end`; all of
-  /// them if `end` is not met.
+  /// them if `end` is not met, and never more than `limit`.
   public func firstParents(
-    from tip: CommitID, until end: CommitID? = nil
+    from tip: CommitID, until end: CommitID? = nil, limit: Int = .max
   ) throws(GitError) -> [CommitID] {
     try withRepository { repository throws(GitError) in
       var commits: [CommitID] = []
       var next: CommitID? = tip
-      while let id = next, id != end {
+      while let id = next, id != end, commits.count < limit {
         commits.append(id)
         next = try GitRepository.withCommit(id, in: repository) { commit in
           git_commit_parentcount(commit) > 0

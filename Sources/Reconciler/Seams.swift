@@ -10,8 +10,12 @@ public protocol ConfigSource: Sendable {
   func tip() async throws -> CommitID
   func facts(of commit: CommitID) async throws -> CommitFacts
   func tree(of commit: CommitID) async throws -> SourceTree
-  /// First parents from `tip`, newest first, up to and without `end`; all if `end` is not met.
-  func firstParents(from tip: CommitID, until end: CommitID?) async throws -> [CommitID]
+  /// First parents from `tip`, newest first, up to and without `end`, and at most `limit`; all if `end` is not met.
+  func firstParents(from tip: CommitID, until end: CommitID?, limit: Int) async throws -> [CommitID]
+  /// Whether the source has a commit, on whatever branch.
+  ///
+  /// - Throws: if that can't be told just now.
+  func holds(_ commit: CommitID) async throws -> Bool
   func isAncestor(_ ancestor: CommitID, of commit: CommitID) async throws -> Bool
   /// The commits that `tip` holds and `end` does not, those that merges bring among them, oldest first.
   func commits(reachableFrom tip: CommitID, butNotFrom end: CommitID?) async throws -> [CommitID]
@@ -93,4 +97,10 @@ public protocol ConfigTarget: Sendable {
     under prefix: String,
     _ changed: @escaping @Sendable (_ revision: Int64, _ keys: [[UInt8]]) -> Void
   ) async throws
+}
+
+extension ConfigSource {
+  func firstParents(from tip: CommitID, until end: CommitID?) async throws -> [CommitID] {
+    try await firstParents(from: tip, until: end, limit: .max)
+  }
 }

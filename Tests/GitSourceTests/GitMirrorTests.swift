@@ -31,13 +31,13 @@ struct GitMirrorTests {
 
     func mirror(
       _ url: String, _ revision: String = "main", _ credentials: GitCredentials = GitCredentials(),
-      seconds: Int = 60, folder: String = UUID().uuidString
+      seconds: Int = 60, folder: String = UUID().uuidString, depth: Int? = nil
     ) throws -> GitMirror {
       var limits = GitMirror.Limits()
       limits.deadline = .seconds(seconds)
       return try GitMirror(
         of: try #require(try GitRemote(url)), following: revision, with: credentials,
-        in: scratch.path + "/mirrors/" + folder, limits: limits)
+        in: scratch.path + "/mirrors/" + folder, limits: limits, depth: depth)
     }
   }
 
@@ -69,6 +69,48 @@ struct GitMirrorTests {
       try await mirror.fetch()
     }
     #expect(try mirror.tip() == other)
+  }
+
+  @Test func aShallowMirrorIsMadeWholeWhenThatIsAskedFor() async throws {
+    let origin = try Origin()
+    let remote = try GitServers.daemon(origin.folder.path, scratch: origin.scratch.path)
+    let first = try #require(CommitID(try origin.git.run("rev-parse", "HEAD")))
+    for number in 2...9 { try origin.push(["a.yaml": "x: \(number)\n"]) }
+    let mirror = try origin.mirror(remote.url, depth: 3)
+    let tip = try await mirror.fetch()
+    let repository = mirror.repository
+    #expect(try repository.firstParents(from: tip, limit: 3).count == 3)
+    #expect(try repository.shallowCommits.count == 1 && !repository.holds(first))
+    // What comes later leaves the cut where it is.
+    let later = try origin.push(["a.yaml": "x: 10\n"])
+    #expect(try await mirror.fetch() == later)
+    #expect(repository.shallowCommits.count == 1)
+    // The history comes without what is newer being served.
+    try origin.push(["a.yaml": "x: 11\n"])
+    #expect(try await mirror.deepen())
+    #expect(try mirror.tip() == later && repository.shallowCommits.isEmpty)
+    #expect(try repository.firstParents(from: later).last == first)
+    #expect(try await !mirror.deepen(), "there is nothing more")
+  }
+
+  @Test func aRewriteDoesNotMakeAShallowMirrorAskAgainAndAgain() async throws {
+    let origin = try Origin()
+    let remote = try GitServers.daemon(origin.folder.path, scratch: origin.scratch.path)
+    for number in 2...5 { try origin.push(["a.yaml": "x: \(number)\n"]) }
+    let mirror = try origin.mirror(remote.url, depth: 2)
+    let old = try await mirror.fetch()
+    try origin.git.run("checkout", "-q", "--orphan", "other")
+    try origin.git.run("branch", "-D", "-q", "main")
+    try origin.git.run("checkout", "-q", "-b", "main")
+    let new = try origin.push(["a.yaml": "x: 9\n"])
+    let bare = origin.folder.path + "/repository.git"
+    #expect(try execute("git", ["-C", bare, "gc", "-q", "--prune=now"]).status == 0)
+    await #expect(throws: GitError.self) { try await mirror.deepen() }
+    #expect(try mirror.tip() == old)
+    #expect(try await mirror.fetch() == new)
+    #expect(try await mirror.deepen(), "nothing is known of the new branch yet")
+    #expect(try await !mirror.deepen())
+    #expect(!mirror.repository.shallowCommits.isEmpty)
   }
 
   @Test func tagsCommitsAndTheFirstBranchAreFollowedToo() async throws {

@@ -62,10 +62,11 @@ struct ScriptedSource: ConfigSource {
   func tree(of id: CommitID) throws -> SourceTree {
     SourceTree(contents: commits[id]!.files.mapValues { Array($0.utf8) })
   }
-  func firstParents(from tip: CommitID, until end: CommitID?) throws -> [CommitID] {
+  func holds(_ id: CommitID) -> Bool { commits[id] != nil }
+  func firstParents(from tip: CommitID, until end: CommitID?, limit: Int) throws -> [CommitID] {
     var found: [CommitID] = []
     var next: CommitID? = tip
-    while let id = next, id != end {
+    while let id = next, id != end, found.count < limit {
       found.append(id)
       next = commits[id]!.parents.first
     }
@@ -190,8 +191,9 @@ final class SharedSource: ConfigSource {
   }
   func facts(of id: CommitID) throws -> CommitFacts { try source.withLock { try $0.facts(of: id) } }
   func tree(of id: CommitID) throws -> SourceTree { try source.withLock { try $0.tree(of: id) } }
-  func firstParents(from tip: CommitID, until end: CommitID?) throws -> [CommitID] {
-    try source.withLock { try $0.firstParents(from: tip, until: end) }
+  func holds(_ id: CommitID) -> Bool { source.withLock { $0.holds(id) } }
+  func firstParents(from tip: CommitID, until end: CommitID?, limit: Int) throws -> [CommitID] {
+    try source.withLock { try $0.firstParents(from: tip, until: end, limit: limit) }
   }
   func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws -> Bool {
     try source.withLock { try $0.isAncestor(ancestor, of: commit) }

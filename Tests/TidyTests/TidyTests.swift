@@ -123,8 +123,8 @@ struct TidyTests {
           start = number
           indent = String(match.output.1)
         }
-        guard let first = start, line == indent + "}" || line.hasSuffix(" }") && first == number
-        else { continue }
+        let isOneLine = start == number && (line.hasSuffix(" }") || line.hasSuffix("{}"))
+        guard let first = start, line == indent + "}" || isOneLine else { continue }
         #expect(
           number - first < Self.functionLines,
           "\(source.path):\(first + 1) has a function of \(number - first + 1) lines")

@@ -32,9 +32,12 @@ public actor GitMirror {
   private let credentials: GitCredentials
   private let revision: Revision
   private let limits: Limits
+  private let depth: Int?
   private let folder: String
   private let lock: FolderLock
   private var moves = 0
+  /// The commit whose whole history was asked for last.
+  private var deepened: CommitID?
   /// The kind of reference that the name turned out to be.
   private var space: String?
 
@@ -50,11 +53,13 @@ public actor GitMirror {
   /// - Parameters:
   ///   - revision: a branch or tag, a whole commit id, or `HEAD`.
   ///   - folder: holds the mirrors; made where it is missing.
+  ///   - depth: how many commits a new mirror begins with, if not all; the others come with `deepen`.
   /// - Throws: `GitError` if the folder can't be used, or another process has the mirror.
   public init(
     of remote: GitRemote, following revision: String = "HEAD", with credentials: GitCredentials,
-    in folder: String, limits: Limits = Limits()
+    in folder: String, limits: Limits = Limits(), depth: Int? = nil
   ) throws(GitError) {
+    self.depth = depth
     self.remote = remote
     self.credentials = credentials
     self.limits = limits
@@ -107,18 +112,16 @@ public actor GitMirror {
       try repository.setReference(GitMirror.tracked, to: commit)
       return commit
     }
-    try removeLeftovers()
-    switch revision {
-    case .head: try await fetch(["HEAD"])
-    case .commit(let commit): try await fetch([commit.text])
-    case .name(let name): try await fetch(name: name)
-    }
     let tip: CommitID
-    do {
-      tip = try repository.resolve(GitMirror.incoming)
-    } catch GitError.unknownRevision {
-      throw GitError.failed(
-        operation: "fetch from \(remote.host)", reason: "what it names is no commit")
+    if let depth, try self.tip() == nil {
+      do {
+        tip = try await fetch(with: ["--depth=\(depth)"])
+      } catch GitError.failed(_, let reason) where reason.contains("shallow") {
+        // The remote can't do that.
+        tip = try await fetch(with: [])
+      }
+    } else {
+      tip = try await fetch(with: [])
     }
     if try self.tip() != tip {
       try repository.setReference(GitMirror.tracked, to: tip)
@@ -126,6 +129,42 @@ public actor GitMirror {
       if moves % GitMirror.movesBetweenTidying == 0 { await tidy() }
     }
     return tip
+  }
+
+  /// Fetches the history that a shallow fetch has left out.
+  ///
+  /// - Returns: whether there was any; what was asked before may be answered otherwise then.
+  /// - Throws: `GitError`, and then nothing has changed; `CancellationError`.
+  public func deepen() async throws -> Bool {
+    let tip = try tip()
+    guard !repository.shallowCommits.isEmpty, deepened == nil || deepened != tip else {
+      return false
+    }
+    let newest = try await fetch(with: ["--unshallow"])
+    // What the remote no longer names is not made whole.
+    guard repository.shallowCommits.isEmpty || newest == tip else {
+      throw GitError.failed(
+        operation: "fetch from \(remote.host)",
+        reason: "its branch has moved while the history was fetched")
+    }
+    deepened = tip
+    return true
+  }
+
+  /// - Returns: what has come, which is not served yet.
+  private func fetch(with options: [String]) async throws -> CommitID {
+    try removeLeftovers()
+    switch revision {
+    case .head: try await fetch(["HEAD"], options)
+    case .commit(let commit): try await fetch([commit.text], options)
+    case .name(let name): try await fetch(name: name, options)
+    }
+    do {
+      return try repository.resolve(GitMirror.incoming)
+    } catch GitError.unknownRevision {
+      throw GitError.failed(
+        operation: "fetch from \(remote.host)", reason: "what it names is no commit")
+    }
   }
 
   /// Packs what many fetches have brought, where Git finds that worth it.
@@ -141,9 +180,9 @@ public actor GitMirror {
   }
 
   /// A branch, or a tag where there is no branch of that name.
-  private func fetch(name: String) async throws {
+  private func fetch(name: String, _ options: [String]) async throws {
     for exact in ["refs/heads/", "refs/tags/"] where name.hasPrefix(exact) {
-      return try await fetch([name])
+      return try await fetch([name], options)
     }
     // What was a branch does not become a tag: others may push those.
     let kind = folder + "/kind"
@@ -151,7 +190,7 @@ public actor GitMirror {
     let spaces = known.map { [$0] } ?? ["refs/heads/", "refs/tags/"]
     for (index, candidate) in spaces.enumerated() {
       do {
-        try await fetch([candidate + name])
+        try await fetch([candidate + name], options)
         if known == nil {
           do {
             try candidate.write(toFile: kind, atomically: true, encoding: .utf8)
@@ -181,7 +220,7 @@ public actor GitMirror {
     return kind
   }
 
-  private func fetch(_ names: [String]) async throws {
+  private func fetch(_ names: [String], _ options: [String]) async throws {
     let scratch = try ScratchFolder()
     var file = GitClientFile(for: remote)
     try file.add(credentials, for: remote)
@@ -189,8 +228,9 @@ public actor GitMirror {
     let outcome = try await git(
       [
         "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
-        "--no-auto-maintenance", "--force", "--", remote.url,
-      ] + names.map { "+\($0):\(GitMirror.incoming)" }, for: "fetch from \(remote.host)",
+        "--no-auto-maintenance", "--force",
+      ] + options + ["--", remote.url] + names.map { "+\($0):\(GitMirror.incoming)" },
+      for: "fetch from \(remote.host)",
       configuration,
       secrets: file.secrets, home: scratch.path)
     guard outcome.code != GitMirror.busyCode else {

@@ -1,5 +1,6 @@
 import CLibGit2
-import ConfigModel
+public import ConfigModel
+import Foundation
 
 extension GitRepository {
   /// Opens a bare repository, and makes it where there is none.
@@ -14,15 +15,26 @@ extension GitRepository {
     return try GitRepository(path)
   }
 
-  func holds(_ commit: CommitID) throws(GitError) -> Bool {
-    try withRepository { repository in
+  /// - Throws: if it is there and can't be read, or if that can't be told.
+  public func holds(_ commit: CommitID) throws(GitError) -> Bool {
+    try withRepository { repository throws(GitError) in
       var oid = git_oid()
       var held: OpaquePointer?
       git_oid_fromstr(&oid, commit.text)
-      guard git_commit_lookup(&held, repository, &oid) == 0 else { return false }
+      let code = git_commit_lookup(&held, repository, &oid)
+      if code == GIT_ENOTFOUND.rawValue { return false }
+      try check(code, "read a commit")
       git_commit_free(held)
       return true
     }
+  }
+
+  /// The commits whose parents a shallow fetch has left out; none where the history is whole (gitrepository-layout(5)).
+  public var shallowCommits: Set<CommitID> {
+    guard let text = try? String(contentsOfFile: path + "/shallow", encoding: .utf8) else {
+      return []
+    }
+    return Set(text.split(separator: "\n").compactMap { CommitID(String($0)) })
   }
 
   func setReference(_ name: String, to commit: CommitID) throws(GitError) {

@@ -4,7 +4,7 @@ import ConfigModel
 /// What a commit is judged by: what the store holds, the settings of then, and who has signed it.
 struct CommitJudge {
   /// Commits before the first that is applied, looked at until one compiles.
-  private static let historySearch = 50
+  static let historySearch = 50
 
   struct Verdict {
     var compilation: Compilation
@@ -83,7 +83,7 @@ struct CommitJudge {
       _ = try await source.facts(of: head)
       return head
     }
-    return (try? await source.facts(of: head)) == nil ? facts.parents.first : head
+    return try await source.holds(head) ? head : facts.parents.first
   }
 
   private func history(
@@ -96,8 +96,7 @@ struct CommitJudge {
     let ids =
       head == base
       ? [base]
-      : Array(
-        try await source.firstParents(from: base, until: nil).prefix(CommitJudge.historySearch))
+      : try await source.firstParents(from: base, until: nil, limit: CommitJudge.historySearch)
     var trees: [SourceTree] = []
     for id in ids { trees.append(try await source.tree(of: id)) }
     let (known, isWhole) = (trees, head != base && ids.count < CommitJudge.historySearch)

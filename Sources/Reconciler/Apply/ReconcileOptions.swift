@@ -20,6 +20,10 @@ public enum DriftMode: String, Hashable, Sendable, CaseIterable {
 }
 
 public struct ReconcileOptions: Hashable, Sendable {
+  /// Commits that a first sync of the newest one looks at, where no signatures are asked for: that one, and those in which
+  /// the last that compiles is looked for.
+  public static let firstSyncCommits = 1 + CommitJudge.historySearch
+
   /// The source's name, where it is not the one in configsync.yaml.
   public var name: String?
   public var history = HistoryMode.head

@@ -12,7 +12,7 @@ extension SourceReconciler {
     if last.parents.first == head { return all.reversed() }
     guard try await source.isAncestor(head, of: tip) else {
       guard options.acceptsRewrite else { throw ReconcileError.rewritten(head: head, tip: tip) }
-      guard try await holds(head) || options.acceptsLostHead else {
+      guard try await source.holds(head) || options.acceptsLostHead else {
         throw ReconcileError.lostHead(head)
       }
       return [tip]
@@ -39,17 +39,6 @@ extension SourceReconciler {
       guard let oldest = later.last, try await source.facts(of: oldest).parents.first == first
       else { throw ReconcileError.unknownCommit(revision) }
       return [first] + later.reversed()
-    }
-  }
-
-  /// Git forgets a commit some time after a branch was rewritten.
-  private func holds(_ commit: CommitID) async throws -> Bool {
-    do {
-      _ = try await source.facts(of: commit)
-      return true
-    } catch {
-      try Task.checkCancellation()
-      return false
     }
   }
 }

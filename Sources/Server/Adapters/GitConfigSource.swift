@@ -46,32 +46,80 @@ public struct GitConfigSource: ConfigSource {
     return tip
   }
 
+  // MARK: - Answers
+
+  /// Asks the repository, and where it may have answered so for want of history, once more with all of it.
+  private func whole<Value>(
+    _ body: () throws -> Value, unless isSure: (Value, _ cut: Set<CommitID>) -> Bool
+  ) async throws -> Value {
+    let cut = mirror?.repository.shallowCommits ?? []
+    guard let mirror, !cut.isEmpty else { return try body() }
+    let answer = Result { try body() }
+    if case .success(let value) = answer, isSure(value, cut) { return value }
+    guard try await mirror.deepen() else { return try answer.get() }
+    return try body()
+  }
+
   public func resolve(_ revision: String) async throws -> CommitID {
-    try repository.resolve(revision)
+    try await whole {
+      try repository.resolve(revision)
+    } unless: { _, _ in
+      true
+    }
+  }
+
+  public func holds(_ commit: CommitID) async throws -> Bool {
+    try await whole {
+      try repository.holds(commit)
+    } unless: { isHeld, _ in
+      isHeld
+    }
   }
 
   public func facts(of commit: CommitID) async throws -> CommitFacts {
-    try repository.facts(of: commit)
+    // A later libgit2 tells no parents of one where the history is cut.
+    try await whole {
+      try repository.facts(of: commit)
+    } unless: { _, cut in
+      !cut.contains(commit)
+    }
   }
 
   public func tree(of commit: CommitID) async throws -> SourceTree {
-    try repository.tree(of: commit)
+    try await whole {
+      try repository.tree(of: commit)
+    } unless: { _, _ in
+      true
+    }
   }
 
   public func firstParents(
-    from tip: CommitID, until end: CommitID?
+    from tip: CommitID, until end: CommitID?, limit: Int
   ) async throws -> [CommitID] {
-    try repository.firstParents(from: tip, until: end)
+    try await whole {
+      try repository.firstParents(from: tip, until: end, limit: limit)
+    } unless: { commits, cut in
+      commits.count == limit || !commits.contains(where: cut.contains)
+    }
   }
 
   public func isAncestor(_ ancestor: CommitID, of commit: CommitID) async throws -> Bool {
-    try repository.isAncestor(ancestor, of: commit)
+    try await whole {
+      try repository.isAncestor(ancestor, of: commit)
+    } unless: { isSo, _ in
+      isSo
+    }
   }
 
   public func commits(
     reachableFrom tip: CommitID, butNotFrom end: CommitID?
   ) async throws -> [CommitID] {
-    try repository.commits(reachableFrom: tip, butNotFrom: end)
+    // Signatures depend on it: nothing may be missing.
+    try await whole {
+      try repository.commits(reachableFrom: tip, butNotFrom: end)
+    } unless: { _, _ in
+      false
+    }
   }
 
   public func signature(of commit: CommitID) async throws -> SignatureVerdict {

@@ -160,11 +160,13 @@ final class SimulatedRepository: ConfigSource {
     return SourceTree(contents: files.mapValues { Array($0.utf8) })
   }
 
-  func firstParents(from tip: CommitID, until end: CommitID?) throws -> [CommitID] {
+  func holds(_ id: CommitID) -> Bool { ids.contains(id) }
+
+  func firstParents(from tip: CommitID, until end: CommitID?, limit: Int) throws -> [CommitID] {
     let last = try place(of: tip)
     let all = Array(ids[...last].reversed())
-    guard let end, let stop = all.firstIndex(of: end) else { return all }
-    return Array(all[..<stop])
+    guard let end, let stop = all.firstIndex(of: end) else { return Array(all.prefix(limit)) }
+    return Array(all[..<stop].prefix(limit))
   }
 
   func isAncestor(_ ancestor: CommitID, of commit: CommitID) throws -> Bool {
@@ -172,7 +174,7 @@ final class SimulatedRepository: ConfigSource {
   }
 
   func commits(reachableFrom tip: CommitID, butNotFrom end: CommitID?) throws -> [CommitID] {
-    try firstParents(from: tip, until: end).reversed()
+    try firstParents(from: tip, until: end, limit: .max).reversed()
   }
 
   func signature(of commit: CommitID) -> SignatureVerdict { .missing }

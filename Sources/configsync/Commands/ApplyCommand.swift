@@ -105,7 +105,7 @@ struct ApplyCommand: AsyncParsableCommand {
   func run() async throws {
     let plan = try plan.map(PlanFile.read)
     let source = try source.open(
-      branch: rev ?? "HEAD", trusting: trust.signers)
+      branch: rev ?? "HEAD", history: arguments.history, trusting: trust.signers)
     let cache = try cache.makeCache()
     var options = arguments.options()
     if let duringFreeze {

@@ -60,7 +60,8 @@ struct PlanCommand: AsyncParsableCommand {
   }
 
   private func make() async throws -> ReconcilePlan {
-    let source = try source.open(branch: rev, trusting: trust.signers)
+    let source = try source.open(
+      branch: rev, history: arguments.history, trusting: trust.signers)
     let (options, cache) = (arguments.options(), try cache.makeCache())
     guard let base else {
       return try await cluster.withClient { client in

@@ -114,7 +114,9 @@ struct RunCommand: AsyncParsableCommand {
     }
     let file = try single()
     let followed = FollowedSource(
-      name: file.sources[0].name, source: try source.open(branch: branch, trusting: trust.signers),
+      name: file.sources[0].name,
+      source: try source.open(
+        branch: branch, history: arguments.history, trusting: trust.signers),
       cache: try cache.makeCache(), options: arguments.options(), interval: .seconds(interval),
       logger: logger)
     return try ReconcilerDaemon(file, [followed], metricsAddress: metricsAddress, logger: logger)

@@ -41,7 +41,8 @@ struct MemberSourceOptions: ParsableArguments {
     let daemon: ReconcilerDaemon
     if sourceConfig.isEmpty {
       let opened = try opener.open(
-        source, branch: sourceBranch, with: GitCredentials(), trusting: TrustedSigners())
+        source, branch: sourceBranch, history: .head, with: GitCredentials(),
+        trusting: TrustedSigners())
       var file = DaemonFile()
       file.sources = [DaemonFile.Source(name: "default", url: source)]
       let followed = FollowedSource(

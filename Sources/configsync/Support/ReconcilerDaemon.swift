@@ -69,7 +69,8 @@ struct ReconcilerDaemon: Sendable {
       return FollowedSource(
         name: entry.name,
         source: try opener.open(
-          entry.url, branch: entry.branch, with: entry.credentials, trusting: file.signers),
+          entry.url, branch: entry.branch, history: entry.history, with: entry.credentials,
+          trusting: file.signers),
         cache: try cache(entry.name),
         options: ReconcileOptions(
           name: entry.name, history: entry.history, requiresSignatures: entry.requiresSignatures,

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GitSource
+import Reconciler
 import Server
 
 /// Where the configuration comes from: a local repository, or a remote one and how it is asked.
@@ -61,8 +62,11 @@ struct SourceOptions: ParsableArguments {
 
   /// - Parameter branch: a branch, tag or commit; nothing was fetched yet.
   /// - Throws: `CommandFailure` if it is no repository.
-  func open(branch: String = "HEAD", trusting signers: TrustedSigners) throws -> GitConfigSource {
-    try opener.open(repo, branch: branch, with: credentials, trusting: signers)
+  func open(
+    branch: String = "HEAD", history: HistoryMode, trusting signers: TrustedSigners
+  ) throws -> GitConfigSource {
+    try opener.open(
+      repo, branch: branch, history: history, with: credentials, trusting: signers)
   }
 
   var opener: SourceOpener {
@@ -83,9 +87,10 @@ struct SourceOpener: Sendable {
   /// How long a fetch may take.
   var fetchSeconds: Int
 
+  /// - Parameter history: what the first sync takes: where that is one commit, a new mirror begins with a few.
   /// - Throws: `CommandFailure` if it is no repository.
   func open(
-    _ url: String, branch: String, with credentials: GitCredentials,
+    _ url: String, branch: String, history: HistoryMode, with credentials: GitCredentials,
     trusting signers: TrustedSigners
   ) throws -> GitConfigSource {
     do {
@@ -95,7 +100,8 @@ struct SourceOpener: Sendable {
       var limits = GitMirror.Limits()
       limits.deadline = .seconds(fetchSeconds)
       let mirror = try GitMirror(
-        of: remote, following: branch, with: credentials, in: mirrorFolder, limits: limits)
+        of: remote, following: branch, with: credentials, in: mirrorFolder, limits: limits,
+        depth: history == .head ? ReconcileOptions.firstSyncCommits + 1 : nil)
       return GitConfigSource(mirror, trusting: signers)
     } catch {
       throw CommandFailure(.unknown, "\(error)")
