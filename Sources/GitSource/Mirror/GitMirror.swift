@@ -22,6 +22,10 @@ public actor GitMirror {
   private static let incoming = "refs/configsync/incoming"
   private static let tracked = "refs/configsync/tracked"
   private static let movesBetweenTidying = 50
+  /// Beyond that nobody waits for a quiet moment.
+  private static let mostMoves = 500
+  /// How long nothing is fetched before the mirror is tidied: what has come goes its way first.
+  private static let quietTime = Duration.seconds(1)
   /// The exit code of a fetch that another one keeps from beginning.
   private static let busyCode: Int32 = 75
 
@@ -35,7 +39,10 @@ public actor GitMirror {
   private let depth: Int?
   private let folder: String
   private let lock: FolderLock
+  /// Moves of what is served since the mirror was tidied.
   private var moves = 0
+  private var tidying: Task<Void, Never>?
+  private var isTidying = false
   /// The commit whose whole history was asked for last.
   private var deepened: CommitID?
   /// The kind of reference that the name turned out to be.
@@ -108,6 +115,7 @@ public actor GitMirror {
   /// - Returns: the newest commit, which is served from now on.
   /// - Throws: `GitError`, and then nothing has changed; `CancellationError`.
   public func fetch() async throws -> CommitID {
+    defer { if moves >= GitMirror.movesBetweenTidying { tidyWhenQuiet() } }
     if case .commit(let commit) = revision, try repository.holds(commit) {
       try repository.setReference(GitMirror.tracked, to: commit)
       return commit
@@ -126,7 +134,7 @@ public actor GitMirror {
     if try self.tip() != tip {
       try repository.setReference(GitMirror.tracked, to: tip)
       moves += 1
-      if moves % GitMirror.movesBetweenTidying == 0 { await tidy() }
+      if moves >= GitMirror.mostMoves { await tidy() }
     }
     return tip
   }
@@ -153,6 +161,8 @@ public actor GitMirror {
 
   /// - Returns: what has come, which is not served yet.
   private func fetch(with options: [String]) async throws -> CommitID {
+    // A tidying that has begun is to end; one that waits for a quiet moment is put off.
+    if isTidying { await tidying?.value } else { tidying?.cancel() }
     try removeLeftovers()
     switch revision {
     case .head: try await fetch(["HEAD"], options)
@@ -167,8 +177,18 @@ public actor GitMirror {
     }
   }
 
+  private func tidyWhenQuiet() {
+    tidying = Task { [weak self] in
+      do { try await Task.sleep(for: GitMirror.quietTime) } catch { return }
+      await self?.tidy()
+    }
+  }
+
   /// Packs what many fetches have brought, where Git finds that worth it.
   private func tidy() async {
+    guard !Task.isCancelled else { return }
+    (moves, isTidying) = (0, true)
+    defer { isTidying = false }
     do {
       let scratch = try ScratchFolder()
       let file = try scratch.write(Array(GitClientFile(for: remote).text.utf8), as: "gitconfig")
