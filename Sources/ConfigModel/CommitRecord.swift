@@ -199,6 +199,7 @@ public enum ReservedKeys {
   public static func head(of name: String) -> String { source(name) + "head" }
   public static func commits(of name: String) -> String { source(name) + "commits/" }
   public static func lease(of name: String) -> String { source(name) + "lease" }
+  public static func ring(of name: String) -> String { source(name) + "ring" }
   public static func refusals(of name: String) -> String { source(name) + "refused/" }
 
   public static func encode(_ record: some Encodable) throws -> [UInt8] {

@@ -69,16 +69,17 @@ extension ConfigClient {
 
   /// Makes a key that hangs on a lease, unless there is one.
   ///
+  /// - Parameter item: what may be there, and is replaced then; nil if nothing may.
   /// - Returns: nil if it was made, and otherwise what is there.
   public func putUnlessThere(
-    _ key: [UInt8], _ value: [UInt8], lease: Int64
+    _ key: [UInt8], _ value: [UInt8], lease: Int64, over item: ClientItem? = nil
   ) async throws -> ClientItem? {
     let request = Etcdserverpb_TxnRequest.with {
       $0.compare = [
         .with {
           $0.key = Data(key)
-          $0.target = .create
-          $0.createRevision = 0
+          $0.target = .mod
+          $0.modRevision = item?.modRevision ?? 0
         }
       ]
       $0.success = [

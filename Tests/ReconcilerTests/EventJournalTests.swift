@@ -68,8 +68,52 @@ struct EventJournalTests {
     #expect(told.last == ["suspended 3"], "another commit waits")
     for _ in 0..<2 { journal.note(.stalled(Away(), tip: id(3))) }
     #expect(told.last == ["stopped 3"])
+    journal.note(report(head: 2, tip: 2))
+    #expect(told.last == ["superseded 3", "running 2"], "the other one is in the store now")
+  }
+
+  private func facts(_ digit: Int) -> CommitFacts {
+    let person = CommitFacts.Person(
+      name: "Ada", email: "a@b", secondsSince1970: 0, offsetMinutes: 0)
+    return CommitFacts(
+      commit: id(digit), parents: [], tree: "t", author: person, committer: person, subject: "s")
+  }
+
+  @Test func whyACommitWasRefusedStays() {
+    let finding = Diagnostic(.configInvalid, at: SourceSpan(file: "a\nb"), "no\u{202e}")
+    journal.note(facts(2), .refused([finding]))
+    journal.note(.stalled(Away(), tip: id(2)))
+    #expect(told.events.withLock { $0[0].message } == "a b:1:1: no ", "it is one line")
+    #expect(told.last == ["refused 2", "stopped"])
+    journal.note(facts(2), .refused([finding]))
+    #expect(told.last == [])
+    journal.note(facts(2), .refused([Diagnostic(.configInvalid, at: SourceSpan(file: "c"), "no")]))
+    #expect(told.last == ["refused 2"], "for another reason")
+  }
+
+  @Test func whatIsAppliedAfterAllIsTold() {
+    journal.note(facts(2), .refused([]))
+    for revision: Int64 in [5, 7] {
+      journal.note(
+        facts(2),
+        .applied(revision: revision, Plan(commit: id(2), puts: [], deletes: [], keyCount: 0)))
+    }
+    #expect(told.last == ["refused 2", "applied 2", "applied 2"])
+  }
+
+  @Test func whatDriftsIsNotInStepAfterAPause() {
+    let drifted = DriftedKey(path: ConfigPath(escaped: "/a"), revision: 7)
+    journal.note(
+      report(head: 1, tip: 1) {
+        $0.lookedForDrift = true
+        $0.drift.reported = [drifted]
+      })
+    journal.note(
+      report(head: 1, tip: 1) {
+        $0.suspension = .init(isSuspended: true, by: "a", reason: "r", time: "t")
+      })
     journal.note(report(head: 1, tip: 1))
-    #expect(told.last == ["running 1"])
+    #expect(told.last == ["drifted", "suspended", "drifted"])
   }
 
   @Test func anUnreadableSourceIsToldOnceWhateverItSays() {

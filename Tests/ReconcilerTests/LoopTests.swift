@@ -73,6 +73,8 @@ struct LoopTests {
     let other = Mutex<String?>("another")
     let asked = Mutex<[String]>([])
     let pause = Duration.seconds(1)
+    let isOfAllSources = false
+    func release(_ source: String) {}
     func holder(of source: String) -> String? {
       asked.withLock { $0.append(source) }
       return other.withLock { $0 }
@@ -85,17 +87,18 @@ struct LoopTests {
     let (feed, doorbell, lease) = (Feed(), Doorbell(), ScriptedLease())
     source.change { _ = $0.commit(["a.yaml": "x: 1\n"]) }
     let loop = ReconcileLoop(
-      SourceReconciler(source: source, target: target, calendar: calendar(), lease: lease),
-      options: ReconcileOptions(name: "acme"), interval: .seconds(3600), doorbell: doorbell)
+      SourceReconciler(source: source, target: target, calendar: calendar()),
+      options: ReconcileOptions(name: "acme"), interval: .seconds(3600), doorbell: doorbell,
+      lease: lease)
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await loop.run(on: StoppedClock(), finished: { _, _ in }, ended: feed.tell)
       }
       var outcomes = feed.outcomes.makeAsyncIterator()
       for _ in 0..<2 {
-        guard case .resting("another") = await outcomes.next() else {
-          Issue.record("it is to rest")
-          return
+        var isResting = false
+        while !isResting {
+          if case .resting("another") = await outcomes.next() { isResting = true }
         }
         #expect(target.content.isEmpty)
         doorbell.ring(.source)

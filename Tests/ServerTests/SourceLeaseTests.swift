@@ -26,8 +26,16 @@ struct SourceLeaseTests {
         #expect(try await one.holder(of: "other") == "two")
         // By a clock that has gone on, nobody knows any more; the store does.
         time.withLock { $0 = .seconds(3601) }
-        #expect(
-          try await one.holder(of: "acme") == "one", "an earlier lease of its own is not this one")
+        #expect(try await one.holder(of: "acme") == nil, "it still has it")
+        // Nobody's is a key without a lease.
+        let copied = Array(ReservedKeys.lease(of: "copied").utf8)
+        _ = try await client.put(copied, Array("ghost".utf8))
+        #expect(try await one.holder(of: "copied") == nil)
+        #expect(try await two.holder(of: "copied") == "one")
+        // Who can't work gives back one of several.
+        await one.release("copied")
+        #expect(try await two.holder(of: "copied") == nil)
+        #expect(try await two.holder(of: "acme") == "one")
         // Whoever ends gives back what it holds.
         let third = lease("three")
         #expect(try await third.holder(of: "third") == nil)

@@ -10,6 +10,8 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   case unnamed(String, others: [String])
   /// The source follows another branch.
   case otherBranch(source: String, follows: String, branch: String?)
+  /// A commit names another source than those before it.
+  case renamed(from: String, to: String)
   /// A record of the program's own can't be read.
   case record(key: String)
   /// Another reconciler moved the head meanwhile.
@@ -30,7 +32,8 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The answer is no, as against: it could not be found out.
   public var isRefusal: Bool {
     switch self {
-    case .rewritten, .lostHead, .unnamed, .otherBranch, .fenced, .overlaps, .alreadyApplied, .stale,
+    case .rewritten, .lostHead, .unnamed, .renamed, .otherBranch, .fenced, .overlaps,
+      .alreadyApplied, .stale,
       .target(.refused):
       true
     case .unknownCommit, .noSigners, .record, .target, .uncompiled: false
@@ -54,6 +57,9 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
     case .otherBranch(let source, let follows, let branch):
       "source '\(source)' follows the branch '\(follows)', and this is \(branch.map { "'\($0)'" } ?? "none"). Nothing "
         + "was changed. If this is meant, say so by --name \(source), until a commit of the branch is applied"
+    case .renamed(let old, let new):
+      "the newest commit names the source '\(new)', and it was '\(old)' until now. Nothing was changed. It keeps the name "
+        + "that it has in the store: give that by --name"
     case .record(let key): "the record '\(key)' in the store can't be read: somebody has damaged it"
     case .fenced(let source):
       "another reconciler moved the head of source '\(source)' meanwhile; nothing of this commit "
@@ -74,6 +80,27 @@ public enum ReconcileError: Error, Hashable, Sendable, CustomStringConvertible {
     case .target(.unavailable(let reason)): "the store can't be reached: \(reason)"
     case .target(.refused(let reason)): "the store refuses the commit: \(reason)"
     case .uncompiled(let reason): reason
+    }
+  }
+}
+
+extension ReconcileError {
+  /// What the store holds and the source does not have.
+  var unknownHead: CommitID? {
+    switch self {
+    case .rewritten(let head, _), .lostHead(let head): head
+    default: nil
+    }
+  }
+
+  var needsDecision: Bool {
+    switch self {
+    case .rewritten, .lostHead, .unnamed, .renamed, .otherBranch, .record, .overlaps,
+      .unknownCommit,
+      .noSigners,
+      .target(.refused):
+      true
+    case .alreadyApplied, .stale, .fenced, .target, .uncompiled: false
     }
   }
 }

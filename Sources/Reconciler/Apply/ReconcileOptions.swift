@@ -46,6 +46,10 @@ public struct ReconcileOptions: Hashable, Sendable {
   var expectedItems: [ConfigPath: Int64]?
   /// Goes on where changes wait, to tell what they are.
   var plansAhead = false
+  /// Takes a head that the source does not have for news that have not come yet: nothing is recorded then.
+  var doubtsRewrites = false
+  /// Unless that is it: the source was read since.
+  var confirmedHead: CommitID?
   /// See `CommitJudge`.
   var takesUnchecked = false
 
@@ -97,8 +101,6 @@ public struct ReconcileReport: Sendable {
   public var revisions: [Int64] = []
   /// Findings of the newest commit, if that was refused.
   public var tipFindings: [Diagnostic]?
-  /// Who works instead of this reconciler, which has looked at nothing.
-  public var holder: String?
   /// Why the newest commits wait.
   public var freeze: Freeze?
   public var suspension: SuspensionRecord?

@@ -4,6 +4,14 @@ extension SourceReconciler {
   /// Looks for new commits where the source comes from.
   public func refresh() async throws { try await source.refresh() }
 
+  /// Tells the reconciler that works to look at the source.
+  func ring(_ name: String) async throws {
+    _ = try await target.commit(
+      TargetTransaction(
+        fences: [], puts: [(Array(ReservedKeys.ring(of: name).utf8), Array(now.utf8))], deletes: [])
+    )
+  }
+
   /// Whether one of the keys is, or may be, one of the source's; no keys are any.
   func mayPublish(_ keys: [[UInt8]]) -> Bool {
     guard !keys.isEmpty, let published = memory.published else { return true }

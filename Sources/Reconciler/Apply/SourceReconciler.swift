@@ -12,22 +12,45 @@ public struct SourceReconciler: Sendable {
   let target: any ConfigTarget
   let cache: CompileCache
   let calendar: FreezeCalendar
-  private let lease: (any SourceLease)?
   let memory = ReconcilerMemory()
 
   /// - Parameters:
   ///   - calendar: tells when changes are frozen.
   ///   - cache: what it knows costs nothing.
-  ///   - lease: lets it rest while another one works; nil if it always works.
   public init(
     source: some ConfigSource, target: some ConfigTarget, calendar: FreezeCalendar,
-    cache: CompileCache = CompileCache(), lease: (any SourceLease)? = nil
+    cache: CompileCache = CompileCache()
   ) {
-    self.lease = lease
     self.cache = cache
     self.calendar = calendar
     self.source = source
     self.target = target
+  }
+
+  /// What a run begins with.
+  struct Opening: Sendable {
+    var tip: CommitID
+    /// The source's name in the store.
+    var name: String
+    /// Where its keys live, by what the newest commit says.
+    var prefix: ConfigPath
+  }
+
+  /// Finds out which source this is.
+  ///
+  /// - Throws: as `run` does, if a commit that nobody has judged would choose that.
+  func open(_ options: ReconcileOptions) async throws -> Opening {
+    let tip = try await source.tip()
+    let settings = try await settings(at: tip)
+    let name = options.name ?? settings.name
+    try await noting(options) {
+      guard options.name == nil else { return }
+      try await checkName(name)
+      if let known = memory.name, known != name {
+        throw ReconcileError.renamed(from: known, to: name)
+      }
+    }
+    return Opening(tip: tip, name: name, prefix: settings.prefix)
   }
 
   /// Applies what the store lacks, and puts back what somebody else has changed.
@@ -40,27 +63,38 @@ public struct SourceReconciler: Sendable {
     _ options: ReconcileOptions, began: (Int) -> Void = { _ in },
     finished: (CommitFacts, CommitResult) -> Void = { _, _ in }
   ) async throws -> ReconcileReport {
-    let tip = try await source.tip()
-    let settings = try await settings(at: tip)
-    let name = options.name ?? settings.name
-    do {
-      if options.name == nil { try await checkName(name) }
-      if let holder = try await lease?.holder(of: name) {
-        // What another one does meanwhile is not known.
-        _ = memory.take()
-        var report = ReconcileReport(source: name, tip: tip, prefix: settings.prefix)
-        report.holder = holder
-        return report
-      }
+    try await run(options, from: try await open(options), began: began, finished: finished)
+  }
+
+  func run(
+    _ options: ReconcileOptions, from opening: Opening, began: (Int) -> Void = { _ in },
+    finished: (CommitFacts, CommitResult) -> Void
+  ) async throws -> ReconcileReport {
+    let name = opening.name
+    return try await noting(options) {
       let report = try await run(
-        options, to: tip, as: name, prefix: settings.prefix, began: began, finished: finished)
+        options, to: opening.tip, as: name, prefix: opening.prefix, began: began,
+        finished: finished)
       memory.name = name
       try await note(report.state, of: name, lookedForDrift: report.lookedForDrift)
       return report
+    }
+  }
+
+  /// Records what stops the source.
+  ///
+  /// That matters more than that it could not be recorded. It is what was followed before, or what somebody has named: a
+  /// name that a commit brings may be another's.
+  private func noting<Value>(
+    _ options: ReconcileOptions, _ body: () async throws -> Value
+  ) async throws -> Value {
+    do {
+      return try await body()
     } catch let error as ReconcileError where error.needsDecision {
-      // What stops the source matters more than that it could not be recorded. It is what was followed before, or what
-      // somebody has named: a name that a commit brings may be another's.
-      if let known = options.name ?? memory.name {
+      let isDoubted =
+        options.doubtsRewrites && error.unknownHead != nil
+        && error.unknownHead != options.confirmedHead
+      if !isDoubted, let known = options.name ?? memory.name {
         try? await note((.stopped, "\(error)"), of: known)
       }
       throw error
@@ -226,8 +260,12 @@ public struct SourceReconciler: Sendable {
     if !others.isEmpty { throw ReconcileError.unnamed(name, others: others) }
   }
 
-  /// How long to wait before the lease is asked for again.
-  var leasePause: Duration? { lease?.pause }
+  /// Whether the store's commit is one of those that this source has: then it is no other's.
+  func isOurs(_ opening: Opening) async throws -> Bool {
+    let head = try await StateReader(target: target, source: opening.name).head()
+    guard let head else { return true }
+    return try await source.isAncestor(head.commit, of: opening.tip)
+  }
 
   /// The source's name in the store.
   func name(_ options: ReconcileOptions) async throws -> String {

@@ -6,6 +6,8 @@ public final class Doorbell: Sendable {
   public enum Reason: Hashable, Sendable {
     /// Something may be new where the source comes from.
     case source
+    /// The same, as another reconciler has heard that rests.
+    case passedOn
     /// Somebody may have changed keys of the source.
     case keys
   }

@@ -4,15 +4,19 @@ import Synchronization
 /// Tells what is news of what a loop says again and again.
 public final class EventJournal: Sendable {
   private struct State {
-    var commits: Set<CommitID> = []
+    var refused = ToldRefusals()
     /// What was said last of the whole source; nil before anything was.
     var last: (kind: SourceEvent.Kind, message: String, commit: CommitID?)?
     /// Why the source could not be read when that was last tried.
     var staleness: String?
+    /// What differed when that was last looked at.
+    var drift: (message: String, keys: [ConfigPath])?
+    /// The commits that were said to wait, or to be what the source is stopped at, and of which nothing was said since.
+    var held: [CommitID] = []
   }
 
-  /// Commits that are remembered; beyond that some are told again.
-  private static let limit = 10_000
+  /// Those that are remembered.
+  private static let mostHeld = 1000
 
   private let state = Mutex(State())
   private let tell: @Sendable (SourceEvent) -> Void
@@ -22,11 +26,6 @@ public final class EventJournal: Sendable {
 
   /// What became of a commit. One that is refused is looked at again each time; it is news once.
   public func note(_ facts: CommitFacts, _ result: CommitResult) {
-    let isNew = state.withLock { state in
-      if state.commits.count >= EventJournal.limit { state.commits = [] }
-      return state.commits.insert(facts.commit).inserted
-    }
-    guard isNew else { return }
     var event: SourceEvent
     switch result {
     case .applied(let revision, let plan):
@@ -34,13 +33,17 @@ public final class EventJournal: Sendable {
       event = SourceEvent(
         .applied, "applied as revision \(revision): \(puts) put, \(deletes) deleted")
       (event.revision, event.puts, event.deletes) = (revision, puts, deletes)
+      state.withLock { $0.refused.remove(facts.commit) }
     case .refused(let findings):
       let errors = findings.filter { $0.severity == .error }
       event = SourceEvent(.refused, errors.first.map(EventJournal.line) ?? "refused")
       if errors.count > 1 { event.message += " (and \(errors.count - 1) more)" }
       event.findings = findings
+      let message = event.message
+      guard state.withLock({ $0.refused.add(facts.commit, message) }) else { return }
     }
     (event.commit, event.facts) = (facts.commit, facts)
+    state.withLock { $0.held.removeAll { $0 == facts.commit } }
     tell(event)
   }
 
@@ -48,6 +51,7 @@ public final class EventJournal: Sendable {
   public func note(_ outcome: ReconcileLoop.Outcome) {
     switch outcome {
     case .finished(let report): note(report)
+    case .fetched: break
     // Whoever works tells what happens.
     case .resting: state.withLock { $0.last = nil }
     case .stale(let error):
@@ -68,46 +72,95 @@ public final class EventJournal: Sendable {
       (event.revision, event.keys) = (revision, keys)
       tell(event)
     }
-    let state = report.state
-    self.state.withLock { $0.staleness = report.staleness }
-    switch state.kind {
-    case .running:
-      // What drifted has not become right by not being looked at.
-      let hasDrifted = self.state.withLock { $0.last?.kind == .drifted }
-      if hasDrifted, !report.lookedForDrift { return }
+    let now = report.state
+    // What drifted has not become right by not being looked at.
+    let drift = state.withLock { state in
+      state.staleness = report.staleness
+      if report.lookedForDrift {
+        state.drift = report.drift.openMessage.map { message in
+          (message, (report.drift.reported + report.drift.contested).map(\.path))
+        }
+      }
+      return state.drift
+    }
+    switch now.kind {
+    case .running, .drifted:
+      releaseHeld(report.head)
+      if let drift { return note(.drifted, drift.message, commit: nil, keys: drift.keys) }
       // What was applied has been told.
       let isTold = report.applied > 0 || report.head == nil
       note(.running, isTold ? "in step" : "in the store", commit: isTold ? nil : report.head)
-    case .drifted:
-      note(
-        .drifted, state.message, commit: nil,
-        keys: (report.drift.reported + report.drift.contested).map(\.path))
     default:
-      let waits = report.tip == report.head ? nil : report.tip
-      note(SourceEvent.Kind(state.kind), state.message, commit: waits)
+      note(
+        SourceEvent.Kind(now.kind), now.message,
+        commit: report.tip == report.head ? nil : report.tip)
+    }
+  }
+
+  /// Commits that were said to wait, and that the store went past.
+  private func releaseHeld(_ head: CommitID?) {
+    let held = state.withLock { state in
+      defer { state.held = [] }
+      return state.held
+    }
+    for commit in held where commit != head {
+      tell(
+        SourceEvent(
+          .superseded, "passed over: the store has \(head?.short ?? "nothing")", commit: commit))
     }
   }
 
   private func note(
     _ kind: SourceEvent.Kind, _ message: String, commit: CommitID?, keys: [ConfigPath] = []
   ) {
-    let isNew = state.withLock { state in
+    let news = state.withLock { state -> (isNews: Bool, commit: CommitID?) in
+      // Why a commit was refused matters more than what else holds the source up.
+      let commit = kind == .running ? commit : commit.flatMap { state.refused.has($0) ? nil : $0 }
       defer { state.last = (kind, message, commit) }
-      guard let last = state.last, last.kind == kind else { return true }
-      switch kind {
-      // Why something does not answer is told in other words each time.
-      case .running, .stale, .failing: return false
-      default: return last.message != message || last.commit != commit
+      if let last = state.last, last.kind == kind {
+        switch kind {
+        // Why something does not answer is told in other words each time.
+        case .running, .stale, .failing: return (false, nil)
+        default: if last.message == message, last.commit == commit { return (false, nil) }
+        }
       }
+      if kind != .running, let commit, !state.held.contains(commit) {
+        state.held = state.held.suffix(EventJournal.mostHeld - 1) + [commit]
+      }
+      return (true, commit)
     }
-    guard isNew else { return }
-    var event = SourceEvent(kind, message, commit: commit)
+    guard news.isNews else { return }
+    var event = SourceEvent(kind, oneLine(message), commit: news.commit)
     event.keys = keys
     tell(event)
   }
 
   private static func line(_ finding: Diagnostic) -> String {
     let (file, start) = (finding.span.file, finding.span.start)
-    return "\(file):\(start.line):\(start.column): \(finding.message)"
+    return oneLine("\(file):\(start.line):\(start.column): \(finding.message)")
+  }
+}
+
+/// The refused commits that were told, and why; the oldest are forgotten, and would be told again.
+private struct ToldRefusals {
+  /// Of each of two generations.
+  private static let limit = 50_000
+
+  private var young: [CommitID: String] = [:]
+  private var old: [CommitID: String] = [:]
+
+  func has(_ commit: CommitID) -> Bool { young[commit] != nil || old[commit] != nil }
+
+  mutating func remove(_ commit: CommitID) {
+    young[commit] = nil
+    old[commit] = nil
+  }
+
+  /// - Returns: whether that is news.
+  mutating func add(_ commit: CommitID, _ reason: String) -> Bool {
+    let known = young[commit] ?? old[commit]
+    if young[commit] == nil, young.count >= ToldRefusals.limit { (old, young) = (young, [:]) }
+    young[commit] = reason
+    return known != reason
   }
 }

@@ -1,13 +1,14 @@
 public import ConfigModel
-import Synchronization
 
 /// Reconciles again and again: after each interval, with jitter, when somebody rings, and after failures with back-off.
 public struct ReconcileLoop: Sendable {
   /// What a run came to.
   public enum Outcome: Sendable {
     case finished(ReconcileReport)
-    /// Another reconciler works, the one that is named.
-    case resting(String)
+    /// The source was read, which took so long.
+    case fetched(Duration)
+    /// Another reconciler works, the one that is named; nil while one is awaited that may do better.
+    case resting(String?)
     /// The source can't be read; what was read before goes on being served.
     case stale(any Error)
     /// It is tried again after the pause; nothing is lost by that.
@@ -26,16 +27,21 @@ public struct ReconcileLoop: Sendable {
   private static let settling = Duration.milliseconds(5)
   /// What changes of keys are given: nobody's writing makes this one read all keys more often than that.
   private static let keysSettling = Duration.milliseconds(400)
+  /// What is between two rings that are passed on: each is a write.
+  private static let betweenPassing = Duration.seconds(1)
 
   private let reconciler: SourceReconciler
   private let options: ReconcileOptions
   private let interval: Duration
   private let doorbell: Doorbell
+  private let lease: (any SourceLease)?
 
+  /// - Parameter lease: lets it rest while another one works; nil if it always works.
   public init(
     _ reconciler: SourceReconciler, options: ReconcileOptions, interval: Duration,
-    doorbell: Doorbell = Doorbell()
+    doorbell: Doorbell = Doorbell(), lease: (any SourceLease)? = nil
   ) {
+    self.lease = lease
     self.reconciler = reconciler
     self.options = options
     self.interval = interval
@@ -51,56 +57,108 @@ public struct ReconcileLoop: Sendable {
     let foreign = ForeignChanges(limit: ReconcileLoop.rememberedRevisions)
     let (prefixes, continuation) = AsyncStream.makeStream(
       of: ConfigPath.self, bufferingPolicy: .bufferingNewest(1))
+    let (names, naming) = AsyncStream.makeStream(
+      of: String.self, bufferingPolicy: .bufferingNewest(1))
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await watch(prefixes, foreign, on: clock) }
-      await reconcile(foreign, continuation, on: clock, finished: finished, ended: ended)
+      if lease != nil { group.addTask { await listen(names, on: clock) } }
+      await reconcile(foreign, continuation, naming, on: clock, finished: finished, ended: ended)
       group.cancelAll()
     }
   }
 
   private func reconcile(
     _ foreign: ForeignChanges, _ prefixes: AsyncStream<ConfigPath>.Continuation,
-    on clock: some Clock<Duration>, finished: (CommitFacts, CommitResult) -> Void,
-    ended: (Outcome) -> Void
+    _ names: AsyncStream<String>.Continuation, on clock: some Clock<Duration>,
+    finished: (CommitFacts, CommitResult) -> Void, ended: (Outcome) -> Void
   ) async {
-    var turn = Turn()
+    var turn = Turn(tenure: lease.map(Tenure.init))
     while !Task.isCancelled {
-      var options = options
-      let changes = foreign.seen
-      options.looksForDrift = turn.isLookDue || !changes.isEmpty
       var pause: Duration?
+      let changes = foreign.seen
+      var options = options
+      options.looksForDrift = turn.isLookDue || !changes.isEmpty
       do {
-        let fetch = try await refresh(&turn, ended)
-        options.staleness = turn.staleness
-        var report = try await reconciler.run(options, finished: finished)
-        report.timings.fetch = fetch
-        turn.failures = 0
-        if let holder = report.holder {
-          (turn.isLookDue, turn.isResting) = (true, true)
-          pause = reconciler.leasePause
-          ended(.resting(holder))
-        } else {
-          // Who takes over looks at the source at once: it may have rested for long.
-          if turn.isResting { pause = .zero }
-          turn.isResting = false
+        pause = try await take(options, &turn, ended: ended) { options, opening, fetch, turn in
+          names.yield(opening.name)
+          var report = try await reconciler.run(options, from: opening, finished: finished)
+          report.timings.fetch = fetch
           note(report, changes, foreign, &turn, prefixes)
           ended(.finished(report))
         }
+        turn.tenure?.noteTrouble(turn.staleness != nil, at: reconciler.calendar.uptime())
       } catch is CancellationError {
         return
-      } catch let error as ReconcileError where error.needsDecision {
+      } catch let error as ReconcileError where turn.isDoubtful(error) {
+        // What the store holds may have come since the source was read.
+        continue
+      } catch let error as ReconcileError where error.needsDecision && !turn.isUnsure(error) {
         turn.isLookDue = true
-        ended(.stalled(error, tip: try? await reconciler.source.tip()))
+        turn.tenure?.noteTrouble(true, at: reconciler.calendar.uptime())
+        ended(.stalled(error, tip: turn.tip))
       } catch {
         turn.isLookDue = true
         turn.failures += 1
+        turn.tenure?.noteTrouble(true, at: reconciler.calendar.uptime())
         let backoff = ReconcileLoop.firstRetry * (1 << min(turn.failures - 1, 6))
         let retry = jittered(min(backoff, ReconcileLoop.longestRetry))
         pause = retry
         ended(.failed(error, retryAfter: retry))
       }
+      if await turn.tenure?.yield(at: reconciler.calendar.uptime()) == true {
+        ended(.resting(nil))
+        pause = turn.tenure?.pause
+      }
       guard await rest(pause, &turn, foreign, on: clock) else { return }
     }
+  }
+
+  /// Looks at the source, and runs `body` if this reconciler is to work.
+  ///
+  /// - Returns: how long to rest; nil for the usual time.
+  private func take(
+    _ options: ReconcileOptions, _ turn: inout Turn, ended: (Outcome) -> Void,
+    _ body: (ReconcileOptions, SourceReconciler.Opening, Duration, inout Turn) async throws -> Void
+  ) async throws -> Duration? {
+    var options = options
+    options.doubtsRewrites = true
+    var fetch = try await refresh(&turn, ended)
+    if var tenure = turn.tenure {
+      let wasResting = tenure.isResting
+      let holder = try await tenure.ask(reconciler, options)
+      turn.tenure = tenure
+      if tenure.isResting {
+        turn.isLookDue = true
+        ended(.resting(holder))
+        await passOn(&turn)
+        return tenure.pause
+      }
+      if wasResting {
+        // It may have rested for long: what the one before took has to be here, too.
+        turn.isNewsDue = true
+        turn.tenure?.opening = nil
+        fetch += try await refresh(&turn, ended)
+      }
+    }
+    let known = turn.tenure?.opening
+    let opening: SourceReconciler.Opening
+    if let known { opening = known } else { opening = try await reconciler.open(options) }
+    turn.tip = opening.tip
+    options.staleness = turn.staleness
+    options.confirmedHead = turn.staleness == nil ? turn.suspect : nil
+    try await body(options, opening, fetch, &turn)
+    turn.failures = 0
+    turn.suspect = nil
+    return nil
+  }
+
+  /// Lets the one that works know that somebody has rung here.
+  private func passOn(_ turn: inout Turn) async {
+    let now = reconciler.calendar.uptime()
+    guard turn.passesOn, now >= turn.nextPassing, let name = turn.tenure?.source else { return }
+    (turn.passesOn, turn.nextPassing) = (false, now + ReconcileLoop.betweenPassing)
+    // A hint: one that is lost is made up for by the next look.
+    try? await reconciler.ring(name)
   }
 
   /// Looks for what is new, if that is due.
@@ -116,6 +174,8 @@ public struct ReconcileLoop: Sendable {
     do {
       try await reconciler.refresh()
       turn.staleness = nil
+      turn.isNewsDue = false
+      ended(.fetched(reconciler.calendar.uptime() - start))
     } catch let error as CancellationError {
       throw error
     } catch {
@@ -143,8 +203,15 @@ public struct ReconcileLoop: Sendable {
   /// What one turn of the loop leaves to the next.
   private struct Turn {
     var failures = 0
-    /// Whether another reconciler worked when that was last asked.
-    var isResting = false
+    /// nil if it always works.
+    var tenure: Tenure?
+    /// The newest commit that was looked at.
+    var tip: CommitID?
+    /// What the store was found to hold, and the source not.
+    var suspect: CommitID?
+    /// Whether somebody has rung while it rested.
+    var passesOn = false
+    var nextPassing = Duration.zero
     /// Intervals that were over since all keys were compared.
     var polls = 0
     /// After anything went wrong, and at first, all keys are compared.
@@ -157,6 +224,17 @@ public struct ReconcileLoop: Sendable {
     var staleness: String?
     /// Where keys are watched.
     var watched: ConfigPath?
+
+    /// Whether the source is to be read again before that is believed.
+    mutating func isDoubtful(_ error: ReconcileError) -> Bool {
+      guard let head = error.unknownHead, head != suspect else { return false }
+      suspect = head
+      isNewsDue = true
+      return true
+    }
+
+    /// Whether the source can't be read to see if that is so.
+    func isUnsure(_ error: ReconcileError) -> Bool { error.unknownHead != nil && staleness != nil }
 
     mutating func countPoll() {
       polls += 1
@@ -177,12 +255,14 @@ public struct ReconcileLoop: Sendable {
       let pause = retry ?? max(.zero, turn.nextPoll - reconciler.calendar.uptime())
       var reasons = await doorbell.wait(atMost: pause, on: clock)
       // However often somebody rings, each interval has its look at the source.
-      let isOver =
-        (reasons.isEmpty && !turn.isResting) || reconciler.calendar.uptime() >= turn.nextPoll
-      if turn.isResting, reasons.isEmpty {
+      let isResting = turn.tenure?.isResting == true
+      let isOver = (reasons.isEmpty && !isResting) || reconciler.calendar.uptime() >= turn.nextPoll
+      if reasons.remove(.passedOn) != nil, !isResting { reasons.insert(.source) }
+      if isResting, !reasons.contains(.source) {
         turn.isNewsDue = isOver
         return !Task.isCancelled
       }
+      if isResting { turn.passesOn = true }
       if !isOver, !reasons.contains(.source) {
         // The reconciler's own changes ring, too.
         if foreign.seen.isEmpty { continue }
@@ -197,6 +277,18 @@ public struct ReconcileLoop: Sendable {
       } catch {
         return false
       }
+    }
+  }
+
+  /// Rings when another reconciler passes a ring on.
+  private func listen(_ names: AsyncStream<String>, on clock: some Clock<Duration>) async {
+    guard let name = await names.first(where: { _ in true }) else { return }
+    while !Task.isCancelled {
+      try? await reconciler.target.watch(under: ReservedKeys.ring(of: name)) { _, _ in
+        doorbell.ring(.passedOn)
+      }
+      // What came meanwhile was missed: each interval has its look.
+      do { try await clock.sleep(for: ReconcileLoop.firstRetry) } catch { return }
     }
   }
 
@@ -238,55 +330,5 @@ public struct ReconcileLoop: Sendable {
   /// Between 90 % and 110 %, so that many reconcilers do not ask at once.
   private func jittered(_ duration: Duration) -> Duration {
     duration * Double.random(in: 0.9...1.1)
-  }
-}
-
-/// Revisions at which keys have changed, and that are not known to be the reconciler's own.
-final class ForeignChanges: Sendable {
-  private struct State {
-    var seen: Set<Int64> = []
-    var own: [Int64] = []
-    var unknown: Int64 = 0
-  }
-
-  private let state = Mutex(State())
-  private let limit: Int
-
-  init(limit: Int) { self.limit = limit }
-
-  /// - Parameter revision: 0 where nobody knows what has changed.
-  func add(_ revision: Int64) {
-    state.withLock { state in
-      // Each of those is one of its own: what comes during a look is not what was looked at.
-      if revision == 0 { state.unknown -= 1 }
-      let mark = revision == 0 ? state.unknown : revision
-      // Beyond the limit, which they were does not matter: there are some.
-      if !state.own.contains(mark), state.seen.count < limit { state.seen.insert(mark) }
-    }
-  }
-
-  /// What a run has made itself is nobody else's.
-  func forget(own: [Int64]) {
-    state.withLock { state in
-      state.own = (state.own + own).suffix(limit)
-      state.seen.subtract(state.own)
-    }
-  }
-
-  /// What was looked at.
-  func forget(_ revisions: Set<Int64>) { state.withLock { $0.seen.subtract(revisions) } }
-
-  var seen: Set<Int64> { state.withLock { $0.seen } }
-}
-
-extension ReconcileError {
-  var needsDecision: Bool {
-    switch self {
-    case .rewritten, .lostHead, .unnamed, .otherBranch, .record, .overlaps, .unknownCommit,
-      .noSigners,
-      .target(.refused):
-      true
-    case .alreadyApplied, .stale, .fenced, .target, .uncompiled: false
-    }
   }
 }

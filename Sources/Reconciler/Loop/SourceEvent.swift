@@ -7,6 +7,8 @@ public struct SourceEvent: Sendable {
     case applied
     /// A commit is not, and a newer one is needed.
     case refused
+    /// A commit that was said to wait is passed over.
+    case superseded
     /// Keys that somebody else had changed were put back.
     case corrected
     /// The source goes on, or was found in step at first.

@@ -9,6 +9,10 @@ public struct LeadershipLease: SourceLease {
   public init(_ client: ConfigClient) { self.client = client }
 
   public var pause: Duration { .seconds(1) }
+  public var isOfAllSources: Bool { true }
+
+  /// The cluster goes on being led from here: where only this member can't read the source, somebody has to move that.
+  public func release(_ source: String) {}
 
   public func holder(of source: String) async throws -> String? {
     guard let answer = await client.statuses().first else {

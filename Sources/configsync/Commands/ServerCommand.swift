@@ -118,17 +118,26 @@ struct ServerCommand: AsyncParsableCommand {
     options.heartbeatMilliseconds = heartbeatInterval
     options.electionMilliseconds = electionTimeout
     let logger = logging.makeLogger("configsync.\(name)")
-    let reconciler = try source.reconciler(in: options.dataDirectory, logger: logger)
+    let reconciler = source.reconciler(in: options.dataDirectory, logger: logger)
+    // The port may be one that the system chooses.
+    let host = options.listenClientURLs.first.map { url in
+      url.lastIndex(of: ":").map { String(url[..<$0]) } ?? url
+    }
+    let (ports, started) = AsyncStream.makeStream(of: [Int].self)
     let server = ConfigSyncServer(
       options, logger: logger, failStop: { stop($0, logger: logger) },
-      moreMetrics: { reconciler?.daemon.metrics.text ?? "" })
-    let endpoint = options.listenClientURLs.first ?? ""
+      started: { started.yield($0) }, moreMetrics: { reconciler?.metricsText ?? "" })
     try await runService(logger) {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await server.run() }
-        if let reconciler { group.addTask { try await reconciler.run(beside: endpoint) } }
-        // The first that fails ends both.
-        while try await group.next() != nil {}
+        if let reconciler {
+          group.addTask {
+            for await port in ports.compactMap(\.first) {
+              await reconciler.run(beside: "\(host ?? "http://127.0.0.1"):\(port)")
+            }
+          }
+        }
+        try await server.run()
+        group.cancelAll()
       }
     }
   }

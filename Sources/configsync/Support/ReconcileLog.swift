@@ -26,6 +26,8 @@ private final class ReconcileLog: Sendable {
   private let figures: SourceFigures?
   /// Who was said to work instead.
   private let rests = Mutex<String?>(nil)
+  /// Whether that was said of the source while it rests.
+  private let isBlind = Mutex(false)
 
   init(_ logger: Logger, _ announcer: Announcer?, _ figures: SourceFigures?) {
     self.logger = logger
@@ -58,11 +60,21 @@ private final class ReconcileLog: Sendable {
       logger.debug("in step", metadata: ["head": "\(report.head?.short ?? "none")"])
     case .resting(let holder):
       let isNews = rests.withLock { last in
-        defer { last = holder }
-        return last != holder
+        defer { last = holder ?? "" }
+        return last != holder ?? ""
       }
-      if isNews { logger.notice("another reconciler works", metadata: ["holder": "\(holder)"]) }
-    case .stale, .stalled: break
+      if isNews, let holder {
+        logger.notice("another reconciler works", metadata: ["holder": "\(holder)"])
+      } else if isNews {
+        logger.notice("this one can't work: another reconciler may take over")
+      }
+    case .stale(let error):
+      // Who works tells it as an event.
+      guard rests.withLock({ $0 != nil }), isBlind.withLock({ !$0 }) else { break }
+      isBlind.withLock { $0 = true }
+      logger.warning("the source can't be read here", metadata: ["error": "\(error)"])
+    case .fetched: isBlind.withLock { $0 = false }
+    case .stalled: break
     }
     figures?.note(outcome)
     journal.note(outcome)
@@ -95,6 +107,7 @@ extension Logger {
       facts["finding"] = "\(event.message)"
       facts["author"] = event.facts.map { "\($0.author.name)" }
       error("refused a commit", metadata: facts)
+    case .superseded: notice("a commit is passed over", metadata: facts)
     case .corrected:
       facts["keys"] = ReconcileLog.list(event.keys)
       facts["count"] = "\(event.keys.count)"

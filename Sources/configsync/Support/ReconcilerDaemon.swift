@@ -29,9 +29,9 @@ struct FollowedSource: Sendable {
 
   func loop(_ client: ConfigClient, _ lease: (any SourceLease)?) -> ReconcileLoop {
     let reconciler = SourceReconciler(
-      source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache,
-      lease: lease)
-    return ReconcileLoop(reconciler, options: options, interval: interval, doorbell: doorbell)
+      source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
+    return ReconcileLoop(
+      reconciler, options: options, interval: interval, doorbell: doorbell, lease: lease)
   }
 }
 

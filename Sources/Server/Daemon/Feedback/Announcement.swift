@@ -64,7 +64,7 @@ extension SourceEvent {
       case .applied, .running: .success
       case .refused: .failure
       case .suspended, .frozen: .pending
-      case .stopped: .error
+      case .stopped, .superseded: .error
       case .corrected, .stale, .drifted, .failing: nil
       }
     guard let state, let commit else { return nil }

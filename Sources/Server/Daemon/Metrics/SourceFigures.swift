@@ -10,7 +10,7 @@ public final class SourceFigures: Sendable {
     /// Seconds since 1970; 0 before there was one.
     var lastFetch: Int64 = 0
     var lastRun: Int64 = 0
-    var isResting = false
+    var isActive = false
     var kind: SourceEvent.Kind?
     var revision: Int64 = 0
     var applied = 0
@@ -39,15 +39,16 @@ public final class SourceFigures: Sendable {
     state.withLock { state in
       switch outcome {
       case .finished(let report):
-        (state.isResting, state.lastRun) = (false, now)
-        if report.staleness == nil, report.timings.fetch > .zero { state.lastFetch = now }
+        (state.isActive, state.lastRun) = (true, now)
         if report.lookedForDrift {
           state.drifted = report.drift.reported.count + report.drift.contested.count
         }
-        state.timings.fetch += report.timings.fetch
         state.timings.compile += report.timings.compile
         state.timings.commit += report.timings.commit
-      case .resting: state.isResting = true
+      case .fetched(let time):
+        state.lastFetch = now
+        state.timings.fetch += time
+      case .resting: (state.isActive, state.kind) = (false, nil)
       case .stale: state.failedFetches += 1
       case .failed, .stalled: state.failures += 1
       }
@@ -62,6 +63,7 @@ public final class SourceFigures: Sendable {
         state.revision = event.revision ?? state.revision
       case .refused: state.refused += 1
       case .corrected: state.corrected += event.keys.count
+      case .superseded: break
       default: state.kind = event.kind
       }
     }
@@ -104,7 +106,7 @@ public struct ReconcilerMetrics: Sendable {
     ]
     return [
       family("active", .gauge, "1 if this process reconciles the source, 0 if it rests.", states) {
-        $0.isResting ? 0 : 1
+        $0.isActive ? 1 : 0
       },
       MetricFamily(
         "configsync_source_state", .gauge, "1 for what the source is now.",
