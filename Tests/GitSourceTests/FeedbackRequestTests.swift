@@ -33,6 +33,12 @@ struct FeedbackRequestTests {
       "ssh://git@gitlab.com:22/group/sub/config.git",
       "https://gitlab.com/api/v4/projects/group%2Fsub%2Fconfig/statuses/", .gitlab
     ),
+    (
+      "https://GIT.acme.com:8443/a/b.git", "https://git.acme.com:8443/api/v1/repos/a/b/statuses/",
+      .gitea
+    ),
+    ("ssh://git@ssh.github.com:443/a/b.git", "https://api.github.com/repos/a/b/statuses/", .github),
+    ("https://acme.ghe.com/a/b", "https://api.acme.ghe.com/repos/a/b/statuses/", .github),
     ("https://git.acme.com/a/b.git/", "https://git.acme.com/api/v1/repos/a/b/statuses/", .gitea),
   ])
   func aRepositorysURLTellsWhereStatusesGo(url: String, expected: String, kind: ForgeKind) throws {
@@ -89,6 +95,19 @@ struct FeedbackRequestTests {
   func nothingIsSentUnprotected(url: String) {
     #expect(throws: OutgoingError.self) { try SignedWebhook(url: url) }
     #expect(throws: OutgoingError.self) { try StatusAddress(.gitea, api: url, repository: "a/b") }
+  }
+
+  @Test(arguments: ["http://git.example.com/a/b.git", "git://git.example.com/a/b", "/srv/a/b"])
+  func whereNoForgeAnswersTheAPIIsToBeNamed(url: String) {
+    #expect(throws: OutgoingError.self) {
+      try StatusAddress(.gitea, api: nil, repository: nil, ofRepositoryAt: url)
+    }
+    #expect(throws: OutgoingError.self) {
+      try StatusAddress(.gitea, api: "https://x/q?a=1", repository: "a/b")
+    }
+    #expect(throws: OutgoingError.self) {
+      try StatusAddress(.bitbucket, api: "https://x", repository: "a/b")
+    }
   }
 
   @Test(arguments: ["a", "a/b/c", "/a/b", "a/..", "a/b?x", "a/b#", "a//b", "a/b%2f", ""])
@@ -155,6 +174,12 @@ struct FeedbackRequestTests {
     #expect(try await send(.gitea, "/moved") == .refused("302 {}"))
     #expect(try forge.requests().count == before + 1, "nobody else gets the token")
     #expect(try await send(.gitea, "/echo") == .refused("400 "), "the token stays where it is")
+    #expect(try await send(.github, "/denied") == .failed("401 {}", retryAfter: nil))
+    guard case .failed("403 {}", let pause?) = try await send(.github, "/exhausted") else {
+      Issue.record("GitHub says so where there were too many")
+      return
+    }
+    #expect(pause >= .seconds(60) && pause <= .seconds(3600))
     await sender.shutDown()
   }
 }

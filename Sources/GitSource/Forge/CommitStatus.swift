@@ -55,13 +55,18 @@ public struct StatusAddress: Hashable, Sendable {
   /// - Throws: `OutgoingError` for an API that would take the token unprotected, and for what names no repository.
   public init(_ kind: ForgeKind, api: String, repository: String) throws(OutgoingError) {
     try checkOutgoing(api)
+    guard !api.contains("?") else { throw OutgoingError("an API has no query") }
+    guard StatusAddress.kinds.contains(kind) else {
+      let kinds = StatusAddress.kinds.map(\.rawValue).joined(separator: ", ")
+      throw OutgoingError("commit statuses go to \(kinds), and not to \(kind.rawValue)")
+    }
     let parts = repository.split(separator: "/", omittingEmptySubsequences: false)
     let isFit = parts.allSatisfy { part in
       !part.isEmpty && part != "." && part != ".." && part.utf8.allSatisfy(StatusAddress.isPlain)
     }
-    guard StatusAddress.kinds.contains(kind), isFit, parts.count == 2 || kind == .gitlab,
-      parts.count >= 2
-    else { throw OutgoingError("'\(repository)' is no OWNER/NAME of a repository") }
+    guard isFit, parts.count == 2 || (kind == .gitlab && parts.count > 2) else {
+      throw OutgoingError("'\(repository)' is no OWNER/NAME of a repository")
+    }
     self.kind = kind
     self.api = api.hasSuffix("/") ? String(api.dropLast()) : api
     self.repository = repository
@@ -77,17 +82,34 @@ public struct StatusAddress: Hashable, Sendable {
       try self.init(kind, api: api, repository: repository)
       return
     }
-    guard let remote = try? GitRemote(url) else {
+    guard let remote = try? GitRemote(url), let host = StatusAddress.host(of: remote) else {
       throw OutgoingError("the source's url is of no forge: name the 'api' and the 'repository'")
     }
     let guessed =
       switch kind {
-      case .github where remote.host.lowercased() == "github.com": "https://api.github.com"
-      case .github: "https://\(remote.host)/api/v3"
-      case .gitlab: "https://\(remote.host)/api/v4"
-      default: "https://\(remote.host)/api/v1"
+      case .github where host == "github.com" || host.hasSuffix(".ghe.com"): "https://api.\(host)"
+      case .github: "https://\(host)/api/v3"
+      case .gitlab: "https://\(host)/api/v4"
+      default: "https://\(host)/api/v1"
       }
     try self.init(kind, api: api ?? guessed, repository: repository ?? StatusAddress.path(in: url))
+  }
+
+  /// Where the forge of a repository answers over https, with its port; nil where that can't be told.
+  private static func host(of remote: GitRemote) -> String? {
+    switch remote.kind {
+    case .https:
+      guard let port = URLComponents(string: remote.url)?.port, port != 443 else {
+        return remote.host.lowercased()
+      }
+      return "\(remote.host.lowercased()):\(port)"
+    // The port is another service's. These hosts are there for networks that let only 443 through.
+    case .ssh:
+      return [
+        "ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com",
+      ][remote.host.lowercased()] ?? remote.host.lowercased()
+    case .http, .git: return nil
+    }
   }
 
   /// The path of a repository's URL, without what Git allows at its end.
@@ -146,16 +168,16 @@ public struct StatusAddress: Hashable, Sendable {
   }
 
   private static func cut(_ text: String) -> String {
-    let line = String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 }))
+    let line = oneLine(text)
     guard line.utf16.count > descriptionLength else { return line }
-    var short = ""
-    for character in line {
-      guard short.utf16.count + character.utf16.count < descriptionLength else { break }
-      short.append(character)
+    var short = String.UnicodeScalarView()
+    var count = 0
+    for scalar in line.unicodeScalars {
+      count += UTF16.width(scalar)
+      guard count < descriptionLength else { break }
+      short.append(scalar)
     }
-    return short + "…"
+    return String(short) + "…"
   }
 }
 

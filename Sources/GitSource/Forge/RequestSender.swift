@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ConfigModel
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -19,8 +20,8 @@ public final class RequestSender: Sendable {
   private static let deadline = TimeAmount.seconds(15)
   private static let connecting = TimeAmount.seconds(5)
   private static let answerBytes = 64 << 10
-  /// Characters of an answer that a message shows.
-  private static let shownCharacters = 200
+  /// Bytes of an answer that a message shows.
+  private static let shownBytes = 200
   /// What a service may ask for.
   private static let longestPause = Duration.seconds(3600)
 
@@ -36,15 +37,16 @@ public final class RequestSender: Sendable {
     configuration.timeout = .init(
       connect: RequestSender.connecting, read: RequestSender.deadline)
     configuration.httpVersion = .http1Only
+    var tls = TLSConfiguration.makeClientConfiguration()
+    tls.minimumTLSVersion = .tlsv12
     if let authorities {
-      var tls = TLSConfiguration.makeClientConfiguration()
       do {
         tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authorities))
       } catch {
         throw .failed(operation: "read '\(authorities)'", reason: "it holds no certificate in PEM")
       }
-      configuration.tlsConfiguration = tls
     }
+    configuration.tlsConfiguration = tls
     self.configuration = configuration
   }
 
@@ -70,42 +72,80 @@ public final class RequestSender: Sendable {
   public func send(
     _ request: OutgoingRequest, to address: StatusAddress?
   ) async throws(CancellationError) -> Outcome {
+    let outgoing = RequestSender.wire(request)
+    let client = connected
+    let outcome: Outcome?
+    do {
+      // The client's own deadline ends with the answer's head.
+      outcome = try await withThrowingTaskGroup(of: Outcome?.self) { group in
+        group.addTask {
+          let response = try await client.execute(outgoing, timeout: RequestSender.deadline)
+          return try await RequestSender.outcome(response, of: request, to: address)
+        }
+        group.addTask {
+          try await Task.sleep(for: .nanoseconds(RequestSender.deadline.nanoseconds))
+          return nil
+        }
+        defer { group.cancelAll() }
+        return try await group.next() ?? nil
+      }
+    } catch {
+      if Task.isCancelled { throw CancellationError() }
+      // Not the error's own text: it may hold a header.
+      let reason = (error as? HTTPClientError)?.shortDescription ?? "the connection failed"
+      return .failed(reason, retryAfter: nil)
+    }
+    if Task.isCancelled { throw CancellationError() }
+    return outcome ?? .failed("no whole answer in time", retryAfter: nil)
+  }
+
+  private static func wire(_ request: OutgoingRequest) -> HTTPClientRequest {
     var outgoing = HTTPClientRequest(url: request.url)
     outgoing.method = .POST
     outgoing.headers.add(name: "Content-Type", value: "application/json")
     outgoing.headers.add(name: "User-Agent", value: "configsync")
     for header in request.headers { outgoing.headers.add(name: header.name, value: header.value) }
     outgoing.body = .bytes(ByteBuffer(bytes: request.body))
+    return outgoing
+  }
+
+  private static func outcome(
+    _ response: HTTPClientResponse, of request: OutgoingRequest, to address: StatusAddress?
+  ) async throws -> Outcome {
+    let status = Int(response.status.code)
+    if (200..<300).contains(status) { return .delivered }
+    let answer: String
     do {
-      let response = try await connected.execute(outgoing, timeout: RequestSender.deadline)
-      let status = Int(response.status.code)
-      if (200..<300).contains(status) { return .delivered }
-      let body = try? await response.body.collect(upTo: RequestSender.answerBytes)
-      let answer = body.map { String(decoding: $0.readableBytesView, as: UTF8.self) } ?? ""
-      if address?.isRepetition(status: status, answer) == true { return .delivered }
-      let message = "\(status) \(shown(answer, for: request))"
-      let pause = response.headers.first(name: "Retry-After").flatMap(Int.init)
-      // 403 with a pause is how GitHub says that there were too many.
-      let mayHelp =
-        status >= 500 || status == 429 || status == 408 || (status == 403 && pause != nil)
-      guard mayHelp else { return .refused(message) }
-      return .failed(
-        message,
-        retryAfter: pause.map { min(.seconds(max(0, $0)), RequestSender.longestPause) })
-    } catch {
-      if Task.isCancelled { throw CancellationError() }
-      return .failed("\(error)", retryAfter: nil)
+      let body = try await response.body.collect(upTo: answerBytes)
+      answer = String(decoding: body.readableBytesView, as: UTF8.self)
+    } catch is NIOTooManyBytesError {
+      answer = ""
     }
+    if address?.isRepetition(status: status, answer) == true { return .delivered }
+    let message = "\(status) \(shown(answer, for: request))"
+    func number(_ name: String) -> Int? { response.headers.first(name: name).flatMap(Int.init) }
+    var pause = number("Retry-After")
+    // How GitHub says that there were too many: by the time of the reset, and at least a minute.
+    let isExhausted = number("x-ratelimit-remaining") == 0
+    if pause == nil, isExhausted, let reset = number("x-ratelimit-reset") {
+      pause = max(
+        60, reset.subtractingReportingOverflow(Int(Date().timeIntervalSince1970)).partialValue)
+    }
+    switch status {
+    // A token may be on its way, and GitLab says 409 while somebody else sets a status.
+    case 500..., 401, 408, 409, 425, 429: break
+    case 403 where pause != nil || isExhausted: break
+    default: return .refused(message)
+    }
+    return .failed(
+      message, retryAfter: pause.map { min(.seconds(max(0, $0)), RequestSender.longestPause) })
   }
 
   /// The beginning of an answer, unless it holds what was to stay secret.
-  private func shown(_ answer: String, for request: OutgoingRequest) -> String {
-    let secrets = request.headers.flatMap { $0.value.split(separator: " ") }
-      .filter { $0.count >= 8 }
-    guard !secrets.contains(where: { answer.contains($0) }) else { return "" }
-    let line = answer.prefix(RequestSender.shownCharacters).unicodeScalars.map {
-      $0.value < 0x20 || $0.value == 0x7f ? " " : Character($0)
-    }
-    return String(line)
+  private static func shown(_ answer: String, for request: OutgoingRequest) -> String {
+    let secrets = request.headers.filter { ["Authorization", "PRIVATE-TOKEN"].contains($0.name) }
+      .flatMap { [$0.value, $0.value.split(separator: " ").dropFirst().joined(separator: " ")] }
+    let holdsOne = secrets.contains { !$0.isEmpty && answer.contains($0) }
+    return holdsOne ? "" : oneLine(answer, bytes: shownBytes)
   }
 }

@@ -14,7 +14,9 @@ public enum SecretFile {
       throw .failed(operation: "read '\(path)'", reason: "there is no such file, or it is no text")
     }
     let secret = text.trimmingCharacters(in: .newlines)
-    guard !secret.isEmpty, !secret.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+    guard !secret.isEmpty,
+      !secret.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7f })
+    else {
       throw .failed(operation: "read '\(path)'", reason: "it holds no password on one line")
     }
     return secret

@@ -30,6 +30,8 @@ public final class PlainListener: Sendable {
     guard let colon = address.lastIndex(of: ":"),
       let port = UInt16(address[address.index(after: colon)...])
     else { throw ListenAddressError(address: address) }
+    var host = String(address[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
     var limits = GRPCLimits()
     limits.messageBytes = bodyLimit
     limits.connections = PlainListener.connections
@@ -43,7 +45,7 @@ public final class PlainListener: Sendable {
         try? await writer.respond(
           HTTPResponseStatus(statusCode: answer.status), ["content-type": answer.contentType],
           Array(answer.body.utf8))
-      }, addresses: [(String(address[..<colon]), Int(port))], threads: 1, limits: limits)
+      }, addresses: [(host.isEmpty ? "0.0.0.0" : host, Int(port))], threads: 1, limits: limits)
   }
 
   public var port: Int { listener.ports.first ?? 0 }

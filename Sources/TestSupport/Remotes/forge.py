@@ -3,12 +3,13 @@
 usage: forge.py PORT LOG [CERTIFICATE KEY]
 
 What a path says is done: /busy answers 503 the first time, /moved redirects, /no refuses, /echo refuses with all headers,
-/same answers as GitLab does where a commit has the status already.
+/denied and /exhausted refuse for a while, /same answers as GitLab does where a commit has the status already.
 """
 import http.server
 import json
 import ssl
 import sys
+import time
 
 port, log = int(sys.argv[1]), sys.argv[2]
 seen = set()
@@ -32,6 +33,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, answer = 422, "No commit found for SHA"
         elif "/echo" in self.path:
             status, answer = 400, json.dumps(headers)
+        elif "/denied" in self.path:
+            status = 401
+        elif "/exhausted" in self.path:
+            status = 403
         elif "/same" in self.path:
             status, answer = 400, '{"message":"Cannot transition status via :run from :running"}'
         self.send_response(status)
@@ -39,6 +44,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", f"http://127.0.0.1:{port}/elsewhere")
         if status == 503:
             self.send_header("Retry-After", "0")
+        if status == 403:
+            self.send_header("x-ratelimit-remaining", "0")
+            self.send_header("x-ratelimit-reset", str(int(time.time()) + 90))
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer.encode())

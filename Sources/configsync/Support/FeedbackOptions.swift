@@ -16,6 +16,9 @@ struct FeedbackOptions: ParsableArguments {
   @Option(help: "OWNER/NAME of the repository there. Default: as in --repo.")
   var statusRepository: String?
 
+  @Option(help: "PEM of who may certify those that are told, instead of the system's authorities.")
+  var statusCacert: String?
+
   @Option(help: "Where a signed webhook tells of every event.")
   var notifyUrl: String?
 
@@ -58,6 +61,7 @@ struct FeedbackOptions: ParsableArguments {
     } catch {
       throw CommandFailure(.unknown, "can't tell of what becomes of commits: \(error)")
     }
+    for index in destinations.indices { destinations[index].authoritiesFile = statusCacert }
     return destinations
   }
 }

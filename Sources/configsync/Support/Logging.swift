@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConfigModel
 import Foundation
 import Logging
 
@@ -39,6 +40,9 @@ private func timestamp() -> String {
 }
 
 struct StandardErrorHandler: LogHandler {
+  /// What a line has at most, but for its beginning.
+  private static let lineBytes = 16 << 10
+
   let label: String
   var metadata: Logger.Metadata = [:]
   var logLevel: Logger.Level = .info
@@ -53,7 +57,9 @@ struct StandardErrorHandler: LogHandler {
   func log(event: LogEvent) {
     let all = metadata.merging(event.metadata ?? [:]) { $1 }
     let facts = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-    writeLine("\(timestamp()) \(event.level) \(label): \(event.message)\(facts)")
+    // What others have written is in there.
+    let line = oneLine("\(event.message)\(facts)", bytes: StandardErrorHandler.lineBytes)
+    writeLine("\(timestamp()) \(event.level) \(label): \(line)")
   }
 }
 

@@ -28,12 +28,18 @@ public struct FeedbackDestination: Hashable, Sendable {
   /// What tells a source's statuses from others', unless somebody says so.
   public static func context(of source: String) -> String { "configsync/\(source)" }
 
-  /// For messages.
+  /// For messages and metrics: the path of a webhook may be a secret.
   var name: String {
     switch address {
-    case .status(let address, _): "\(address.kind.rawValue) \(address.repository)"
-    case .webhook(let webhook): webhook.url
+    case .status(let address, let context):
+      "\(address.kind.rawValue) \(FeedbackDestination.host(address.api)) \(address.repository) \(context)"
+    case .webhook(let webhook): "generic \(FeedbackDestination.host(webhook.url))"
     }
+  }
+
+  private static func host(_ url: String) -> Substring {
+    // After the scheme, which each of them has.
+    url.drop { $0 != "/" }.drop { $0 == "/" }.prefix { !"/?".contains($0) }
   }
 }
 
@@ -46,6 +52,13 @@ struct Announcement: Hashable, Sendable {
 
   var source: String
   var content: Content
+
+  var bytes: Int {
+    switch content {
+    case .status(let status, _): status.description.utf8.count + status.context.utf8.count
+    case .webhook(_, _, let body): body.count
+    }
+  }
 
   /// Whether nothing is lost if only this one is sent.
   func replaces(_ older: Announcement) -> Bool {
@@ -79,12 +92,25 @@ extension SourceEvent {
   }
 
   /// The body of a webhook.
-  func body(source: String, time: String) throws -> [UInt8] {
-    let refusal = facts.map { RefusalRecord(facts: $0, diagnostics: findings) }
+  func body(source: String, time: String, delivery: String) throws -> [UInt8] {
+    let refusal = facts.map { facts in
+      var record = RefusalRecord(facts: facts, diagnostics: findings)
+      for index in record.findings.indices {
+        let message = record.findings[index].message
+        record.findings[index].message = oneLine(message)
+      }
+      return record
+    }
+    let author = facts.map { facts in
+      var author = facts.author
+      (author.name, author.email) = (oneLine(facts.author.name), oneLine(facts.author.email))
+      return author
+    }
     return try ReservedKeys.encode(
       WebhookBody(
-        event: kind.rawValue, source: source, time: time, message: message, commit: commit?.text,
-        subject: facts?.subject, author: facts?.author, revision: revision,
+        event: kind.rawValue, source: source, time: time, delivery: delivery, message: message,
+        commit: commit?.text, subject: facts.map { oneLine($0.subject) }, author: author,
+        revision: revision,
         puts: kind == .applied ? puts : nil, deletes: kind == .applied ? deletes : nil,
         findings: kind == .refused ? refusal?.findings : nil,
         findingCount: kind == .refused ? refusal?.findingCount : nil,
@@ -102,6 +128,8 @@ private struct WebhookBody: Encodable {
   var event: String
   var source: String
   var time: String
+  /// The same if it is sent again.
+  var delivery: String
   var message: String
   var commit: String?
   var subject: String?

@@ -30,7 +30,11 @@ public struct Feedback: Sendable {
 
   /// How many wait for each destination, and how many were given up.
   var counts: [(name: String, waiting: Int, lost: Int)] {
-    queues.map { ($0.destination.name, $0.count, $0.lost) }
+    // Several may have one name.
+    Dictionary(grouping: queues, by: \.destination.name).sorted { $0.key < $1.key }.map {
+      name, queues in
+      (name, queues.reduce(0) { $0 + $1.count }, queues.reduce(0) { $0 + $1.lost })
+    }
   }
 
   /// Sends what is announced until the task is cancelled.
@@ -67,12 +71,15 @@ public struct Announcer: Sendable {
       case .webhook:
         let time = timestamp(secondsSince1970: now())
         // Texts and numbers can always be encoded.
-        guard let body = try? event.body(source: source, time: time) else { continue }
+        let delivery = UUID().uuidString.lowercased()
+        guard let body = try? event.body(source: source, time: time, delivery: delivery) else {
+          continue
+        }
         queue.add(
           Announcement(
             source: source,
             content: .webhook(
-              event: event.kind.rawValue, delivery: UUID().uuidString.lowercased(), body: body)))
+              event: event.kind.rawValue, delivery: delivery, body: body)))
       }
     }
   }
