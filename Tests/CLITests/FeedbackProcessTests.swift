@@ -61,5 +61,12 @@ struct FeedbackProcessTests {
     #expect(events.map(\.0).sorted() == ["applied", "applied", "refused", "running"])
     #expect(Set(events.filter { $0.0 == "applied" }.map(\.1)).count == 1)
     #expect(Set(events.map(\.1)).count == 3)
+    // The store remembers it, too.
+    let status = try execute(
+      configsyncProgram, ["status", "--endpoints", cluster.client("a"), "--events", "2"])
+    let shown = status.output.split(separator: "\n").filter { $0.contains("default  ") }
+    #expect(status.status == 1 && shown.count == 3, "\(status.output)")
+    #expect(shown[1].hasPrefix("refused") && shown[1].contains("a.yaml:"))
+    #expect(shown[2].hasPrefix("applied") && shown[2].hasSuffix("good"))
   }
 }

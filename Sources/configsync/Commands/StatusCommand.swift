@@ -33,10 +33,13 @@ struct StatusCommand: AsyncParsableCommand {
   private struct Shown: Encodable {
     var members: [Member]
     var sources: [Source]
+    /// Newest first.
+    var events: [RecordedEvent]
   }
 
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Show the members, the sources, and what was refused.",
+    commandName: "status",
+    abstract: "Show the members, the sources, what was refused, and what happened last.",
     discussion: """
       Exit code 1: the newest commit of a source was refused, or something stops a source; 2: the
       cluster can't be read.
@@ -47,9 +50,18 @@ struct StatusCommand: AsyncParsableCommand {
 
   @Option(name: .shortAndLong, help: "human or json.")
   var output = OutputFormat.human
+  @Option(help: "How many of the last events are shown.")
+  var events = 5
   @OptionGroup var cluster: ClusterOptions
 
+  func validate() throws {
+    guard (0...10_000).contains(events) else {
+      throw ValidationError("--events is from 0 to 10000")
+    }
+  }
+
   func run() async throws {
+    let limit = events
     let shown = try await cluster.withClient { client in
       let members = await client.statuses().map(Self.member)
       let audit = Audit(client)
@@ -66,7 +78,8 @@ struct StatusCommand: AsyncParsableCommand {
       let sources = heads.map {
         Self.source($0, refusals, states[$0.source], leases[$0.source])
       }
-      return Shown(members: members, sources: sources)
+      let events = limit > 0 ? try await audit.events(atMost: limit) : []
+      return Shown(members: members, sources: sources, events: events)
     }
     switch output {
     case .json: try printJSON(shown)
@@ -132,6 +145,19 @@ struct StatusCommand: AsyncParsableCommand {
       Swift.print(
         "\n\(source.name) is \(source.state) since \(source.since ?? ""): \(printableLine(message))"
       )
+    }
+    if !shown.events.isEmpty {
+      Swift.print()
+      printTable(
+        [["EVENT", "SOURCE", "REVISION", "TIME", "BY", "COMMIT", ""]]
+          + shown.events.map { event in
+            [
+              event.event, event.source, String(event.revision), event.time,
+              printable(Array((event.by ?? "-").utf8)),
+              event.commit.map { String($0.prefix(9)) } ?? "-",
+              printableLine(event.message),
+            ]
+          })
     }
     for refusal in shown.sources.flatMap(\.refused) {
       Swift.print(

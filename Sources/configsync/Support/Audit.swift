@@ -112,6 +112,11 @@ struct Audit: Sendable {
     }
   }
 
+  /// Everything that is recorded of sources.
+  func records() async throws -> [ClientItem] {
+    try await client.range(.prefix(Array(ReservedKeys.sources.utf8))).items
+  }
+
   private func records<Record>(
     in folder: String, _ decode: (String, ClientItem) throws -> Record
   ) async throws -> [Record] {

@@ -239,6 +239,7 @@ func printTable(_ rows: [[String]]) {
       index == row.count - 1
         ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
     }
-    print(cells.joined(separator: "  "))
+    let line = cells.joined(separator: "  ")
+    print(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
   }
 }
