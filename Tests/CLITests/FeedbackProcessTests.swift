@@ -10,7 +10,42 @@ struct FeedbackProcessTests {
     let commit = try repository.commit(["a.yaml": "x: 1\n"], "one")
     let cluster = try ProcessCluster(["a"])
     try cluster.start("a", ["--source", repository.path])
-    let key = Array("/.configsync/sources/default/commits/\(commit)".utf8)
+    try await wait(for: commit, of: "default", in: cluster)
+  }
+
+  @Test(.timeLimit(.minutes(5))) func aSourceThatIsMissingHoldsNoOtherUp() async throws {
+    let folder = try TemporaryFolder()
+    let repository = try GitFixture()
+    let commit = try repository.commit(["a.yaml": "x: 1\n"], "one")
+    let cluster = try ProcessCluster(["a"])
+    try cluster.start("a")
+    let file = """
+      apiVersion: configsync/v1
+      sources:
+        - {name: missing, url: \(folder.path)/none}
+        - {name: here, url: \(repository.path)}
+
+      """
+    try Data(file.utf8).write(to: URL(fileURLWithPath: folder.path + "/run.yaml"))
+    let daemon = Process()
+    daemon.executableURL = URL(fileURLWithPath: configsyncProgram)
+    daemon.arguments = [
+      "run", "--config", folder.path + "/run.yaml", "--endpoints", cluster.client("a"),
+    ]
+    daemon.standardError = FileHandle.nullDevice
+    try daemon.run()
+    defer {
+      Foundation.kill(daemon.processIdentifier, SIGKILL)
+      daemon.waitUntilExit()
+    }
+    try await wait(for: commit, of: "here", in: cluster)
+  }
+
+  /// Waits until the store has a commit.
+  private func wait(
+    for commit: String, of source: String, in cluster: ProcessCluster
+  ) async throws {
+    let key = Array("/.configsync/sources/\(source)/commits/\(commit)".utf8)
     try await withConfigClient(endpoints: cluster.endpoints, timeout: .patience) { client in
       while true {
         if let found = try? await client.range(.key(key)), found.count == 1 { return }

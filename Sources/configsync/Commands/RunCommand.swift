@@ -113,12 +113,12 @@ struct RunCommand: AsyncParsableCommand {
         metricsAddress: metricsAddress, logger: logger)
     }
     let file = try single()
+    let opened = try source.open(
+      branch: branch, history: arguments.history, trusting: trust.signers)
     let followed = FollowedSource(
-      name: file.sources[0].name,
-      source: try source.open(
-        branch: branch, history: arguments.history, trusting: trust.signers),
-      cache: try cache.makeCache(), options: arguments.options(), interval: .seconds(interval),
-      logger: logger)
+      name: file.sources[0].name, cache: try cache.makeCache(), options: arguments.options(),
+      interval: .seconds(interval), logger: logger
+    ) { opened }
     return try ReconcilerDaemon(file, [followed], metricsAddress: metricsAddress, logger: logger)
   }
 

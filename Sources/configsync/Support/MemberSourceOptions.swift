@@ -58,8 +58,9 @@ struct MemberSourceOptions: ParsableArguments {
     var file = DaemonFile()
     file.sources = [DaemonFile.Source(name: "default", url: source)]
     let followed = FollowedSource(
-      name: "default", source: opened, cache: .init(), options: .init(),
-      interval: file.sources[0].interval, logger: logger)
+      name: "default", cache: .init(), options: .init(), interval: file.sources[0].interval,
+      logger: logger
+    ) { opened }
     return (try ReconcilerDaemon(file, [followed], logger: logger), credentials)
   }
 

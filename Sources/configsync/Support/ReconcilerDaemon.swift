@@ -9,8 +9,11 @@ import Server
 
 /// A source with all that its loop needs.
 struct FollowedSource: Sendable {
+  private static let firstRetry = Duration.seconds(1)
+  private static let longestRetry = Duration.seconds(60)
+
   var name: String
-  var source: GitConfigSource
+  let open: @Sendable () throws -> GitConfigSource
   var cache: CompileCache
   var options: ReconcileOptions
   var interval: Duration
@@ -18,20 +21,48 @@ struct FollowedSource: Sendable {
   var doorbell = Doorbell()
   let figures: SourceFigures
 
+  /// - Parameter open: is tried again while it fails.
   init(
-    name: String, source: GitConfigSource, cache: CompileCache, options: ReconcileOptions,
-    interval: Duration, logger: Logger
+    name: String, cache: CompileCache, options: ReconcileOptions, interval: Duration,
+    logger: Logger, open: @escaping @Sendable () throws -> GitConfigSource
   ) {
-    (self.name, self.source, self.cache) = (name, source, cache)
+    (self.name, self.open, self.cache) = (name, open, cache)
     (self.options, self.interval, self.logger) = (options, interval, logger)
     figures = SourceFigures(name, now: FreezeCalendar.system.now)
   }
 
-  func loop(_ client: ConfigClient, _ lease: (any SourceLease)?) -> ReconcileLoop {
-    let reconciler = SourceReconciler(
-      source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
-    return ReconcileLoop(
-      reconciler, options: options, interval: interval, doorbell: doorbell, lease: lease)
+  /// Reconciles until the process is asked to end.
+  func run(
+    _ client: ConfigClient, lease: (any SourceLease)?, announcer: Announcer
+  ) async {
+    await cancelWhenShutDown {
+      guard let source = await opened() else { return }
+      let reconciler = SourceReconciler(
+        source: source, target: EtcdConfigTarget(client), calendar: .system, cache: cache)
+      await ReconcileLoop(
+        reconciler, options: options, interval: interval, doorbell: doorbell, lease: lease
+      ).run(logger: logger, announcer: announcer, figures: figures)
+    }
+  }
+
+  /// A repository that is not there yet, or is another process's, keeps no other source waiting.
+  ///
+  /// - Returns: nil once the task is cancelled.
+  private func opened() async -> GitConfigSource? {
+    var retry = FollowedSource.firstRetry
+    while !Task.isCancelled {
+      do {
+        return try open()
+      } catch {
+        logger.error(
+          "the source can't be opened: it is tried again",
+          metadata: ["error": "\(error)", "retry": "\(retry)"])
+        figures.note(.failed(error, retryAfter: retry))
+      }
+      do { try await Task.sleep(for: retry) } catch { return nil }
+      retry = min(retry * 2, FollowedSource.longestRetry)
+    }
+    return nil
   }
 }
 
@@ -66,16 +97,18 @@ struct ReconcilerDaemon: Sendable {
     let followed = try file.sources.map { entry in
       var logger = logger
       logger[metadataKey: "source"] = "\(entry.name)"
+      let signers = file.signers
       return FollowedSource(
-        name: entry.name,
-        source: try opener.open(
-          entry.url, branch: entry.branch, history: entry.history, with: entry.credentials,
-          trusting: file.signers),
-        cache: try cache(entry.name),
+        name: entry.name, cache: try cache(entry.name),
         options: ReconcileOptions(
           name: entry.name, history: entry.history, requiresSignatures: entry.requiresSignatures,
           drift: entry.drift),
-        interval: entry.interval, logger: logger)
+        interval: entry.interval, logger: logger
+      ) {
+        try opener.open(
+          entry.url, branch: entry.branch, history: entry.history, with: entry.credentials,
+          trusting: signers)
+      }
     }
     try self.init(file, followed, metricsAddress: metricsAddress, logger: logger)
   }
@@ -98,9 +131,8 @@ struct ReconcilerDaemon: Sendable {
       group.addTask { await cancelWhenShutDown { await feedback.run() } }
       for source in followed {
         group.addTask {
-          await source.loop(client, lease).run(
-            logger: source.logger, announcer: feedback.announcer(of: source.name),
-            figures: source.figures)
+          await source.run(
+            client, lease: lease, announcer: feedback.announcer(of: source.name))
         }
       }
     }
