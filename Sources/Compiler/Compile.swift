@@ -54,6 +54,9 @@ public func compile(
   case .nothing: compilation.check(keySpace, in: tree, after: nil, history, deadline)
   case .known(let last): compilation.check(keySpace, in: tree, after: last, history, deadline)
   }
+  if let finding = history.renaming(tree, to: settings) {
+    compilation.diagnostics = (compilation.diagnostics + [finding]).sortedByPlace()
+  }
   if compilation.diagnostics.hasErrors { compilation.keySpace = nil }
   return compilation
 }

@@ -108,6 +108,7 @@ public enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case limitKeyBytes = "limit.key-bytes"
   case limitFiles = "limit.files"
   case configUnknownKey = "config.unknown-key"
+  case configRenamed = "config.renamed"
   case configInvalid = "config.invalid"
   case featureUnsupported = "feature.unsupported"
 }

@@ -39,6 +39,17 @@ struct PruneTests {
     #expect((found.keySpace != nil) == isValid)
   }
 
+  /// Not about deleting, but about what was before, too.
+  @Test func anotherNameIsTold() throws {
+    let (old, new) = (tree("", keys: 0..<1), tree("name: shop\n", keys: 0..<1))
+    let found = try compiled(old, new)
+    #expect(found.diagnostics.map(\.code) == [.configRenamed] && found.keySpace != nil)
+    #expect(try compiled(new, new).diagnostics.isEmpty)
+    #expect(try compiled(nil, new).diagnostics.isEmpty)
+    let first = CommitHistory(of: try facts([]), isFirst: true) { $0 == 1 ? old : nil }
+    #expect(compile(new, after: first).diagnostics.isEmpty, "nothing is published yet")
+  }
+
   @Test func noCommitAllowsItselfMore() throws {
     let old = tree("prune: {maxDeletes: 1}\n", keys: 0..<10)
     for prune in ["", "prune: {maxDeletes: 10}\n"] {

@@ -63,6 +63,19 @@ public struct CommitHistory {
   /// Nothing was before.
   public static var none: CommitHistory { CommitHistory(by: nil) { _ in nil } }
 
+  /// What is wrong with the source's name: the reconciler takes it from the store, and stops where a commit says another.
+  func renaming(_ tree: SourceTree, to settings: Settings) -> Diagnostic? {
+    guard !isFirst, let before = try? self.tree(1),
+      let old = before.file(at: Settings.fileName), let new = tree.file(at: Settings.fileName),
+      old.objectID == nil || old.objectID != new.objectID,
+      let name = readSettings(before)?.name, name != settings.name
+    else { return nil }
+    return Diagnostic(
+      .configRenamed, .warning, at: SourceSpan(file: Settings.fileName),
+      "the source was '\(name)', and is '\(settings.name)' now: a reconciler that is not told its name stops",
+      hint: "keep the name, or give 'run' and 'apply' the one that the store has: --name \(name)")
+  }
+
   /// The last commit that compiles; its own policies and owners are not asked again. One that does not compile was
   /// refused, so that nothing of it counts.
   func last(
