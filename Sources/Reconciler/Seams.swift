@@ -12,6 +12,8 @@ public protocol ConfigSource: Sendable {
   func tree(of commit: CommitID) async throws -> SourceTree
   /// First parents from `tip`, newest first, up to and without `end`, and at most `limit`; all if `end` is not met.
   func firstParents(from tip: CommitID, until end: CommitID?, limit: Int) async throws -> [CommitID]
+  /// Whether a commit is here already: nothing is fetched to tell.
+  func hasFetched(_ commit: CommitID) async throws -> Bool
   /// Whether the source has a commit, on whatever branch.
   ///
   /// - Throws: if that can't be told just now.
@@ -100,6 +102,8 @@ public protocol ConfigTarget: Sendable {
 }
 
 extension ConfigSource {
+  public func hasFetched(_ commit: CommitID) async throws -> Bool { try await holds(commit) }
+
   func firstParents(from tip: CommitID, until end: CommitID?) async throws -> [CommitID] {
     try await firstParents(from: tip, until: end, limit: .max)
   }

@@ -101,6 +101,31 @@ struct EventJournalTests {
     #expect(told.last == ["refused 2", "applied 2", "applied 2"])
   }
 
+  @Test func oneThatRestsTellsNothing() {
+    journal.note(.resting("other"))
+    journal.note(.failed(Away(), retryAfter: .zero))
+    journal.note(.stalled(Away(), tip: id(1)))
+    #expect(told.last == [])
+    journal.note(report(head: 1, tip: 1))
+    #expect(told.last == ["running 1"])
+    // Giving the lease back for a moment changes nothing.
+    journal.note(.stalled(Away(), tip: id(2)))
+    journal.note(.resting(nil))
+    journal.note(.stalled(Away(), tip: id(2)))
+    #expect(told.last == ["stopped 2"])
+  }
+
+  @Test func theSameDriftAtAnotherRevisionIsNoNews() {
+    for revision: Int64 in 7...9 {
+      journal.note(
+        report(head: 1, tip: 1) {
+          $0.lookedForDrift = true
+          $0.drift.reported = [DriftedKey(path: ConfigPath(escaped: "/a"), revision: revision)]
+        })
+    }
+    #expect(told.last == ["drifted"])
+  }
+
   @Test func whatDriftsIsNotInStepAfterAPause() {
     let drifted = DriftedKey(path: ConfigPath(escaped: "/a"), revision: 7)
     journal.note(

@@ -75,6 +75,7 @@ struct LoopTests {
     let pause = Duration.seconds(1)
     let isOfAllSources = false
     func release(_ source: String) {}
+    func otherHolder(of source: String) -> String? { holder(of: source) }
     func holder(of source: String) -> String? {
       asked.withLock { $0.append(source) }
       return other.withLock { $0 }
@@ -106,11 +107,56 @@ struct LoopTests {
       // What came while it rested is taken, too, without a ring.
       source.change { _ = $0.commit(["a.yaml": "x: 2\n"]) }
       lease.other.withLock { $0 = nil }
-      doorbell.ring(.keys)
+      doorbell.ring(.source)
       repeat { _ = await outcomes.next() } while target.content != ["/a/x": "2"]
       group.cancelAll()
     }
     #expect(lease.asked.withLock { Set($0) } == ["acme"])
+  }
+
+  /// A standby must not take a head that has not come yet for a rewritten branch.
+  @Test func newsComeBeforeTheVerdict() async throws {
+    let (source, ahead) = (SharedSource(), SharedSource())
+    let target = ModelTarget()
+    for one in [source, ahead] { one.change { _ = $0.commit(["a.yaml": "x: 1\n"]) } }
+    ahead.change { _ = $0.commit(["a.yaml": "x: 2\n"]) }
+    _ = try await SourceReconciler(source: ahead, target: target, calendar: calendar())
+      .run(ReconcileOptions())
+    // What the other one has comes with the second look.
+    let looks = Mutex(0)
+    source.onRefresh.withLock {
+      $0 = {
+        let isSecond = looks.withLock { looks in
+          looks += 1
+          return looks == 2
+        }
+        if isSecond { source.change { _ = $0.commit(["a.yaml": "x: 2\n"]) } }
+      }
+    }
+    let feed = Feed()
+    let loop = ReconcileLoop(
+      SourceReconciler(source: source, target: target, calendar: calendar()),
+      options: ReconcileOptions(), interval: .seconds(3600))
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        await loop.run(on: StoppedClock(), finished: { _, _ in }, ended: feed.tell)
+      }
+      var outcomes = feed.outcomes.makeAsyncIterator()
+      var isFinished = false
+      while !isFinished {
+        switch await outcomes.next() {
+        case .finished(let report):
+          isFinished = true
+          #expect(report.head == report.tip)
+        case .fetched: break
+        case let other: Issue.record("\(String(describing: other))")
+        }
+      }
+      group.cancelAll()
+    }
+    #expect(looks.withLock { $0 } == 2)
+    let state = Array(ReservedKeys.state(of: "default").utf8)
+    #expect(try target.item(state) == nil, "nothing was recorded as stopped")
   }
 
   @Test func manyRingsAreOne() async {

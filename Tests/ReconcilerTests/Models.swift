@@ -180,11 +180,16 @@ final class SharedSource: ConfigSource {
 
   private let source = Mutex(ScriptedSource())
   let isAway = Mutex(false)
+  /// Happens before each look.
+  let onRefresh = Mutex<@Sendable () -> Void>({})
 
   func change(_ body: (inout ScriptedSource) -> Void) { source.withLock { body(&$0) } }
 
   var branch: String? { "main" }
-  func refresh() throws { if isAway.withLock({ $0 }) { throw Away() } }
+  func refresh() throws {
+    onRefresh.withLock { $0 }()
+    if isAway.withLock({ $0 }) { throw Away() }
+  }
   func tip() throws -> CommitID { try source.withLock { try $0.tip() } }
   func resolve(_ revision: String) throws -> CommitID {
     try source.withLock { try $0.resolve(revision) }

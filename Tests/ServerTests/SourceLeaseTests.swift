@@ -36,6 +36,9 @@ struct SourceLeaseTests {
         await one.release("copied")
         #expect(try await two.holder(of: "copied") == nil)
         #expect(try await two.holder(of: "acme") == "one")
+        #expect(try await one.otherHolder(of: "copied") == "two")
+        #expect(try await one.otherHolder(of: "acme") == nil, "it is its own")
+        #expect(try await one.otherHolder(of: "none") == nil)
         // Whoever ends gives back what it holds.
         let third = lease("three")
         #expect(try await third.holder(of: "third") == nil)
@@ -46,6 +49,27 @@ struct SourceLeaseTests {
         let key = Array(ReservedKeys.lease(of: "third").utf8)
         let item = try #require(try await client.range(.key(key)).items.first)
         #expect(item.value == Array("two".utf8) && item.lease != 0)
+      }
+    }
+  }
+
+  /// The records of the program are no keys of a source; a ring is one of those.
+  @Test func ringsAreHeardThroughTheStore() async throws {
+    try await ClusterFixture().run { cluster in
+      try await withConfigClient(endpoints: cluster.fixture.endpoints, timeout: .patience) {
+        client in
+        _ = try await ClusterEndToEndTests.untilReady { try await client.range(.prefix([])) }
+        let target = EtcdConfigTarget(client)
+        let key = ReservedKeys.ring(of: "acme")
+        let (heard, hear) = AsyncStream.makeStream(of: [[UInt8]].self)
+        await withTaskGroup(of: Void.self) { group in
+          group.addTask { try? await target.watch(under: key) { _, keys in hear.yield(keys) } }
+          var iterator = heard.makeAsyncIterator()
+          #expect(await iterator.next() == [], "it has begun")
+          _ = try? await client.put(Array(key.utf8), [1])
+          #expect(await iterator.next() == [Array(key.utf8)])
+          group.cancelAll()
+        }
       }
     }
   }

@@ -52,6 +52,17 @@ extension SourceReconciler {
   private func isSame(
     _ last: StateRecord, _ state: (kind: StateRecord.Kind, message: String)
   ) -> Bool {
-    last.kind == state.kind && (last.message == state.message || state.kind == .stale)
+    guard last.kind == state.kind else { return false }
+    switch state.kind {
+    case .stale: return true
+    // Each change of a key has another revision.
+    case .drifted:
+      return withoutRevisions(last.message) == withoutRevisions(state.message)
+    default: return last.message == state.message
+    }
+  }
+
+  private func withoutRevisions(_ message: String) -> String {
+    message.replacing(/\(revision [0-9]+\)/, with: "")
   }
 }

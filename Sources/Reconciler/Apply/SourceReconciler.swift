@@ -260,11 +260,20 @@ public struct SourceReconciler: Sendable {
     if !others.isEmpty { throw ReconcileError.unnamed(name, others: others) }
   }
 
-  /// Whether the store's commit is one of those that this source has: then it is no other's.
-  func isOurs(_ opening: Opening) async throws -> Bool {
-    let head = try await StateReader(target: target, source: opening.name).head()
-    guard let head else { return true }
-    return try await source.isAncestor(head.commit, of: opening.tip)
+  /// Whether a source is the one that the store has under its name.
+  enum Kinship: Sendable { case ours, anothers, unknown }
+
+  /// Compares what the store holds with the source's history.
+  ///
+  /// - Returns: `unknown` if it holds a commit that is not here yet.
+  func kinship(_ opening: Opening, isFresh: Bool) async throws -> Kinship {
+    // What was followed before stays.
+    if memory.name == opening.name { return .ours }
+    guard let head = try await StateReader(target: target, source: opening.name).head() else {
+      return .ours
+    }
+    if !isFresh, try await !source.hasFetched(head.commit) { return .unknown }
+    return try await source.isAncestor(head.commit, of: opening.tip) ? .ours : .anothers
   }
 
   /// The source's name in the store.

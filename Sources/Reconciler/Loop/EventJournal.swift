@@ -6,13 +6,15 @@ public final class EventJournal: Sendable {
   private struct State {
     var refused = ToldRefusals()
     /// What was said last of the whole source; nil before anything was.
-    var last: (kind: SourceEvent.Kind, message: String, commit: CommitID?)?
+    var last: (kind: SourceEvent.Kind, message: String, commit: CommitID?, keys: [ConfigPath])?
     /// Why the source could not be read when that was last tried.
     var staleness: String?
     /// What differed when that was last looked at.
     var drift: (message: String, keys: [ConfigPath])?
     /// The commits that were said to wait, or to be what the source is stopped at, and of which nothing was said since.
     var held: [CommitID] = []
+    /// Whether another one works, and tells what happens.
+    var isResting = false
   }
 
   /// Those that are remembered.
@@ -52,19 +54,32 @@ public final class EventJournal: Sendable {
     switch outcome {
     case .finished(let report): note(report)
     case .fetched: break
-    // Whoever works tells what happens.
-    case .resting: state.withLock { $0.last = nil }
+    case .resting(let holder):
+      // Whoever works tells what happens. Where nobody does for a moment, what was said is still so.
+      state.withLock { state in
+        guard holder != nil else { return }
+        (state.last, state.isResting) = (nil, true)
+      }
     case .stale(let error):
       // The run after it says whether that is what matters.
       state.withLock { $0.staleness = "\(error)" }
+    case .failed, .stalled: noteTrouble(outcome)
+    }
+  }
+
+  private func noteTrouble(_ outcome: ReconcileLoop.Outcome) {
+    guard !state.withLock({ $0.isResting }) else { return }
+    switch outcome {
     case .failed(let error, _):
       let staleness = state.withLock { $0.staleness }
       note(.failing, staleness.map { "\(error); \($0)" } ?? "\(error)", commit: nil)
     case .stalled(let error, let tip): note(.stopped, "\(error)", commit: tip)
+    default: break
     }
   }
 
   private func note(_ report: ReconcileReport) {
+    state.withLock { $0.isResting = false }
     if let revision = report.drift.revisions.last {
       let keys = report.drift.corrected.map(\.path)
       let what = keys.count == 1 ? "a key" : "\(keys.count) keys"
@@ -116,11 +131,13 @@ public final class EventJournal: Sendable {
     let news = state.withLock { state -> (isNews: Bool, commit: CommitID?) in
       // Why a commit was refused matters more than what else holds the source up.
       let commit = kind == .running ? commit : commit.flatMap { state.refused.has($0) ? nil : $0 }
-      defer { state.last = (kind, message, commit) }
+      defer { state.last = (kind, message, commit, keys) }
       if let last = state.last, last.kind == kind {
         switch kind {
         // Why something does not answer is told in other words each time.
         case .running, .stale, .failing: return (false, nil)
+        // Each change of a key has another revision.
+        case .drifted: if last.keys == keys { return (false, nil) }
         default: if last.message == message, last.commit == commit { return (false, nil) }
         }
       }

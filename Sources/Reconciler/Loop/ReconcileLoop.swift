@@ -19,8 +19,6 @@ public struct ReconcileLoop: Sendable {
 
   private static let firstRetry = Duration.seconds(1)
   private static let longestRetry = Duration.seconds(60)
-  /// Intervals between two looks at all keys though nobody has said that they changed.
-  private static let pollsBetweenLooks = 20
   /// Own revisions that are remembered, to tell them from others' changes.
   private static let rememberedRevisions = 10_000
   /// What a burst of commits is given to come in whole.
@@ -122,27 +120,31 @@ public struct ReconcileLoop: Sendable {
   ) async throws -> Duration? {
     var options = options
     options.doubtsRewrites = true
+    let hasTried = turn.isNewsDue
     var fetch = try await refresh(&turn, ended)
-    if var tenure = turn.tenure {
-      let wasResting = tenure.isResting
-      let holder = try await tenure.ask(reconciler, options)
-      turn.tenure = tenure
-      if tenure.isResting {
-        turn.isLookDue = true
-        ended(.resting(holder))
-        await passOn(&turn)
-        return tenure.pause
-      }
-      if wasResting {
-        // It may have rested for long: what the one before took has to be here, too.
-        turn.isNewsDue = true
-        turn.tenure?.opening = nil
-        fetch += try await refresh(&turn, ended)
-      }
+    turn.tip = (try? await reconciler.source.tip()) ?? turn.tip
+    let wasResting = turn.tenure?.isResting == true
+    if case .rests(let holder) = try await ask(
+      options, &turn, isFresh: hasTried, &fetch, ended)
+    {
+      turn.isLookDue = true
+      turn.failures = 0
+      ended(.resting(holder))
+      await passOn(&turn)
+      return turn.tenure?.pause
     }
-    let known = turn.tenure?.opening
+    if wasResting, !hasTried {
+      // It may have rested for long: what the one before took has to be here, too.
+      turn.isNewsDue = true
+      turn.tenure?.opening = nil
+      fetch += try await refresh(&turn, ended)
+    }
     let opening: SourceReconciler.Opening
-    if let known { opening = known } else { opening = try await reconciler.open(options) }
+    if let known = turn.tenure?.opening {
+      opening = known
+    } else {
+      opening = try await reconciler.open(options)
+    }
     turn.tip = opening.tip
     options.staleness = turn.staleness
     options.confirmedHead = turn.staleness == nil ? turn.suspect : nil
@@ -150,6 +152,22 @@ public struct ReconcileLoop: Sendable {
     turn.failures = 0
     turn.suspect = nil
     return nil
+  }
+
+  /// Asks who works, and reads the source for that if need be.
+  private func ask(
+    _ options: ReconcileOptions, _ turn: inout Turn, isFresh: Bool, _ fetch: inout Duration,
+    _ ended: (Outcome) -> Void
+  ) async throws -> Tenure.Answer {
+    guard var tenure = turn.tenure else { return .works }
+    defer { turn.tenure = tenure }
+    var answer = try await tenure.ask(reconciler, options, isFresh: isFresh)
+    if case .needsNews = answer {
+      turn.isNewsDue = true
+      fetch += try await refresh(&turn, ended)
+      answer = try await tenure.ask(reconciler, options, isFresh: true)
+    }
+    return answer
   }
 
   /// Lets the one that works know that somebody has rung here.
@@ -200,50 +218,6 @@ public struct ReconcileLoop: Sendable {
     prefixes.yield(report.prefix)
   }
 
-  /// What one turn of the loop leaves to the next.
-  private struct Turn {
-    var failures = 0
-    /// nil if it always works.
-    var tenure: Tenure?
-    /// The newest commit that was looked at.
-    var tip: CommitID?
-    /// What the store was found to hold, and the source not.
-    var suspect: CommitID?
-    /// Whether somebody has rung while it rested.
-    var passesOn = false
-    var nextPassing = Duration.zero
-    /// Intervals that were over since all keys were compared.
-    var polls = 0
-    /// After anything went wrong, and at first, all keys are compared.
-    var isLookDue = true
-    /// Changes of keys say nothing of the source.
-    var isNewsDue = true
-    /// When the source is looked at again, by the calendar's `uptime`.
-    var nextPoll = Duration.zero
-    /// Why the source could not be read when that was last tried.
-    var staleness: String?
-    /// Where keys are watched.
-    var watched: ConfigPath?
-
-    /// Whether the source is to be read again before that is believed.
-    mutating func isDoubtful(_ error: ReconcileError) -> Bool {
-      guard let head = error.unknownHead, head != suspect else { return false }
-      suspect = head
-      isNewsDue = true
-      return true
-    }
-
-    /// Whether the source can't be read to see if that is so.
-    func isUnsure(_ error: ReconcileError) -> Bool { error.unknownHead != nil && staleness != nil }
-
-    mutating func countPoll() {
-      polls += 1
-      guard polls == ReconcileLoop.pollsBetweenLooks else { return }
-      polls = 0
-      isLookDue = true
-    }
-  }
-
   /// Waits until there is something to do.
   ///
   /// - Returns: false once the task is cancelled.
@@ -251,32 +225,49 @@ public struct ReconcileLoop: Sendable {
     _ retry: Duration?, _ turn: inout Turn, _ foreign: ForeignChanges,
     on clock: some Clock<Duration>
   ) async -> Bool {
+    let calendar = reconciler.calendar
+    let end = turn.restEnd(retry, at: calendar.uptime())
+    let isResting = turn.tenure?.isResting == true
     while true {
-      let pause = retry ?? max(.zero, turn.nextPoll - reconciler.calendar.uptime())
-      var reasons = await doorbell.wait(atMost: pause, on: clock)
-      // However often somebody rings, each interval has its look at the source.
-      let isResting = turn.tenure?.isResting == true
-      let isOver = (reasons.isEmpty && !isResting) || reconciler.calendar.uptime() >= turn.nextPoll
-      if reasons.remove(.passedOn) != nil, !isResting { reasons.insert(.source) }
-      if isResting, !reasons.contains(.source) {
-        turn.isNewsDue = isOver
-        return !Task.isCancelled
+      var reasons = await doorbell.wait(atMost: max(.zero, end - calendar.uptime()), on: clock)
+      if Task.isCancelled { return false }
+      let isTimeUp = reasons.isEmpty
+      if isResting {
+        // Who works hears of keys, and of what is passed on.
+        turn.passesOn = turn.passesOn || reasons.contains(.source)
+        guard isTimeUp || reasons.contains(.source) else { continue }
+        turn.isNewsDue = reasons.contains(.source) || calendar.uptime() >= turn.nextPoll
+        return true
       }
-      if isResting { turn.passesOn = true }
+      if reasons.remove(.passedOn) != nil { reasons.insert(.source) }
+      // However often somebody rings, each interval has its look at the source.
+      let isOver = isTimeUp || calendar.uptime() >= turn.nextPoll
       if !isOver, !reasons.contains(.source) {
         // The reconciler's own changes ring, too.
         if foreign.seen.isEmpty { continue }
-        reasons.formUnion(await doorbell.wait(atMost: ReconcileLoop.keysSettling, on: clock))
+        reasons.formUnion(await settleKeys(on: clock))
       }
       turn.isNewsDue = isOver || reasons.contains(.source)
       if isOver { turn.countPoll() }
-      guard reasons.contains(.source) else { return true }
+      guard reasons.contains(.source) else { return !Task.isCancelled }
       do {
         try await clock.sleep(for: ReconcileLoop.settling)
         return true
       } catch {
         return false
       }
+    }
+  }
+
+  /// Waits until keys have had their time to change, or the source has news.
+  private func settleKeys(on clock: some Clock<Duration>) async -> Set<Doorbell.Reason> {
+    let end = reconciler.calendar.uptime() + ReconcileLoop.keysSettling
+    while true {
+      let left = end - reconciler.calendar.uptime()
+      guard left > .zero else { return [] }
+      let reasons = await doorbell.wait(atMost: left, on: clock)
+      if reasons.isEmpty { return [] }
+      if !reasons.isDisjoint(with: [.source, .passedOn]) { return [.source] }
     }
   }
 

@@ -11,6 +11,8 @@ public protocol SourceLease: Sendable {
   /// - Returns: nil if this reconciler holds it, or who does.
   /// - Throws: `TargetError` if nobody can tell.
   func holder(of source: String) async throws -> String?
+  /// Who else has the lease; it is not taken.
+  func otherHolder(of source: String) async throws -> String?
   /// Gives it back, for another one to try.
   func release(_ source: String) async
 }

@@ -6,6 +6,15 @@ struct Tenure: Sendable {
   private static let patience = 3.0
   private static let yielding = 1.5
 
+  /// What was found out of who works.
+  enum Answer: Sendable {
+    case works
+    /// The one that is named does, or nobody for a moment.
+    case rests(String?)
+    /// The source is to be read first.
+    case needsNews
+  }
+
   private let lease: any SourceLease
   /// Whether another reconciler worked when that was last asked.
   private(set) var isResting = true
@@ -13,6 +22,8 @@ struct Tenure: Sendable {
   private(set) var source: String?
   /// What was found out to ask, and is true until the source is read again.
   var opening: SourceReconciler.Opening?
+  /// Whose lease this one holds, as of the last answer.
+  private var held: String?
   private var troubleSince: Duration?
   private var yieldsUntil = Duration.zero
   private var nextYield = Duration.zero
@@ -23,38 +34,43 @@ struct Tenure: Sendable {
 
   /// Asks who works.
   ///
-  /// - Returns: who holds the lease, if another one does; `isResting` says whether to work.
+  /// - Parameter isFresh: whether the source has just been read, or can't be.
   mutating func ask(
-    _ reconciler: SourceReconciler, _ options: ReconcileOptions
-  ) async throws -> String? {
+    _ reconciler: SourceReconciler, _ options: ReconcileOptions, isFresh: Bool
+  ) async throws -> Answer {
+    let answer = try await find(reconciler, options, isFresh: isFresh)
+    if case .rests = answer { rest() }
+    if case .works = answer { isResting = false }
+    return answer
+  }
+
+  private mutating func find(
+    _ reconciler: SourceReconciler, _ options: ReconcileOptions, isFresh: Bool
+  ) async throws -> Answer {
     opening = nil
-    if reconciler.calendar.uptime() < yieldsUntil {
-      isResting = true
-      return nil
-    }
+    if reconciler.calendar.uptime() < yieldsUntil { return .rests(nil) }
     if lease.isOfAllSources {
-      let holder = try await lease.holder(of: "")
-      isResting = holder != nil
-      // Nobody needs the store for it, and a ring is passed on by the name that is known.
-      source = options.name ?? source
-      return holder
+      source = options.name
+      return try await lease.holder(of: "").map { .rests($0) } ?? .works
     }
-    var opening = try await reconciler.open(options)
-    if isResting, options.name == nil, try await !reconciler.isOurs(opening) {
-      // A commit must not take what is another source's. It may also be that the store is ahead of what is here.
-      try await reconciler.refresh()
-      opening = try await reconciler.open(options)
-      if try await !reconciler.isOurs(opening) {
-        isResting = false
-        return nil
-      }
-    }
+    let opening = try await reconciler.open(options)
     source = opening.name
     self.opening = opening
-    let holder = try await lease.holder(of: opening.name)
-    isResting = holder != nil
-    return holder
+    if options.name == nil, held != opening.name {
+      switch try await reconciler.kinship(opening, isFresh: isFresh) {
+      case .ours: break
+      case .unknown: return .needsNews
+      case .anothers:
+        // A commit must not take what may be another source's. Where nobody works the run says what is wrong.
+        return try await lease.otherHolder(of: opening.name).map { .rests($0) } ?? .works
+      }
+    }
+    if let holder = try await lease.holder(of: opening.name) { return .rests(holder) }
+    held = opening.name
+    return .works
   }
+
+  private mutating func rest() { (isResting, held, troubleSince) = (true, nil, nil) }
 
   /// Notes whether a turn went as it should.
   mutating func noteTrouble(_ isTrouble: Bool, at now: Duration) {
@@ -62,15 +78,19 @@ struct Tenure: Sendable {
     troubleSince = isTrouble ? troubleSince ?? now : nil
   }
 
+  /// When the lease is to be given back if nothing gets better; nil where that is no use.
+  var yieldTime: Duration? {
+    guard !lease.isOfAllSources, !isResting, held != nil, let troubleSince else { return nil }
+    return max(troubleSince + lease.pause * Tenure.patience, nextYield)
+  }
+
   /// Gives the lease back where this one has been unable to work for some time: another one may do better.
   ///
   /// - Returns: whether it has.
   mutating func yield(at now: Duration) async -> Bool {
-    guard let troubleSince, !isResting, now - troubleSince >= lease.pause * Tenure.patience,
-      now >= nextYield, let source
-    else { return false }
-    await lease.release(source)
-    (isResting, self.troubleSince) = (true, nil)
+    guard let yieldTime, let held, now >= yieldTime else { return false }
+    await lease.release(held)
+    rest()
     yieldsUntil = now + lease.pause * Tenure.yielding
     nextYield = now + Tenure.betweenYields
     return true

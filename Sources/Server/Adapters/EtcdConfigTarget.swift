@@ -62,7 +62,8 @@ public struct EtcdConfigTarget: ConfigTarget {
       try await client.watch(.prefix(Array(prefix.utf8)), created: { changed(0, []) }) { batch in
         // A source at the root sees its own records, too: what is said there is no key of its.
         let reserved = Array(ReservedKeys.prefix.utf8)
-        let keys = batch.events.map(\.key).filter { !$0.starts(with: reserved) }
+        let isMeant = prefix.hasPrefix(ReservedKeys.prefix)
+        let keys = batch.events.map(\.key).filter { isMeant || !$0.starts(with: reserved) }
         if !keys.isEmpty { changed(batch.revision, keys) }
         return true
       }

@@ -55,6 +55,16 @@ public actor EtcdSourceLease: SourceLease {
     }
   }
 
+  public func otherHolder(of source: String) async throws -> String? {
+    try await EtcdConfigTarget.translating {
+      let key = Array(ReservedKeys.lease(of: source).utf8)
+      guard let found = try await client.range(.key(key)).items.first, found.lease != 0,
+        found.lease != lease?.id
+      else { return nil }
+      return String(decoding: found.value, as: UTF8.self)
+    }
+  }
+
   public func release(_ source: String) async {
     guard held.remove(source) != nil, let lease else { return }
     let key = Array(ReservedKeys.lease(of: source).utf8)

@@ -68,6 +68,8 @@ public struct GitConfigSource: ConfigSource {
     }
   }
 
+  public func hasFetched(_ commit: CommitID) async throws -> Bool { try repository.holds(commit) }
+
   public func holds(_ commit: CommitID) async throws -> Bool {
     try await whole {
       try repository.holds(commit)

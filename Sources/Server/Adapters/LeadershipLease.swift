@@ -11,6 +11,10 @@ public struct LeadershipLease: SourceLease {
   public var pause: Duration { .seconds(1) }
   public var isOfAllSources: Bool { true }
 
+  public func otherHolder(of source: String) async throws -> String? {
+    try await holder(of: source)
+  }
+
   /// The cluster goes on being led from here: where only this member can't read the source, somebody has to move that.
   public func release(_ source: String) {}
 

@@ -65,8 +65,8 @@ private final class ReconcileLog: Sendable {
       }
       if isNews, let holder {
         logger.notice("another reconciler works", metadata: ["holder": "\(holder)"])
-      } else if isNews {
-        logger.notice("this one can't work: another reconciler may take over")
+      } else if holder == nil {
+        logger.debug("this one can't work: another reconciler may take over")
       }
     case .stale(let error):
       // Who works tells it as an event.
