@@ -145,7 +145,7 @@ struct FeedbackRequestTests {
       return
     }
     #expect(try forge.requests().isEmpty)
-    let sender = try RequestSender(authorities: forge.authorities)
+    let sender = try RequestSender(authorities: forge.authorities, deadline: .patience)
     #expect(try await sender.send(request, to: nil) == .delivered)
     #expect(try forge.requests().map(\.body) == ["{}"])
     for sender in [stranger, sender] { await sender.shutDown() }
@@ -155,7 +155,7 @@ struct FeedbackRequestTests {
   @Test func answersTellWhetherToTryAgain() async throws {
     let folder = try TemporaryFolder()
     let forge = try FakeForge(scratch: folder.path)
-    let sender = try RequestSender()
+    let sender = try RequestSender(deadline: .patience)
     func send(_ kind: ForgeKind, _ path: String) async throws -> RequestSender.Outcome {
       let address = try StatusAddress(kind, api: forge.url + path, repository: "a/b")
       let request = address.request(Self.status, of: Self.commit, token: "s3cret-token")

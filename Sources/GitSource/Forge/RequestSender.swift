@@ -17,8 +17,9 @@ public final class RequestSender: Sendable {
     case refused(String)
   }
 
-  private static let deadline = TimeAmount.seconds(15)
-  private static let connecting = TimeAmount.seconds(5)
+  /// How long a request and its whole answer may take, and a connection.
+  public static let usualDeadline = Duration.seconds(15)
+  private static let connectingShare = 3
   private static let answerBytes = 64 << 10
   /// Bytes of an answer that a message shows.
   private static let shownBytes = 200
@@ -26,16 +27,20 @@ public final class RequestSender: Sendable {
   private static let longestPause = Duration.seconds(3600)
 
   private let configuration: HTTPClient.Configuration
+  private let deadline: Duration
   /// Made for the first request.
   private let client = Mutex<HTTPClient?>(nil)
 
   /// - Parameter authorities: a PEM file of who may certify the service, instead of the system's.
   /// - Throws: `GitError.failed` if that can't be read.
-  public init(authorities: String? = nil) throws(GitError) {
+  public init(
+    authorities: String? = nil, deadline: Duration = usualDeadline
+  ) throws(GitError) {
+    self.deadline = deadline
     var configuration = HTTPClient.Configuration()
     configuration.redirectConfiguration = .disallow
     configuration.timeout = .init(
-      connect: RequestSender.connecting, read: RequestSender.deadline)
+      connect: TimeAmount(deadline / RequestSender.connectingShare), read: TimeAmount(deadline))
     configuration.httpVersion = .http1Only
     var tls = TLSConfiguration.makeClientConfiguration()
     tls.minimumTLSVersion = .tlsv12
@@ -73,17 +78,17 @@ public final class RequestSender: Sendable {
     _ request: OutgoingRequest, to address: StatusAddress?
   ) async throws(CancellationError) -> Outcome {
     let outgoing = RequestSender.wire(request)
-    let client = connected
+    let (client, deadline) = (connected, deadline)
     let outcome: Outcome?
     do {
       // The client's own deadline ends with the answer's head.
       outcome = try await withThrowingTaskGroup(of: Outcome?.self) { group in
         group.addTask {
-          let response = try await client.execute(outgoing, timeout: RequestSender.deadline)
+          let response = try await client.execute(outgoing, timeout: TimeAmount(deadline))
           return try await RequestSender.outcome(response, of: request, to: address)
         }
         group.addTask {
-          try await Task.sleep(for: .nanoseconds(RequestSender.deadline.nanoseconds))
+          try await Task.sleep(for: deadline)
           return nil
         }
         defer { group.cancelAll() }
