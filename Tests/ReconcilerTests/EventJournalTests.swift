@@ -106,6 +106,9 @@ struct EventJournalTests {
     journal.note(.failed(Away(), retryAfter: .zero))
     journal.note(.stalled(Away(), tip: id(1)))
     #expect(told.last == [])
+    journal.note(.alone)
+    journal.note(.stalled(Away(), tip: id(1)))
+    #expect(told.last == ["stopped 1"], "nobody else would tell")
     journal.note(report(head: 1, tip: 1))
     #expect(told.last == ["running 1"])
     // Giving the lease back for a moment changes nothing.

@@ -114,6 +114,47 @@ struct LoopTests {
     #expect(lease.asked.withLock { Set($0) } == ["acme"])
   }
 
+  /// Who takes over tells what is wrong, though another one was last seen to work.
+  @Test func aTakeoverThatCanNotGoOnIsTold() async throws {
+    let (source, other) = (SharedSource(), SharedSource())
+    let target = ModelTarget()
+    source.change { _ = $0.commit(["a.yaml": "x: 1\n"]) }
+    other.change {
+      $0.salt = "1"
+      _ = $0.commit(["a.yaml": "x: 2\n"])
+    }
+    _ = try await SourceReconciler(source: other, target: target, calendar: calendar())
+      .run(ReconcileOptions(name: "acme"))
+    let (feed, doorbell, lease) = (Feed(), Doorbell(), ScriptedLease())
+    let told = Mutex<[SourceEvent.Kind]>([])
+    let journal = EventJournal { event in told.withLock { $0.append(event.kind) } }
+    let loop = ReconcileLoop(
+      SourceReconciler(source: source, target: target, calendar: calendar()),
+      options: ReconcileOptions(name: "acme"), interval: .seconds(3600), doorbell: doorbell,
+      lease: lease)
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        await loop.run(on: StoppedClock(), finished: { _, _ in }) { outcome in
+          journal.note(outcome)
+          feed.tell(outcome)
+        }
+      }
+      var outcomes = feed.outcomes.makeAsyncIterator()
+      var isStalled = false
+      while !isStalled {
+        switch await outcomes.next() {
+        case .resting:
+          lease.other.withLock { $0 = nil }
+          doorbell.ring(.source)
+        case .stalled: isStalled = true
+        default: break
+        }
+      }
+      group.cancelAll()
+    }
+    #expect(told.withLock { $0 } == [.stopped])
+  }
+
   /// A standby must not take a head that has not come yet for a rewritten branch.
   @Test func newsComeBeforeTheVerdict() async throws {
     let (source, ahead) = (SharedSource(), SharedSource())

@@ -54,6 +54,7 @@ public final class EventJournal: Sendable {
     switch outcome {
     case .finished(let report): note(report)
     case .fetched: break
+    case .alone: state.withLock { $0.isResting = false }
     case .resting(let holder):
       // Whoever works tells what happens. Where nobody does for a moment, what was said is still so.
       state.withLock { state in

@@ -9,6 +9,8 @@ public struct ReconcileLoop: Sendable {
     case fetched(Duration)
     /// Another reconciler works, the one that is named; nil while one is awaited that may do better.
     case resting(String?)
+    /// No other one is known to work any more: what goes wrong now is this one's to tell.
+    case alone
     /// The source can't be read; what was read before goes on being served.
     case stale(any Error)
     /// It is tried again after the pause; nothing is lost by that.
@@ -97,7 +99,9 @@ public struct ReconcileLoop: Sendable {
       } catch {
         turn.isLookDue = true
         turn.failures += 1
-        turn.tenure?.noteTrouble(true, at: reconciler.calendar.uptime())
+        let now = reconciler.calendar.uptime()
+        turn.tenure?.noteTrouble(true, at: now)
+        if turn.tenure?.noteSilence(at: now) == true { ended(.alone) }
         let backoff = ReconcileLoop.firstRetry * (1 << min(turn.failures - 1, 6))
         let retry = jittered(min(backoff, ReconcileLoop.longestRetry))
         pause = retry
@@ -133,6 +137,7 @@ public struct ReconcileLoop: Sendable {
       await passOn(&turn)
       return turn.tenure?.pause
     }
+    if wasResting { ended(.alone) }
     if wasResting, !hasTried {
       // It may have rested for long: what the one before took has to be here, too.
       turn.isNewsDue = true

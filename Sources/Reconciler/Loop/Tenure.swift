@@ -25,6 +25,8 @@ struct Tenure: Sendable {
   /// Whose lease this one holds, as of the last answer.
   private var held: String?
   private var troubleSince: Duration?
+  /// Since when nobody could tell who works.
+  private var silentSince: Duration?
   private var yieldsUntil = Duration.zero
   private var nextYield = Duration.zero
 
@@ -39,6 +41,7 @@ struct Tenure: Sendable {
     _ reconciler: SourceReconciler, _ options: ReconcileOptions, isFresh: Bool
   ) async throws -> Answer {
     let answer = try await find(reconciler, options, isFresh: isFresh)
+    silentSince = nil
     if case .rests = answer { rest() }
     if case .works = answer { isResting = false }
     return answer
@@ -53,20 +56,28 @@ struct Tenure: Sendable {
       source = options.name
       return try await lease.holder(of: "").map { .rests($0) } ?? .works
     }
+    if let name = options.name { return try await claim(name) }
     let opening = try await reconciler.open(options)
-    source = opening.name
     self.opening = opening
-    if options.name == nil, held != opening.name {
+    if held != opening.name {
       switch try await reconciler.kinship(opening, isFresh: isFresh) {
       case .ours: break
       case .unknown: return .needsNews
       case .anothers:
         // A commit must not take what may be another source's. Where nobody works the run says what is wrong.
-        return try await lease.otherHolder(of: opening.name).map { .rests($0) } ?? .works
+        source = opening.name
+        return try await lease.otherHolder(of: opening.name).map { holder in
+          .rests("\(holder), and the store's commit is not in the history here")
+        } ?? .works
       }
     }
-    if let holder = try await lease.holder(of: opening.name) { return .rests(holder) }
-    held = opening.name
+    return try await claim(opening.name)
+  }
+
+  private mutating func claim(_ name: String) async throws -> Answer {
+    source = name
+    if let holder = try await lease.holder(of: name) { return .rests(holder) }
+    held = name
     return .works
   }
 
@@ -76,6 +87,16 @@ struct Tenure: Sendable {
   mutating func noteTrouble(_ isTrouble: Bool, at now: Duration) {
     guard !isResting else { return }
     troubleSince = isTrouble ? troubleSince ?? now : nil
+  }
+
+  /// Notes that nobody can tell who works.
+  ///
+  /// - Returns: whether it has been so for long enough to take nobody for working.
+  mutating func noteSilence(at now: Duration) -> Bool {
+    guard isResting else { return false }
+    let since = silentSince ?? now
+    silentSince = since
+    return now - since >= lease.pause * Tenure.patience
   }
 
   /// When the lease is to be given back if nothing gets better; nil where that is no use.

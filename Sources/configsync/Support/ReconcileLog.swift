@@ -74,7 +74,7 @@ private final class ReconcileLog: Sendable {
       isBlind.withLock { $0 = true }
       logger.warning("the source can't be read here", metadata: ["error": "\(error)"])
     case .fetched: isBlind.withLock { $0 = false }
-    case .stalled: break
+    case .alone, .stalled: break
     }
     figures?.note(outcome)
     journal.note(outcome)

@@ -49,6 +49,7 @@ public final class SourceFigures: Sendable {
         state.lastFetch = now
         state.timings.fetch += time
       case .resting: (state.isActive, state.kind) = (false, nil)
+      case .alone: break
       case .stale: state.failedFetches += 1
       case .failed, .stalled: state.failures += 1
       }
