@@ -80,15 +80,15 @@ struct GitMirrorTests {
     let tip = try await mirror.fetch()
     let repository = mirror.repository
     #expect(try repository.firstParents(from: tip, limit: 3).count == 3)
-    #expect(try repository.shallowCommits.count == 1 && !repository.holds(first))
+    #expect(try repository.shallowCommits().count == 1 && !repository.holds(first))
     // What comes later leaves the cut where it is.
     let later = try origin.push(["a.yaml": "x: 10\n"])
     #expect(try await mirror.fetch() == later)
-    #expect(repository.shallowCommits.count == 1)
+    #expect(try repository.shallowCommits().count == 1)
     // The history comes without what is newer being served.
     try origin.push(["a.yaml": "x: 11\n"])
     #expect(try await mirror.deepen())
-    #expect(try mirror.tip() == later && repository.shallowCommits.isEmpty)
+    #expect(try mirror.tip() == later && repository.shallowCommits().isEmpty)
     #expect(try repository.firstParents(from: later).last == first)
     #expect(try await !mirror.deepen(), "there is nothing more")
   }
@@ -110,7 +110,12 @@ struct GitMirrorTests {
     #expect(try await mirror.fetch() == new)
     #expect(try await mirror.deepen(), "nothing is known of the new branch yet")
     #expect(try await !mirror.deepen())
-    #expect(!mirror.repository.shallowCommits.isEmpty)
+    #expect(try !mirror.repository.shallowCommits().isEmpty)
+    // What can't be read is not taken for a whole history.
+    try Data("not a commit\n".utf8).write(
+      to: URL(fileURLWithPath: mirror.repository.path + "/shallow"))
+    #expect(throws: GitError.self) { try mirror.repository.shallowCommits() }
+    await #expect(throws: GitError.self) { try await mirror.deepen() }
   }
 
   @Test func tagsCommitsAndTheFirstBranchAreFollowedToo() async throws {

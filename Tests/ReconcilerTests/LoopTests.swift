@@ -82,15 +82,21 @@ struct LoopTests {
     }
   }
 
+  private func loop(
+    _ source: SharedSource, _ target: ModelTarget, _ doorbell: Doorbell, _ lease: ScriptedLease
+  ) -> ReconcileLoop {
+    ReconcileLoop(
+      SourceReconciler(source: source, target: target, calendar: calendar()),
+      options: ReconcileOptions(name: "acme"), interval: .seconds(3600), doorbell: doorbell,
+      lease: lease)
+  }
+
   @Test func oneThatRestsTakesOver() async throws {
     let source = SharedSource()
     let target = ModelTarget()
     let (feed, doorbell, lease) = (Feed(), Doorbell(), ScriptedLease())
     source.change { _ = $0.commit(["a.yaml": "x: 1\n"]) }
-    let loop = ReconcileLoop(
-      SourceReconciler(source: source, target: target, calendar: calendar()),
-      options: ReconcileOptions(name: "acme"), interval: .seconds(3600), doorbell: doorbell,
-      lease: lease)
+    let loop = loop(source, target, doorbell, lease)
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await loop.run(on: StoppedClock(), finished: { _, _ in }, ended: feed.tell)
@@ -128,10 +134,7 @@ struct LoopTests {
     let (feed, doorbell, lease) = (Feed(), Doorbell(), ScriptedLease())
     let told = Mutex<[SourceEvent.Kind]>([])
     let journal = EventJournal { event in told.withLock { $0.append(event.kind) } }
-    let loop = ReconcileLoop(
-      SourceReconciler(source: source, target: target, calendar: calendar()),
-      options: ReconcileOptions(name: "acme"), interval: .seconds(3600), doorbell: doorbell,
-      lease: lease)
+    let loop = loop(source, target, doorbell, lease)
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await loop.run(on: StoppedClock(), finished: { _, _ in }) { outcome in

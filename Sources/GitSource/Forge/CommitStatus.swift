@@ -199,10 +199,13 @@ public struct OutgoingError: Error, Hashable, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
+/// Bytes of a URL that something is sent to.
+private let maximumURLBytes = 2048
+
 /// - Throws: `OutgoingError` unless it is https, or http of this machine alone: what is sent must not cross a
 ///   network unprotected.
 func checkOutgoing(_ url: String) throws(OutgoingError) {
-  guard url.utf8.count <= 2048, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
+  guard url.utf8.count <= maximumURLBytes, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
     let parts = URLComponents(string: url), let host = parts.host, !host.isEmpty
   else { throw OutgoingError("it is no URL") }
   guard parts.user == nil, parts.password == nil, parts.fragment == nil else {

@@ -145,12 +145,12 @@ public actor GitMirror {
   /// - Throws: `GitError`, and then nothing has changed; `CancellationError`.
   public func deepen() async throws -> Bool {
     let tip = try tip()
-    guard !repository.shallowCommits.isEmpty, deepened == nil || deepened != tip else {
+    guard try !repository.shallowCommits().isEmpty, deepened == nil || deepened != tip else {
       return false
     }
     let newest = try await fetch(with: ["--unshallow"])
     // What the remote no longer names is not made whole.
-    guard repository.shallowCommits.isEmpty || newest == tip else {
+    guard try repository.shallowCommits().isEmpty || newest == tip else {
       throw GitError.failed(
         operation: "fetch from \(remote.host)",
         reason: "its branch has moved while the history was fetched")

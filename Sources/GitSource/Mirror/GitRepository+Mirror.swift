@@ -30,11 +30,24 @@ extension GitRepository {
   }
 
   /// The commits whose parents a shallow fetch has left out; none where the history is whole (gitrepository-layout(5)).
-  public var shallowCommits: Set<CommitID> {
-    guard let text = try? String(contentsOfFile: path + "/shallow", encoding: .utf8) else {
-      return []
+  ///
+  /// - Throws: if that can't be told: what is missing must not be taken for what is not there.
+  public func shallowCommits() throws(GitError) -> Set<CommitID> {
+    let file = path + "/shallow"
+    guard FileManager.default.fileExists(atPath: file) else { return [] }
+    guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+      // Git removes it once the history is whole.
+      guard FileManager.default.fileExists(atPath: file) else { return [] }
+      throw .failed(
+        operation: "read '\(file)'", reason: "it can't be told which commits are not here")
     }
-    return Set(text.split(separator: "\n").compactMap { CommitID(String($0)) })
+    let commits = text.split(separator: "\n").map { CommitID(String($0)) }
+    guard !commits.contains(nil) else {
+      throw .failed(
+        operation: "read '\(file)'",
+        reason: "it is damaged: remove the mirror's folder, which is then fetched anew")
+    }
+    return Set(commits.compactMap(\.self))
   }
 
   func setReference(_ name: String, to commit: CommitID) throws(GitError) {

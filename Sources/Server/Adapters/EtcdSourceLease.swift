@@ -69,8 +69,7 @@ public actor EtcdSourceLease: SourceLease {
     guard held.remove(source) != nil, let lease else { return }
     let key = Array(ReservedKeys.lease(of: source).utf8)
     let mine = ClientCompare(key, .equal, .lease(lease.id))
-    // Where that fails the others wait until it has run out: `held` says no more that it is renewed for this source,
-    // but the key hangs on the lease.
+    // Where that fails nobody takes over: this one finds its own key when it asks again, and works on.
     _ = try? await client.transact(if: [mine], then: [.delete(.key(key))], else: [])
   }
 

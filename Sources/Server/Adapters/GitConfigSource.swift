@@ -52,8 +52,9 @@ public struct GitConfigSource: ConfigSource {
   private func whole<Value>(
     _ body: () throws -> Value, unless isSure: (Value, _ cut: Set<CommitID>) -> Bool
   ) async throws -> Value {
-    let cut = mirror?.repository.shallowCommits ?? []
-    guard let mirror, !cut.isEmpty else { return try body() }
+    guard let mirror else { return try body() }
+    let cut = try mirror.repository.shallowCommits()
+    if cut.isEmpty { return try body() }
     let answer = Result { try body() }
     if case .success(let value) = answer, isSure(value, cut) { return value }
     guard try await mirror.deepen() else { return try answer.get() }

@@ -17,6 +17,8 @@ public final class PlainListener: Sendable {
 
   private static let connections = 256
   private static let requestSeconds: Int64 = 10
+  /// Bytes of the body of a request that needs none.
+  private static let emptyBodyLimit = 1 << 10
 
   private let listener: GRPCListener
 
@@ -74,7 +76,7 @@ extension PlainListener {
 
   /// Serves metrics at `/metrics`, and at `/livez` that the process lives.
   public convenience init(_ metrics: ReconcilerMetrics, on address: String) async throws {
-    try await self.init(on: address, bodyLimit: 1 << 10) { request in
+    try await self.init(on: address, bodyLimit: PlainListener.emptyBodyLimit) { request in
       switch request.path.prefix(while: { $0 != "?" }) {
       case "/metrics":
         Answer(200, contentType: "text/plain; version=0.0.4; charset=utf-8", metrics.wholeText)

@@ -45,7 +45,8 @@ struct MemberSourceOptions: ParsableArguments {
   private func open(
     in folder: String, logger: Logger
   ) throws -> (ReconcilerDaemon, ClientCredentials?) {
-    let opener = SourceOpener(mirrorFolder: folder + "/mirrors", fetchSeconds: 120)
+    let opener = SourceOpener(
+      mirrorFolder: folder + "/mirrors", fetchSeconds: SourceOpener.usualSeconds)
     let credentials = try credentials()
     guard sourceConfig.isEmpty else {
       let daemon = try ReconcilerDaemon(

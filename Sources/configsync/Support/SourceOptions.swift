@@ -39,7 +39,7 @@ struct SourceOptions: ParsableArguments {
   var mirrorDir = environment("MIRROR_DIR", "")
 
   @Option(help: "Seconds that a fetch may take.")
-  var fetchTimeout = environment("FETCH_TIMEOUT", 120)
+  var fetchTimeout = environment("FETCH_TIMEOUT", SourceOpener.usualSeconds)
 
   func validate() throws {
     guard (1...86_400).contains(fetchTimeout) else {
@@ -83,6 +83,9 @@ struct SourceOptions: ParsableArguments {
 
 /// Opens sources: local repositories as they are, and remote ones through a mirror.
 struct SourceOpener: Sendable {
+  /// How long a fetch may take, unless somebody says so.
+  static let usualSeconds = 120
+
   var mirrorFolder: String
   /// How long a fetch may take.
   var fetchSeconds: Int
