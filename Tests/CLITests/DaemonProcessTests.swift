@@ -184,10 +184,10 @@ struct DaemonProcessTests {
     .timeLimit(.minutes(10)), arguments: stores)
   func oneDaemonRestsUntilTheOtherDies(store: Store) async throws {
     let scene = try await Scene(60, in: store)
-    let first = try scene.daemon("first", lease: 2)
+    let first = try scene.daemon("first", lease: 10)
     defer { Self.end(first) }
     try await scene.advance(1)
-    let second = try scene.daemon("second", lease: 2)
+    let second = try scene.daemon("second", lease: 10)
     defer { Self.end(second) }
     try await scene.waitUntil("second", says: "another reconciler works")
     Self.end(first)
