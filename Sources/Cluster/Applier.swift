@@ -62,6 +62,17 @@ final class Applier: Sendable {
   }
 
   func submit(_ job: ApplyJob) { worker.submit(job) }
+
+  /// Applies entries, for a thread that may wait: what this returns does it, if it takes little time and nobody
+  /// else is applying.
+  func applyAsErrand(_ entries: [Entry]) -> Errand? {
+    guard entries.count == 1, entries[0].isSmallPut else {
+      submit(.apply(entries))
+      return nil
+    }
+    return worker.submitAsErrand(.apply(entries))
+  }
+
   func finish() { worker.finish() }
 
   /// Entries, and bytes of them, after which the size of the database is looked at again.
@@ -208,6 +219,9 @@ final class Applier: Sendable {
 }
 
 extension Entry {
+  /// It costs little to apply.
+  fileprivate var isSmallPut: Bool { kind == .command && Command.isSmallPut(payload) }
+
   fileprivate var isIntegrityCheck: Bool {
     kind == .command && Command.isIntegrityCheck(payload)
   }

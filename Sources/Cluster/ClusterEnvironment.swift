@@ -14,6 +14,8 @@ package struct ClusterEnvironment: Sendable {
   /// Runs a turn of the member loop on the calling thread: at once, or after what that has to do first, so
   /// that one turn serves all that comes together.
   package var runSoon: @Sendable (@escaping @Sendable () -> Void) -> Void = { $0() }
+  /// Whether a thread that may wait for a disk does so, or leaves that to another one.
+  package var runsErrands: @Sendable () -> Bool = { true }
   /// A thread for blocking work; the text names it.
   package var makeQueue: @Sendable (String) -> any WorkQueue
   /// Where names that must differ between starts, and election timeouts, begin.
@@ -65,8 +67,9 @@ func stopwatch(_ clock: some Clock<Duration>) -> @Sendable () -> Duration {
 /// Runs closures one after the other, in order.
 package protocol WorkQueue: Sendable {
   func async(_ work: @escaping @Sendable () -> Void)
-  /// Returns once everything given before is done.
-  func wait()
+  /// Runs a closure on the calling thread, once everything given before is done. Not for closures of this
+  /// queue.
+  func run(_ work: () -> Void)
 }
 
 /// A thread of its own.
@@ -76,5 +79,5 @@ struct ThreadQueue: WorkQueue {
   init(label: String) { queue = DispatchQueue(label: label) }
 
   func async(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
-  func wait() { queue.sync {} }
+  func run(_ work: () -> Void) { queue.sync(execute: work) }
 }

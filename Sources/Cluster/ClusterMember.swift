@@ -20,8 +20,9 @@ package struct MemberStatus: Hashable, Sendable {
 
 /// One member of the cluster: the loop that drives `RaftNode`, and what clients ask of it.
 ///
-/// The loop never waits for a disk: the log and the state machine have a thread each, and report
-/// back through the inbox (which also says who runs the loop). `run()` returns when its task is cancelled.
+/// The loop never waits for a disk: the log and the state machine have a thread each, or whoever ran the loop
+/// does an `Errand` for them after it, and they report back through the inbox (which also says who runs the
+/// loop). `run()` returns when its task is cancelled.
 package final class ClusterMember: Sendable, TransportDelegate {
   package let configuration: ClusterConfiguration
   package let store: KeyValueStore
@@ -179,7 +180,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
 
   package func received(_ messages: [Message]) {
     // A full inbox loses messages as the network may: Raft sends again.
-    _ = inbox.offer(messages.map { .raft(.received($0)) })
+    _ = inbox.offer(
+      messages.map { .raft(.received($0)) }, mayWait: environment.runsErrands())
   }
 
   package func unreachable(_ member: MemberID) { _ = inbox.offer(.raft(.unreachable(member))) }
@@ -283,11 +285,11 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let inbox = inbox
     let reports = LogWriter.Reports(
       send: { messages in transport.send(messages) },
-      persisted: { jobs in
+      persisted: { [environment] jobs, areMoreWaiting in
         inbox.post(
           jobs.map { job in
             .raft(.persisted(term: job.last.term, index: job.last.index, epoch: job.epoch))
-          })
+          }, mayWait: !areMoreWaiting && environment.runsErrands())
       },
       elapsed: stopwatch(environment.clock),
       wrote: { [self] time in counting.withLock { $0.logWrites.observe(time) } },

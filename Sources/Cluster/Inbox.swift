@@ -23,15 +23,26 @@ enum LoopEvent: Sendable {
 
 /// What takes the events of an inbox.
 protocol InboxReader: Sendable {
-  /// Handles events; false once it takes no more. It waits for nothing.
-  mutating func turn(_ events: [LoopEvent]) -> Bool
+  /// Handles events, and waits for nothing.
+  ///
+  /// - Parameter mayWait: whether it may leave errands: work for which the caller has to wait.
+  mutating func turn(_ events: [LoopEvent], mayWait: Bool) -> Turn
+}
+
+/// What came of a turn.
+struct Turn {
+  /// It takes more events.
+  var goesOn = true
+  /// To be run in this order once others may run the loop.
+  var errands: [Errand] = []
 }
 
 /// The queue of the member loop, and whose turn it is to run it.
 ///
 /// Many threads bring events. The loop has none: whoever brings one runs it over all that wait, unless
 /// somebody does already, who then takes this one, too (flat combining: Hendler, Incze, Shavit and Tzafrir
-/// 2010). An event is so handled without waking another thread.
+/// 2010). An event is so handled without waking another thread. One who may wait for a disk runs what the turn
+/// leaves for that, too, after the turn: the loop itself waits for nobody.
 final class Inbox: Sendable {
   private struct State {
     var events: [LoopEvent] = []
@@ -72,11 +83,15 @@ final class Inbox: Sendable {
 
   /// Adds what may be lost: false if the queue is full.
   func offer(_ event: LoopEvent) -> Bool { add([event], limit: limit) }
-  func offer(_ events: [LoopEvent]) -> Bool { add(events, limit: limit) }
+  func offer(_ events: [LoopEvent], mayWait: Bool = false) -> Bool {
+    add(events, limit: limit, mayWait: mayWait)
+  }
 
   /// Adds what must not be lost: reports of the own log and state machine.
   func post(_ event: LoopEvent) { _ = add([event], limit: .max) }
-  func post(_ events: [LoopEvent]) { _ = add(events, limit: .max) }
+  func post(_ events: [LoopEvent], mayWait: Bool = false) {
+    _ = add(events, limit: .max, mayWait: mayWait)
+  }
 
   /// Adds a tick, unless one is still waiting: time that the loop has missed does not add up. The caller runs
   /// the loop at once: heartbeats don't depend on what other threads have to do.
@@ -86,10 +101,10 @@ final class Inbox: Sendable {
       state.hasTick = true
     }
     // One turn: the clock goes on.
-    if begin() { runTurns(atMost: 1) }
+    if begin() { runTurns(atMost: 1, mayWait: false) }
   }
 
-  private func add(_ events: [LoopEvent], limit: Int) -> Bool {
+  private func add(_ events: [LoopEvent], limit: Int, mayWait: Bool = false) -> Bool {
     let (isAdded, mustRun) = state.withLock { state in
       // Whoever still waits when the loop has stopped is told by `ClusterMember.run`.
       guard state.phase != .stopped else { return (true, false) }
@@ -99,7 +114,7 @@ final class Inbox: Sendable {
       state.isDue = true
       return (true, true)
     }
-    if mustRun { soon { self.runTurns() } }
+    if mustRun { soon { self.runTurns(mayWait: mayWait) } }
     return isAdded
   }
 
@@ -117,20 +132,30 @@ final class Inbox: Sendable {
         state.isRunning = true
         state.stopped = continuation
       }
-      runTurns(atMost: Inbox.turnsInARow)
+      runTurns(atMost: Inbox.turnsInARow, mayWait: false)
     }
   }
 
-  private func runTurns() {
-    if begin() { runTurns(atMost: Inbox.turnsInARow) }
+  private func runTurns(mayWait: Bool = false) {
+    guard begin() else { return }
+    let errands = runTurns(atMost: Inbox.turnsInARow, mayWait: mayWait)
+    // What the first has to tell others leaves before the next begins.
+    errands.first?.run()
+    for errand in errands.dropFirst() { soon(errand.run) }
   }
 
-  /// For the one whose turn it is; what is left is done on a thread of its own.
-  private func runTurns(atMost count: Int) {
+  /// For the one whose turn it is; events that are left are taken on a thread of their own.
+  @discardableResult
+  private func runTurns(atMost count: Int, mayWait: Bool) -> [Errand] {
+    var errands: [Errand] = []
     for _ in 0..<count {
-      guard let events = take() else { return }
-      let goesOn = reader.withLock { $0?.turn(events) ?? false }
-      if !goesOn { return stop() }
+      guard let events = take() else { return errands }
+      let turn = reader.withLock { $0?.turn(events, mayWait: mayWait) ?? Turn(goesOn: false) }
+      errands += turn.errands
+      if !turn.goesOn {
+        stop()
+        return errands
+      }
     }
     let isLeft = state.withLock { state in
       state.isRunning = false
@@ -138,6 +163,7 @@ final class Inbox: Sendable {
       return state.isDue
     }
     if isLeft { queue.async { self.runTurns() } }
+    return errands
   }
 
   /// Whether the caller is to run the loop.

@@ -15,6 +15,13 @@ struct LogJob: Sendable {
   /// The log has again what it had lost.
   var isWhole = false
 
+  /// One entry of little more than a record's header: one write and one sync, whatever else there is.
+  var isSmall: Bool {
+    guard reset == nil, compact == nil, !isWhole, entries.count == 1 else { return false }
+    return entries[0].payload.count <= LogJob.smallBytes
+  }
+  private static let smallBytes = 8 << 10
+
   var writesNothing: Bool {
     reset == nil && hardState == nil && entries.isEmpty && compact == nil && !isWhole
   }
@@ -27,8 +34,8 @@ struct LogJob: Sendable {
 final class LogWriter: Sendable {
   struct Reports: Sendable {
     var send: @Sendable ([Message]) -> Void
-    /// Of each job that is durable, its last entry, and its epoch.
-    var persisted: @Sendable ([(last: Entry, epoch: UInt64)]) -> Void
+    /// Of each job that is durable, its last entry, and its epoch; and whether more jobs wait.
+    var persisted: @Sendable ([(last: Entry, epoch: UInt64)], _ areMoreWaiting: Bool) -> Void
     /// The clock by which writes are timed.
     var elapsed: @Sendable () -> Duration
     /// A write, with its sync, took so long.
@@ -39,12 +46,15 @@ final class LogWriter: Sendable {
 
   private let worker: SerialWorker<LogJob>
   private let send: @Sendable ([Message]) -> Void
-  private let hasFailed: Failure
+  private let health: Health
+
+  /// Above this a disk is too slow for a thread that has other work.
+  private static let shortWrite = Duration.milliseconds(2)
 
   init(_ log: SegmentedLog, queue: any WorkQueue, reports: Reports) {
-    let failure = Failure()
-    let writing = Mutex(Writing(log: log, reports: reports, failure: failure))
-    (send, hasFailed) = (reports.send, failure)
+    let health = Health()
+    let writing = Mutex(Writing(log: log, reports: reports, health: health))
+    (send, self.health) = (reports.send, health)
     worker = SerialWorker(queue: queue) { jobs, areMoreWaiting in
       writing.withLock { $0.run(jobs, areMoreWaiting) }
     }
@@ -53,33 +63,49 @@ final class LogWriter: Sendable {
   /// Called by one thread at a time. What waits for no write leaves at once, where none is under way: the
   /// answer to a heartbeat takes no detour.
   func submit(_ job: LogJob) {
-    if job.writesNothing, worker.isIdle, !hasFailed.isSet {
+    if job.writesNothing, worker.isIdle, !health.hasFailed {
       send(job.promises)
     } else {
       worker.submit(job)
     }
   }
+
+  /// As `submit`, for one who may do it, or knows when it is best done: nil if somebody else is writing, who then
+  /// writes this, too.
+  func submitAsErrand(_ job: LogJob) -> Errand? { worker.submitAsErrand(job) }
+
+  /// The last write took so little time that a thread with other work may wait for the next.
+  var isQuick: Bool { health.lastWrite <= LogWriter.shortWrite }
+
   func finish() { worker.finish() }
 
-  /// The log can't be written: nothing more is promised.
-  private final class Failure: Sendable {
-    private let flag = Atomic(false)
-    var isSet: Bool { flag.load(ordering: .acquiring) }
-    func set() { flag.store(true, ordering: .releasing) }
+  private final class Health: Sendable {
+    private let failure = Atomic(false)
+    private let nanoseconds = Atomic<Int64>(0)
+
+    /// The log can't be written: nothing more is promised.
+    var hasFailed: Bool { failure.load(ordering: .acquiring) }
+    func fail() { failure.store(true, ordering: .releasing) }
+
+    /// How long the last write took, with its sync.
+    var lastWrite: Duration { .nanoseconds(nanoseconds.load(ordering: .relaxed)) }
+    func wrote(in time: Duration) {
+      nanoseconds.store(Int64(time / .nanoseconds(1)), ordering: .relaxed)
+    }
   }
 
   /// The log itself: touched on the worker's thread alone.
   private struct Writing {
     let log: SegmentedLog
     let reports: Reports
-    let failure: Failure
+    let health: Health
     /// Written and synced, but not sealed: nothing of them is reported yet.
     var unsealed: [LogJob] = []
     /// Sealed, and to be reported at the end: whoever hears of it may have much to do.
     var persisted: [(last: Entry, epoch: UInt64)] = []
 
     mutating func run(_ jobs: [LogJob], _ areMoreWaiting: () -> Bool) {
-      guard !failure.isSet else { return }
+      guard !health.hasFailed else { return }
       do {
         var batch: [LogJob] = []
         for job in jobs {
@@ -87,7 +113,7 @@ final class LogWriter: Sendable {
             try write(&batch)
             try seal()
             if let mark = job.reset {
-              report()
+              report(areMoreWaiting: true)
               try log.reset(to: mark)
               reports.wasReset(mark)
             }
@@ -97,10 +123,10 @@ final class LogWriter: Sendable {
         }
         try write(&batch)
         if !areMoreWaiting() { try seal() }
-        report()
+        report(areMoreWaiting: areMoreWaiting())
       } catch {
         // After a failed write or sync nothing more may be promised.
-        failure.set()
+        health.fail()
         reports.failed(error)
       }
     }
@@ -113,7 +139,9 @@ final class LogWriter: Sendable {
       if hardState != nil || !entries.isEmpty || isWhole {
         let start = reports.elapsed()
         try log.append(hardState: hardState, entries: entries, isWhole: isWhole)
-        reports.wrote(reports.elapsed() - start)
+        let time = reports.elapsed() - start
+        health.wrote(in: time)
+        reports.wrote(time)
         release()
       }
       unsealed += jobs
@@ -125,10 +153,10 @@ final class LogWriter: Sendable {
       release()
     }
 
-    private mutating func report() {
+    private mutating func report(areMoreWaiting: Bool) {
       let done = persisted
       persisted = []
-      if !done.isEmpty { reports.persisted(done) }
+      if !done.isEmpty { reports.persisted(done, areMoreWaiting) }
     }
 
     /// Everything that was written before the last sync is sealed.

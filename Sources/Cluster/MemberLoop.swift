@@ -28,6 +28,9 @@ struct MemberLoop: InboxReader {
   private var held: [Proposal] = []
   /// Members to which the connection broke, until they are heard from again.
   private var unreachable: Set<MemberID> = []
+  /// Of the turn that is under way.
+  private var mayWait = false
+  private var errands: [Errand] = []
 
   init(
     member: ClusterMember, recovered: RaftRecovery, transport: some Transport, writer: LogWriter,
@@ -51,17 +54,19 @@ struct MemberLoop: InboxReader {
     node.step(.isFit(!member.status.isFenced))
   }
 
-  /// Hands out what follows from all events together; false once it is told to stop.
-  mutating func turn(_ events: [LoopEvent]) -> Bool {
+  /// Hands out what follows from all events together.
+  mutating func turn(_ events: [LoopEvent], mayWait: Bool) -> Turn {
+    self.mayWait = mayWait
+    errands = []
     for event in events {
-      if case .stop = event { return false }
+      if case .stop = event { return Turn(goesOn: false) }
       take(event)
     }
     releaseHeld()
     while let ready = node.takeReady() { handle(ready) }
     publishStatus()
     member.environment.observe?(node)
-    return true
+    return Turn(errands: errands)
   }
 
   private mutating func take(_ event: LoopEvent) {
@@ -157,8 +162,10 @@ struct MemberLoop: InboxReader {
     let job = LogJob(
       reset: ready.snapshot, hardState: ready.hardState, entries: ready.entries,
       epoch: ready.epoch, promises: ready.promises, isWhole: ready.isWholeAgain)
-    if !job.writesNothing || !job.promises.isEmpty { writer.submit(job) }
-    if !ready.committed.isEmpty { applier.submit(.apply(ready.committed)) }
+    if !job.writesNothing || !job.promises.isEmpty {
+      write(job, whileSending: !ready.messages.isEmpty)
+    }
+    if !ready.committed.isEmpty { apply(ready.committed) }
     for dropped in ready.dropped { handle(dropped) }
     answerReads(ready)
     for peer in ready.snapshotsNeeded {
@@ -171,6 +178,26 @@ struct MemberLoop: InboxReader {
     }
     if let membership = ready.membership { adopt(membership) }
     if let leadership = ready.leadership { adopt(leadership) }
+  }
+
+  /// A follower has one thing to do with an entry: whoever has brought it may as well do that. A leader waits for
+  /// the others longer than for its own disk, so that its messages come first; and who reads the answers to
+  /// them does not wait for its disk.
+  private mutating func write(_ job: LogJob, whileSending: Bool) {
+    guard job.isSmall, node.isLeader ? whileSending : mayWait,
+      writer.isQuick
+    else { return writer.submit(job) }
+    guard let errand = writer.submitAsErrand(job) else { return }
+    if node.isLeader {
+      transport.afterSending(errand.handOver)
+    } else {
+      errands.append(errand)
+    }
+  }
+
+  private mutating func apply(_ entries: [Entry]) {
+    guard mayWait else { return applier.submit(.apply(entries)) }
+    if let errand = applier.applyAsErrand(entries) { errands.append(errand) }
   }
 
   private func answerReads(_ ready: Ready) {

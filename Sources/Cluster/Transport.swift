@@ -8,6 +8,9 @@ package protocol Transport: Sendable {
   /// As above, for what members ask each other about leases.
   func send(_ message: LeaseMessage)
 
+  /// Runs `work`, which waits for nothing, once what was sent before is on its way.
+  func afterSending(_ work: @escaping @Sendable () -> Void)
+
   /// Tells who belongs to the cluster now, and whose connections are to be refused for good.
   func membersChanged(_ members: [Peer], removed: Set<MemberID>)
 
@@ -32,6 +35,7 @@ package struct OutgoingSnapshot: Sendable {
 
 /// What a transport delivers to: the member itself.
 package protocol TransportDelegate: AnyObject, Sendable {
+  /// Called by a thread that serves no client: the delegate may write and sync a small entry on it.
   func received(_ messages: [Message])
   func received(_ message: LeaseMessage)
   func unreachable(_ member: MemberID)

@@ -9,6 +9,7 @@ package import Raft
 package final class TCPTransport: Transport {
   private let configuration: ClusterConfiguration
   private let group: MultiThreadedEventLoopGroup
+  private let loop: any EventLoop
   private let register: MemberRegister
   private let snapshotQueue = DispatchQueue(
     label: "configsync.snapshot.send", attributes: .concurrent)
@@ -25,6 +26,7 @@ package final class TCPTransport: Transport {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     self.configuration = configuration
     self.group = group
+    loop = group.next()
     self.logger = logger
     let (cluster, own) = (configuration.clusterID, configuration.id)
     let register = MemberRegister(own: own) { peer, address in
@@ -60,6 +62,11 @@ package final class TCPTransport: Transport {
         link.send(.messages(part))
       }
     }
+  }
+
+  package func afterSending(_ work: @escaping @Sendable () -> Void) {
+    // All links live on the one loop, and what is sent goes by way of it.
+    loop.execute(work)
   }
 
   package func send(_ message: LeaseMessage) {

@@ -7,6 +7,7 @@ package import BinaryCoding
 extension Command {
   private static let versionOfTheCluster: UInt8 = 1
   private static let versionWithCaller: UInt8 = 2
+  fileprivate static let putTag: UInt8 = 2
 
   package func encoded() -> [UInt8] {
     var writer = ByteWriter(reservingCapacity: 128)
@@ -53,6 +54,20 @@ extension Command {
     else { return nil }
     return RequestID(member: member, number: number)
   }
+
+  /// Whether these are the bytes of a put whose value is small; tells without decoding key and value.
+  package static func isSmallPut(_ bytes: [UInt8]) -> Bool {
+    var reader = ByteReader(bytes)
+    guard bytes.count <= smallPutBytes, let version = try? reader.readByte(),
+      version == versionOfTheCluster || version == versionWithCaller,
+      (try? reader.readRaw(requestBytes)) != nil,
+      version == versionOfTheCluster || (try? reader.readCaller()) != nil
+    else { return false }
+    return (try? reader.readByte()) == putTag
+  }
+
+  private static let requestBytes = 16
+  private static let smallPutBytes = 8 << 10
 
   package static func isValid(_ bytes: [UInt8]) -> Bool {
     (try? Command(decoding: bytes)) != nil
@@ -122,7 +137,7 @@ extension ByteWriter {
       write(query.modBounds)
       write(query.createBounds)
     case .put(let put):
-      write(UInt8(2))
+      write(Command.putTag)
       write(put.key.bytes)
       if case .set(let value) = put.value {
         write(true)
@@ -198,7 +213,7 @@ extension ByteReader {
   ) throws(DecodingFailure) -> Operation {
     switch tag {
     case 1: return .range(try readQuery())
-    case 2:
+    case Command.putTag:
       let key = Key(try readBytes())
       let value: PutRequest.Value = try readBool() ? .set(try readBytes()) : .keep
       let lease: PutRequest.Lease = try readBool() ? .set(try read(Int64.self)) : .keep

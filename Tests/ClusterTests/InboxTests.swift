@@ -10,14 +10,17 @@ struct InboxTests {
   private struct Reader: InboxReader {
     let seen: Seen
     var bringing: @Sendable (LoopEvent) -> Void = { _ in }
+    /// What a turn leaves for one who may wait.
+    var errands: [Errand] = []
 
-    mutating func turn(_ events: [LoopEvent]) -> Bool {
+    mutating func turn(_ events: [LoopEvent], mayWait: Bool) -> Turn {
       seen.turns.withLock { $0.append(events) }
       for event in events {
-        if case .stop = event { return false }
+        if case .stop = event { return Turn(goesOn: false) }
         bringing(event)
       }
-      return true
+      defer { if mayWait { errands = [] } }
+      return Turn(errands: mayWait ? errands : [])
     }
   }
 
@@ -31,23 +34,9 @@ struct InboxTests {
     }
   }
 
-  /// Keeps closures until it is told to run them.
-  private final class Later: Sendable, WorkQueue {
-    let kept = Mutex<[@Sendable () -> Void]>([])
-    func async(_ work: @escaping @Sendable () -> Void) { kept.withLock { $0.append(work) } }
-    func wait() {}
-    func run() {
-      let works = kept.withLock { kept in
-        defer { kept = [] }
-        return kept
-      }
-      for work in works { work() }
-    }
-  }
-
   @Test func anInboxKeepsOrderAndItsLimitAndOneTick() async {
     let seen = Seen()
-    let inbox = Inbox(limit: 2, queue: Later(), soon: { $0() })
+    let inbox = Inbox(limit: 2, queue: KeptWork(), soon: { $0() })
     #expect(inbox.offer(.sized(1)))
     inbox.postTick()
     inbox.postTick()
@@ -62,12 +51,12 @@ struct InboxTests {
   }
 
   @Test func whatComesTogetherIsOneTurn() async {
-    let (seen, later) = (Seen(), Later())
-    let inbox = Inbox(limit: 100, queue: Later(), soon: { later.async($0) })
+    let (seen, later) = (Seen(), KeptWork())
+    let inbox = Inbox(limit: 100, queue: KeptWork(), soon: { later.async($0) })
     async let running: Void = inbox.run(Reader(seen: seen))
     while !inbox.isIdle { await Task.yield() }
     for size in 1...5 { inbox.post(.sized(Int64(size))) }
-    #expect(seen.counts == [] && later.kept.withLock { $0.count } == 1)
+    #expect(seen.counts == [] && later.count == 1)
     later.run()
     #expect(seen.counts == [5])
     // A tick does not wait for whoever has said that they will run the loop.
@@ -85,7 +74,7 @@ struct InboxTests {
   /// What the loop brings about itself is taken by the one who runs it; after some turns in a row that goes
   /// on elsewhere.
   @Test func aThreadThatBroughtAnEventIsNotKeptForLong() async {
-    let (seen, own) = (Seen(), Later())
+    let (seen, own) = (Seen(), KeptWork())
     let inbox = Inbox(limit: 100, queue: own, soon: { $0() })
     let reader = Reader(
       seen: seen,
@@ -101,6 +90,36 @@ struct InboxTests {
     own.run()
     await running
     #expect(seen.sizes == Array(1...40))
+  }
+
+  /// Whoever runs errands holds up nobody else's events, and what the first sends leaves before the next begins.
+  @Test func errandsAreRunAfterTheTurnByOneWhoMayWait() async {
+    let (seen, later, own) = (Seen(), KeptWork(), KeptWork())
+    let inbox = Inbox(limit: 100, queue: own, soon: { later.async($0) })
+    let order = Mutex<[String]>([])
+    let errands = ["first", "second"].map { name in
+      Errand(
+        run: {
+          #expect(inbox.isIdle)
+          order.withLock { $0.append(name) }
+          later.async { order.withLock { $0.append("sent by the \(name)") } }
+        }, handOver: {})
+    }
+    async let running: Void = inbox.run(Reader(seen: seen, errands: errands))
+    while !inbox.isIdle { await Task.yield() }
+    inbox.post(.sized(1))
+    inbox.postTick()
+    later.run()
+    #expect(order.withLock { $0 } == [], "who brings these may not wait")
+    _ = inbox.offer([.sized(2)], mayWait: true)
+    later.run()
+    #expect(order.withLock { $0 } == ["first"])
+    later.run()
+    #expect(order.withLock { $0 } == ["first", "sent by the first", "second"])
+    inbox.post([.stop], mayWait: true)
+    later.run()
+    await running
+    #expect(seen.sizes == [1, 2])
   }
 
   @Test func manyThreadsBringEventsAndEachIsTakenOnce() async {

@@ -179,6 +179,8 @@ struct SimulatedTransport: Transport {
     world.network.send(message)
   }
 
+  func afterSending(_ work: @escaping @Sendable () -> Void) { work() }
+
   func membersChanged(_ members: [Peer], removed: Set<MemberID>) {
     world.noteRemoved(removed, by: owner)
   }

@@ -115,6 +115,7 @@ final class SimulatedMember: @unchecked Sendable {
         Task(executorPreference: world.executor) { work() }
       }
     }
+    environment.runsErrands = { [unowned self] in random.happens(permille: 500) }
     environment.observeInstalled = { mark in
       if world.isAlive(owner) { world.checks.installed(mark, on: owner) }
     }
@@ -195,6 +196,9 @@ struct SimulatedQueue: WorkQueue {
     world.enqueue(work, on: label, of: owner)
   }
 
-  /// Nothing waits in a world of one thread: a queue is asked only when its member ends.
-  func wait() {}
+  /// Nothing was given before: a queue is asked only while it has nothing to do, or when its member ends.
+  func run(_ work: () -> Void) {
+    world.checks.count("jobs done by whoever brought them")
+    work()
+  }
 }
