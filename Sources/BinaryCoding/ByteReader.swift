@@ -9,8 +9,8 @@ public struct DecodingFailure: Error, Hashable, Sendable, CustomStringConvertibl
 ///
 /// A length in the bytes is compared with what is left before anything is allocated.
 public struct ByteReader: Sendable {
-  private let bytes: ArraySlice<UInt8>
-  private var position: Int
+  @usableFromInline let bytes: ArraySlice<UInt8>
+  @usableFromInline var position: Int
 
   public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
@@ -19,9 +19,9 @@ public struct ByteReader: Sendable {
     self.position = bytes.startIndex
   }
 
-  public var remaining: Int { bytes.endIndex - position }
+  @inlinable public var remaining: Int { bytes.endIndex - position }
 
-  public mutating func read<Value: FixedWidthInteger>(
+  @inlinable public mutating func read<Value: FixedWidthInteger>(
     _ type: Value.Type = Value.self
   ) throws(DecodingFailure) -> Value {
     let size = MemoryLayout<Value>.size

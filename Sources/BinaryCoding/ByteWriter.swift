@@ -3,7 +3,7 @@
 /// The formats that use it (log records, commands, peer frames) state their fields in order; what
 /// `ByteReader` reads back in the same order is equal.
 public struct ByteWriter: Sendable {
-  public private(set) var bytes: [UInt8]
+  public internal(set) var bytes: [UInt8]
 
   public init(reservingCapacity capacity: Int = 64) {
     bytes = []
@@ -14,9 +14,13 @@ public struct ByteWriter: Sendable {
 
   public mutating func write(_ value: UInt8) { bytes.append(value) }
 
+  @inlinable
   public mutating func write(_ value: some FixedWidthInteger) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    withUnsafeBytes(of: value.littleEndian) { append($0) }
   }
+
+  @usableFromInline
+  mutating func append(_ raw: UnsafeRawBufferPointer) { bytes.append(contentsOf: raw) }
 
   public mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
