@@ -9,8 +9,13 @@ import SwiftProtobuf
 struct WatchService: Sendable {
   /// Events in one response of a watch that asked for fragments, about etcd's request limit.
   private static let fragmentBytes = 1_500_000
+  /// Answers that are ready leave together, up to this.
+  private static let togetherBytes = 64 << 10
 
   let base: ServiceBase
+  private let encoder = EventEncoder()
+
+  init(base: ServiceBase) { self.base = base }
 
   func register(in services: inout GRPCServices) {
     services.add("/etcdserverpb.Watch/Watch", base.streaming(serve))
@@ -27,9 +32,18 @@ struct WatchService: Sendable {
       group.addTask {
         var permits = WatchPermits(session: session)
         while let deliveries = try await stream.next() {
+          var answers: [[UInt8]] = []
+          var bytes = 0
           for delivery in deliveries where await permits.allow(delivery, of: stream) {
-            try await send(delivery, writer, &permits)
+            for answer in try encode(delivery, &permits) {
+              answers.append(answer)
+              bytes += answer.count
+            }
+            guard bytes >= WatchService.togetherBytes else { continue }
+            try await writer.send(all: answers)
+            (answers, bytes) = ([], 0)
           }
+          try await writer.send(all: answers)
         }
         return true
       }
@@ -121,56 +135,57 @@ struct WatchService: Sendable {
     return response
   }
 
-  private func send(
-    _ delivery: WatchDelivery, _ writer: GRPCResponseWriter, _ permits: inout WatchPermits
-  ) async throws {
+  /// The answers that tell a client of a delivery, in their order.
+  private func encode(
+    _ delivery: WatchDelivery, _ permits: inout WatchPermits
+  ) throws -> [[UInt8]] {
     switch delivery {
     case .created(let id, let revision):
       // A client that lost the stream before an event goes on after this revision.
       var response = response(id, revision: revision.rawValue)
       response.created = true
-      try await writer.send(response.serializedBytes())
+      return [try response.serializedBytes()]
     case .cancelled(let id):
       var response = response(id)
       response.canceled = true
       response.cancelReason = permits.takeReason(of: id) ?? ""
-      try await writer.send(response.serializedBytes())
+      return [try response.serializedBytes()]
     case .compacted(let id, let oldest):
       var response = response(id, revision: 0)
       response.canceled = true
       response.compactRevision = oldest.rawValue
-      try await writer.send(response.serializedBytes())
+      return [try response.serializedBytes()]
     case .upToDate(let id, let revision):
-      try await writer.send(response(id, revision: revision.rawValue).serializedBytes())
+      return [try response(id, revision: revision.rawValue).serializedBytes()]
     case .progress(let revision):
-      try await writer.send(response(-1, revision: revision.rawValue).serializedBytes())
+      return [try response(-1, revision: revision.rawValue).serializedBytes()]
     case .events(let id, let batch, let origin):
-      let events = batch.events.map(Mvccpb_Event.init)
       let parts =
-        origin.request.delivery == .fragments ? WatchService.fragments(of: events) : [events[...]]
-      for (number, part) in parts.enumerated() {
+        origin.request.delivery == .fragments
+        ? WatchService.fragments(of: batch.events) : [batch.events]
+      return try parts.enumerated().map { number, part in
         var response = response(id, revision: batch.revision.rawValue)
-        response.events = Array(part)
         response.fragment = number < parts.count - 1
-        try await writer.send(response.serializedBytes())
+        let head: [UInt8] = try response.serializedBytes()
+        return head + (try encoder.encode(part))
       }
     }
   }
 
-  private static func fragments(of events: [Mvccpb_Event]) -> [ArraySlice<Mvccpb_Event>] {
-    var parts: [ArraySlice<Mvccpb_Event>] = []
+  private static func fragments(of events: [KeyEvent]) -> [[KeyEvent]] {
+    var parts: [[KeyEvent]] = []
     var start = 0
     var bytes = 0
     for (index, event) in events.enumerated() {
-      let size = event.kv.key.count + event.kv.value.count + event.prevKv.value.count + 64
+      let size = event.byteCount
       if index > start, bytes + size > fragmentBytes {
-        parts.append(events[start..<index])
+        parts.append(Array(events[start..<index]))
         start = index
         bytes = 0
       }
       bytes += size
     }
-    parts.append(events[start...])
+    parts.append(Array(events[start...]))
     return parts
   }
 }

@@ -322,8 +322,8 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     let head = GRPCCall(path: call.path, metadata: call.metadata)
     let requests = RequestQueue(limits: limits)
     call.requests = requests
-    let writer = GRPCResponseWriter { message in
-      let framed = GRPCMessageReader.frame(message)
+    let writer = GRPCResponseWriter { messages in
+      let framed = GRPCMessageReader.frame(messages)
       try await withCheckedThrowingContinuation { continuation in
         loop.execute { bound.value.write(framed, stream: id, continuation) }
       }

@@ -42,13 +42,18 @@ struct GRPCMessageReader {
     return (isCompressed ? try gunzip(bytes, limit: limit) : Array(bytes), prefix + length)
   }
 
-  static func frame(_ message: [UInt8]) -> [UInt8] {
-    let count = UInt32(message.count)
+  static func frame(_ message: [UInt8]) -> [UInt8] { frame([message]) }
+
+  /// Several messages, one behind the other.
+  static func frame(_ messages: [[UInt8]]) -> [UInt8] {
     var framed: [UInt8] = []
-    framed.reserveCapacity(message.count + 5)
-    framed.append(0)
-    for shift in [24, 16, 8, 0] { framed.append(UInt8(truncatingIfNeeded: count >> UInt32(shift))) }
-    framed.append(contentsOf: message)
+    framed.reserveCapacity(messages.reduce(0) { $0 + $1.count + 5 })
+    for message in messages {
+      let count = UInt32(message.count).bigEndian
+      framed.append(0)
+      withUnsafeBytes(of: count) { framed.append(contentsOf: $0) }
+      framed.append(contentsOf: message)
+    }
     return framed
   }
 }

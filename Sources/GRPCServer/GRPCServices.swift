@@ -82,9 +82,13 @@ package struct GRPCServices: Sendable {
     send: @escaping @Sendable ([UInt8]) async throws -> Void
   ) async -> GRPCStatus {
     switch method(at: call.path) {
-    case .failure(let status): status
-    case .success(.streaming(let body)): await body(call, requests, GRPCResponseWriter(send))
-    case .success(.unary): GRPCStatus(.unimplemented, "\(call.path) is a unary method")
+    case .failure(let status): return status
+    case .success(.streaming(let body)):
+      let writer = GRPCResponseWriter { messages in
+        for message in messages { try await send(message) }
+      }
+      return await body(call, requests, writer)
+    case .success(.unary): return GRPCStatus(.unimplemented, "\(call.path) is a unary method")
     }
   }
 

@@ -69,10 +69,10 @@ final class GRPCStream {
 
 /// Sends the messages of a streaming call.
 package struct GRPCResponseWriter: Sendable {
-  private let transmit: @Sendable ([UInt8]) async throws -> Void
+  private let transmit: @Sendable ([[UInt8]]) async throws -> Void
 
-  /// - Parameter transmit: takes each message, and returns once the next may come.
-  init(_ transmit: @escaping @Sendable ([UInt8]) async throws -> Void) {
+  /// - Parameter transmit: takes messages, and returns once the next may come.
+  init(_ transmit: @escaping @Sendable ([[UInt8]]) async throws -> Void) {
     self.transmit = transmit
   }
 
@@ -80,6 +80,11 @@ package struct GRPCResponseWriter: Sendable {
   ///
   /// - Throws: `GRPCStatus` if the call has ended.
   package func send(_ message: [UInt8]) async throws {
-    try await transmit(message)
+    try await transmit([message])
+  }
+
+  /// The same for several, in their order, at once: for many small ones that is much faster.
+  package func send(all messages: [[UInt8]]) async throws {
+    if !messages.isEmpty { try await transmit(messages) }
   }
 }

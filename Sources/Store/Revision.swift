@@ -129,7 +129,8 @@ public struct KeyEvent: Hashable, Sendable {
     }
   }
 
-  var byteCount: Int {
+  /// About what it takes in memory and in a message: its key, its values, and something for the rest.
+  package var byteCount: Int {
     let previousBytes = (previous?.value.count ?? 0)
     switch change {
     case .put(let item): return item.key.bytes.count + item.value.count + previousBytes + 64
