@@ -27,6 +27,7 @@ demo: setup
 	@Scripts/demo.sh
 
 bench: setup
+	@Scripts/setup-bench.sh
 	swift build -c release --product configsync
 	swift build -c release --product compile-bench
 	@Benchmarks/bench.py
