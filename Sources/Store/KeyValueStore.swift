@@ -91,6 +91,9 @@ package final class KeyValueStore: Sendable {
   @discardableResult
   package func commit() throws -> Bool { try newest.commit() }
 
+  /// Moves what was committed to the database file, once it is much; waits for the disk.
+  package func checkpointIfDue() throws { try newest.checkpointIfDue() }
+
   /// Leaves the database as a process does that dies here: nothing more is written by this store.
   package func abandon() { newest.abandon() }
 

@@ -27,4 +27,32 @@ struct DurabilityTests {
       before = after
     }
   }
+
+  /// A reader commits what is open, and waits for no disk: the write-ahead log is moved by who applies.
+  @Test func onlyACheckpointWritesToTheDatabase() throws {
+    let store = try AppliedStore()
+    func databaseBytes() throws -> Int {
+      let found = try FileManager.default.attributesOfItem(atPath: store.databasePath)
+      return try #require(found[.size] as? Int)
+    }
+    let before = try databaseBytes()
+    try store.store.checkpointIfDue()
+    #expect(try databaseBytes() == before, "there is little to move")
+    let megabyte = String(repeating: "x", count: 1 << 20)
+    for number in 0..<20 {
+      try store.put(Key("k\(number)"), megabyte)
+      #expect(try store.store.range(RangeQuery(.from("k"), content: .countOnly)).result.count > 0)
+    }
+    #expect(try databaseBytes() == before)
+    try store.store.commit()
+    try store.store.checkpointIfDue()
+    #expect(try databaseBytes() > 20 << 20)
+    // The log begins anew: nothing is due.
+    try store.put("k", "small")
+    try store.store.commit()
+    let after = try databaseBytes()
+    try store.store.checkpointIfDue()
+    #expect(try databaseBytes() == after)
+    #expect(try store.keys(RangeQuery(.from("k"))).count == 21)
+  }
 }

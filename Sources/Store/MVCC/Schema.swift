@@ -70,10 +70,6 @@ enum Schema {
   /// for longer ends.
   private static let busySeconds = 10
 
-  /// Pages of the write-ahead log after which a commit writes them to the database: pages that change all the
-  /// time are then written there once for many commits.
-  private static let checkpointPages = 4_000
-
   /// The settings that the promises rest on, set and read back: SQLite ignores some silently.
   static func configuration(readers: Int) -> Configuration {
     var configuration = Configuration()
@@ -83,7 +79,7 @@ enum Schema {
       try db.execute(
         sql: """
           PRAGMA synchronous = NORMAL;
-          PRAGMA wal_autocheckpoint = \(checkpointPages);
+          PRAGMA wal_autocheckpoint = 0;
           PRAGMA trusted_schema = OFF;
           PRAGMA cell_size_check = ON;
           PRAGMA mmap_size = 0;

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 import Synchronization
 
 /// SQLite as the state machine uses it: one writer, whose transaction may stay open over several batches,
@@ -15,10 +16,17 @@ final class StateDatabase: Sendable {
   private let uncommitted = Mutex<StorePosition?>(nil)
   /// Why nothing more may be read or written: what was told already is not in the database, and will not be.
   private let failure = Mutex<(any Error)?>(nil)
+  private let log = WriteAheadLog()
+
+  /// Pages of the write-ahead log after which they are written to the database: those that change all the time
+  /// are then written there once for many commits.
+  private static let checkpointPages = 4_000
 
   init(path: String) throws {
     var configuration = Schema.configuration(readers: StateDatabase.readers)
     configuration.allowsUnsafeTransactions = true
+    let log = log
+    configuration.prepareDatabase { db in log.follow(db) }
     pool = try DatabasePool(path: path, configuration: configuration)
   }
 
@@ -56,6 +64,23 @@ final class StateDatabase: Sendable {
     }
     try onWriter(commit)
     return true
+  }
+
+  /// Writes the write-ahead log to the database once it is long. That waits for the disk, so that nobody who only
+  /// reads, and commits for that, should do it.
+  ///
+  /// - Throws: for instance when a sync fails: what was written by then can't be told.
+  func checkpointIfDue() throws {
+    guard log.pages >= StateDatabase.checkpointPages else { return }
+    try withWriter { db in
+      try failing(db) {
+        do {
+          try db.checkpoint(.passive)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+          // Another program does it.
+        }
+      }
+    }
   }
 
   private func commit(_ db: Database) throws {
@@ -155,5 +180,28 @@ final class StateDatabase: Sendable {
   func vacuum() throws {
     try commit()
     try pool.vacuum()
+  }
+}
+
+/// How long SQLite's write-ahead log is.
+private final class WriteAheadLog: Sendable {
+  private let count = Atomic<Int32>(0)
+
+  /// As of the last commit.
+  var pages: Int32 { count.load(ordering: .relaxed) }
+
+  /// Is told of the commits of a connection, which then writes nothing to the database by itself. The caller keeps
+  /// this as long as the connection.
+  func follow(_ db: Database) {
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    sqlite3_wal_hook(
+      db.sqliteConnection,
+      { context, _, _, pages in
+        if let context {
+          Unmanaged<WriteAheadLog>.fromOpaque(context).takeUnretainedValue().count
+            .store(pages, ordering: .relaxed)
+        }
+        return SQLITE_OK
+      }, context)
   }
 }
