@@ -42,18 +42,22 @@ final class Applier: Sendable {
   }
 
   private let worker: SerialWorker<ApplyJob>
+  private let hub: WatchHub
 
   /// - Parameter hashing: a thread for the hashes of the whole state, which nobody waits for.
   init(
     store: KeyValueStore, hub: WatchHub, queue: any WorkQueue, hashing: any WorkQueue,
     reports: Reports
   ) {
+    self.hub = hub
     let hasFailed = Atomic(false)
     let applying = Applying(store: store, hub: hub, hashing: hashing, reports: reports)
-    worker = SerialWorker(queue: queue) { jobs, _ in
+    worker = SerialWorker(queue: queue) { jobs, worker in
       guard !hasFailed.load(ordering: .relaxed) else { return }
       do {
         try applying.run(jobs)
+        // Not by whoever has applied the last entry: that may be an errand.
+        if applying.mustCommit { worker.submit(.commit) }
       } catch {
         hasFailed.store(true, ordering: .relaxed)
         reports.failed(error)
@@ -63,10 +67,13 @@ final class Applier: Sendable {
 
   func submit(_ job: ApplyJob) { worker.submit(job) }
 
+  /// Watches above which telling them of a put takes a while.
+  private static let fewWatches = 1_000
+
   /// Applies entries, for a thread that may wait: what this returns does it, if it takes little time and nobody
   /// else is applying.
   func applyAsErrand(_ entries: [Entry]) -> Errand? {
-    guard entries.count == 1, entries[0].isSmallPut else {
+    guard entries.count == 1, entries[0].isSmallPut, hub.watches <= Applier.fewWatches else {
       submit(.apply(entries))
       return nil
     }
@@ -136,6 +143,7 @@ final class Applier: Sendable {
           reports.durable(LogIndex(try store.makeDurable().appliedIndex))
         case .removeCompacted:
           try store.removeCompacted()
+          try store.checkpointIfDue()
           reports.removedCompacted()
         case .defragment(let completion):
           completion(Result { try store.defragment() })
@@ -178,12 +186,15 @@ final class Applier: Sendable {
       reports.observe?(entries, applied)
       hub.publish(applied)
       reports.applied(last.index, applied)
-      let isFull = uncommitted.withLock { growth in
-        growth.add(entries)
-        return growth.entries >= uncommittedEntries || growth.bytes >= uncommittedBytes
-      }
-      if isFull { try commit() }
+      uncommitted.withLock { $0.add(entries) }
       if mustSize(after: entries) { reports.sized(try store.openSizes().used) }
+    }
+
+    /// So much was applied that it is time to commit it.
+    var mustCommit: Bool {
+      uncommitted.withLock {
+        $0.entries >= uncommittedEntries || $0.bytes >= uncommittedBytes
+      }
     }
 
     /// Everybody was told already what was applied: nobody waits for the database.
@@ -191,6 +202,7 @@ final class Applier: Sendable {
       uncommitted.withLock { $0 = Growth() }
       let start = reports.elapsed()
       if try store.commit() { reports.committed(reports.elapsed() - start) }
+      try store.checkpointIfDue()
     }
 
     private func mustSize(after entries: [Entry]) -> Bool {

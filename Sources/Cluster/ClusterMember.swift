@@ -285,11 +285,11 @@ package final class ClusterMember: Sendable, TransportDelegate {
     let inbox = inbox
     let reports = LogWriter.Reports(
       send: { messages in transport.send(messages) },
-      persisted: { [environment] jobs, areMoreWaiting in
+      persisted: { jobs in
         inbox.post(
           jobs.map { job in
             .raft(.persisted(term: job.last.term, index: job.last.index, epoch: job.epoch))
-          }, mayWait: !areMoreWaiting && environment.runsErrands())
+          })
       },
       elapsed: stopwatch(environment.clock),
       wrote: { [self] time in counting.withLock { $0.logWrites.observe(time) } },

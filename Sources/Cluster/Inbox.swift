@@ -25,7 +25,7 @@ enum LoopEvent: Sendable {
 protocol InboxReader: Sendable {
   /// Handles events, and waits for nothing.
   ///
-  /// - Parameter mayWait: whether it may leave errands: work for which the caller has to wait.
+  /// - Parameter mayWait: whether it may leave an errand: work for which the caller has to wait.
   mutating func turn(_ events: [LoopEvent], mayWait: Bool) -> Turn
 }
 
@@ -33,8 +33,8 @@ protocol InboxReader: Sendable {
 struct Turn {
   /// It takes more events.
   var goesOn = true
-  /// To be run in this order once others may run the loop.
-  var errands: [Errand] = []
+  /// To be run once others may run the loop.
+  var errand: Errand?
 }
 
 /// The queue of the member loop, and whose turn it is to run it.
@@ -89,9 +89,7 @@ final class Inbox: Sendable {
 
   /// Adds what must not be lost: reports of the own log and state machine.
   func post(_ event: LoopEvent) { _ = add([event], limit: .max) }
-  func post(_ events: [LoopEvent], mayWait: Bool = false) {
-    _ = add(events, limit: .max, mayWait: mayWait)
-  }
+  func post(_ events: [LoopEvent]) { _ = add(events, limit: .max) }
 
   /// Adds a tick, unless one is still waiting: time that the loop has missed does not add up. The caller runs
   /// the loop at once: heartbeats don't depend on what other threads have to do.
@@ -138,24 +136,23 @@ final class Inbox: Sendable {
 
   private func runTurns(mayWait: Bool = false) {
     guard begin() else { return }
-    let errands = runTurns(atMost: Inbox.turnsInARow, mayWait: mayWait)
-    // What the first has to tell others leaves before the next begins.
-    errands.first?.run()
-    for errand in errands.dropFirst() { soon(errand.run) }
+    runTurns(atMost: Inbox.turnsInARow, mayWait: mayWait)?.run()
   }
 
   /// For the one whose turn it is; events that are left are taken on a thread of their own.
   @discardableResult
-  private func runTurns(atMost count: Int, mayWait: Bool) -> [Errand] {
-    var errands: [Errand] = []
+  private func runTurns(atMost count: Int, mayWait: Bool) -> Errand? {
+    var errand: Errand?
     for _ in 0..<count {
-      guard let events = take() else { return errands }
+      guard let events = take() else { return nil }
       let turn = reader.withLock { $0?.turn(events, mayWait: mayWait) ?? Turn(goesOn: false) }
-      errands += turn.errands
       if !turn.goesOn {
         stop()
-        return errands
+        return turn.errand
       }
+      errand = turn.errand
+      // Whoever has one to run takes no further events.
+      if errand != nil { break }
     }
     let isLeft = state.withLock { state in
       state.isRunning = false
@@ -163,7 +160,7 @@ final class Inbox: Sendable {
       return state.isDue
     }
     if isLeft { queue.async { self.runTurns() } }
-    return errands
+    return errand
   }
 
   /// Whether the caller is to run the loop.

@@ -15,7 +15,7 @@ struct LogJob: Sendable {
   /// The log has again what it had lost.
   var isWhole = false
 
-  /// One entry of little more than a record's header: one write and one sync, whatever else there is.
+  /// One entry with few bytes: the log writes it with one sync, but where a new segment begins.
   var isSmall: Bool {
     guard reset == nil, compact == nil, !isWhole, entries.count == 1 else { return false }
     return entries[0].payload.count <= LogJob.smallBytes
@@ -34,8 +34,8 @@ struct LogJob: Sendable {
 final class LogWriter: Sendable {
   struct Reports: Sendable {
     var send: @Sendable ([Message]) -> Void
-    /// Of each job that is durable, its last entry, and its epoch; and whether more jobs wait.
-    var persisted: @Sendable ([(last: Entry, epoch: UInt64)], _ areMoreWaiting: Bool) -> Void
+    /// Of each job that is durable, its last entry, and its epoch.
+    var persisted: @Sendable ([(last: Entry, epoch: UInt64)]) -> Void
     /// The clock by which writes are timed.
     var elapsed: @Sendable () -> Duration
     /// A write, with its sync, took so long.
@@ -55,8 +55,8 @@ final class LogWriter: Sendable {
     let health = Health()
     let writing = Mutex(Writing(log: log, reports: reports, health: health))
     (send, self.health) = (reports.send, health)
-    worker = SerialWorker(queue: queue) { jobs, areMoreWaiting in
-      writing.withLock { $0.run(jobs, areMoreWaiting) }
+    worker = SerialWorker(queue: queue) { jobs, worker in
+      writing.withLock { $0.run(jobs, { worker.areMoreWaiting }) }
     }
   }
 
@@ -74,8 +74,8 @@ final class LogWriter: Sendable {
   /// writes this, too.
   func submitAsErrand(_ job: LogJob) -> Errand? { worker.submitAsErrand(job) }
 
-  /// The last write took so little time that a thread with other work may wait for the next.
-  var isQuick: Bool { health.lastWrite <= LogWriter.shortWrite }
+  /// The disk has taken so little time lately that a thread with other work may wait for the next write.
+  var isQuick: Bool { health.writeTime <= LogWriter.shortWrite }
 
   func finish() { worker.finish() }
 
@@ -87,14 +87,19 @@ final class LogWriter: Sendable {
     var hasFailed: Bool { failure.load(ordering: .acquiring) }
     func fail() { failure.store(true, ordering: .releasing) }
 
-    /// How long the last write took, with its sync.
-    var lastWrite: Duration { .nanoseconds(nanoseconds.load(ordering: .relaxed)) }
+    /// Writes after which a slow one counts half.
+    private static let memory: Int64 = 256
+
+    /// How long a write takes, with its sync: the longest one, of which every later one takes a little away.
+    var writeTime: Duration { .nanoseconds(nanoseconds.load(ordering: .relaxed)) }
     func wrote(in time: Duration) {
-      nanoseconds.store(Int64(time / .nanoseconds(1)), ordering: .relaxed)
+      let longest = nanoseconds.load(ordering: .relaxed)
+      let faded = longest - longest * 7 / (10 * Health.memory)
+      nanoseconds.store(max(faded, Int64(time / .nanoseconds(1))), ordering: .relaxed)
     }
   }
 
-  /// The log itself: touched on the worker's thread alone.
+  /// The log itself: touched by one thread at a time, which the worker's queue sees to.
   private struct Writing {
     let log: SegmentedLog
     let reports: Reports
@@ -113,7 +118,7 @@ final class LogWriter: Sendable {
             try write(&batch)
             try seal()
             if let mark = job.reset {
-              report(areMoreWaiting: true)
+              report()
               try log.reset(to: mark)
               reports.wasReset(mark)
             }
@@ -123,7 +128,7 @@ final class LogWriter: Sendable {
         }
         try write(&batch)
         if !areMoreWaiting() { try seal() }
-        report(areMoreWaiting: areMoreWaiting())
+        report()
       } catch {
         // After a failed write or sync nothing more may be promised.
         health.fail()
@@ -153,10 +158,10 @@ final class LogWriter: Sendable {
       release()
     }
 
-    private mutating func report(areMoreWaiting: Bool) {
+    private mutating func report() {
       let done = persisted
       persisted = []
-      if !done.isEmpty { reports.persisted(done, areMoreWaiting) }
+      if !done.isEmpty { reports.persisted(done) }
     }
 
     /// Everything that was written before the last sync is sealed.

@@ -30,7 +30,7 @@ struct MemberLoop: InboxReader {
   private var unreachable: Set<MemberID> = []
   /// Of the turn that is under way.
   private var mayWait = false
-  private var errands: [Errand] = []
+  private var errand: Errand?
 
   init(
     member: ClusterMember, recovered: RaftRecovery, transport: some Transport, writer: LogWriter,
@@ -57,7 +57,7 @@ struct MemberLoop: InboxReader {
   /// Hands out what follows from all events together.
   mutating func turn(_ events: [LoopEvent], mayWait: Bool) -> Turn {
     self.mayWait = mayWait
-    errands = []
+    errand = nil
     for event in events {
       if case .stop = event { return Turn(goesOn: false) }
       take(event)
@@ -66,7 +66,7 @@ struct MemberLoop: InboxReader {
     while let ready = node.takeReady() { handle(ready) }
     publishStatus()
     member.environment.observe?(node)
-    return Turn(errands: errands)
+    return Turn(errand: errand)
   }
 
   private mutating func take(_ event: LoopEvent) {
@@ -184,21 +184,22 @@ struct MemberLoop: InboxReader {
   /// the others longer than for its own disk, so that its messages come first; and who reads the answers to
   /// them does not wait for its disk.
   private mutating func write(_ job: LogJob, whileSending: Bool) {
-    guard job.isSmall, node.isLeader ? whileSending : mayWait,
-      writer.isQuick
-    else { return writer.submit(job) }
-    guard let errand = writer.submitAsErrand(job) else { return }
     if node.isLeader {
-      transport.afterSending(errand.handOver)
+      guard job.isSmall, whileSending else { return writer.submit(job) }
+      if let errand = writer.submitAsErrand(job) { transport.afterSending(errand.handOver) }
     } else {
-      errands.append(errand)
+      guard job.isSmall, mayLeaveAnErrand, writer.isQuick else { return writer.submit(job) }
+      errand = writer.submitAsErrand(job)
     }
   }
 
   private mutating func apply(_ entries: [Entry]) {
-    guard mayWait else { return applier.submit(.apply(entries)) }
-    if let errand = applier.applyAsErrand(entries) { errands.append(errand) }
+    guard mayLeaveAnErrand else { return applier.submit(.apply(entries)) }
+    errand = applier.applyAsErrand(entries)
   }
+
+  /// One a turn: what others submit meanwhile waits for it.
+  private var mayLeaveAnErrand: Bool { mayWait && errand == nil }
 
   private func answerReads(_ ready: Ready) {
     guard !ready.reads.isEmpty || !ready.failedReads.isEmpty else { return }

@@ -1,9 +1,8 @@
 import Synchronization
 
-/// Blocking work that was taken and not begun: one of the two is to be called, soon, since work that is given
-/// later waits for it.
+/// A job that was taken and not begun: one of the two is to be called, soon, since jobs that come later wait for it.
 struct Errand: Sendable {
-  /// Does it on the calling thread.
+  /// Does this job, and no other, on the calling thread.
   var run: @Sendable () -> Void
   /// Leaves it to the worker's thread.
   var handOver: @Sendable () -> Void
@@ -16,17 +15,19 @@ final class SerialWorker<Job: Sendable>: Sendable {
   private struct State {
     var jobs: [Job] = []
     var isScheduled = false
+    /// The first job is somebody's errand.
+    var isReserved = false
     var isRunning = false
     var hasFinished = false
   }
 
   private let queue: any WorkQueue
   private let state = Mutex(State())
-  private let work: @Sendable (_ jobs: [Job], _ areMoreWaiting: () -> Bool) -> Void
+  private let work: @Sendable (_ jobs: [Job], _ worker: SerialWorker) -> Void
 
   init(
     queue: any WorkQueue,
-    work: @escaping @Sendable (_ jobs: [Job], _ areMoreWaiting: () -> Bool) -> Void
+    work: @escaping @Sendable (_ jobs: [Job], _ worker: SerialWorker) -> Void
   ) {
     self.queue = queue
     self.work = work
@@ -46,11 +47,14 @@ final class SerialWorker<Job: Sendable>: Sendable {
     let (isFree, mustSchedule) = state.withLock { state in
       state.jobs.append(job)
       defer { state.isScheduled = true }
-      return (!state.isScheduled && !state.isRunning, !state.isScheduled)
+      let isFree = !state.isScheduled && !state.isRunning
+      state.isReserved = isFree
+      return (isFree, !state.isScheduled)
     }
     if isFree {
       return Errand(
-        run: { self.queue.run { self.drain() } }, handOver: { self.queue.async { self.drain() } })
+        run: { self.queue.run { self.drain(atMost: 1) } },
+        handOver: { self.queue.async { self.drain() } })
     }
     if mustSchedule { queue.async { self.drain() } }
     return nil
@@ -59,21 +63,33 @@ final class SerialWorker<Job: Sendable>: Sendable {
   /// Whatever was submitted is done: stays so until the next `submit`.
   var isIdle: Bool { state.withLock { !$0.isScheduled && !$0.isRunning } }
 
-  /// Returns once everything submitted before is done; an errand that was not begun does nothing any more.
+  /// For a job that is under way: others wait.
+  var areMoreWaiting: Bool { state.withLock { !$0.jobs.isEmpty } }
+
+  /// Returns once everything submitted before is done, errands that were not begun included; what is submitted
+  /// later is not done any more.
   func finish() {
-    queue.run { self.state.withLock { $0.hasFinished = true } }
+    queue.run {
+      if state.withLock({ $0.isReserved }) { drain() }
+      state.withLock { $0.hasFinished = true }
+    }
   }
 
-  private func drain() {
-    let jobs = state.withLock { state -> [Job] in
-      defer { state.jobs = [] }
-      state.isScheduled = false
-      guard !state.hasFinished else { return [] }
-      state.isRunning = !state.jobs.isEmpty
-      return state.jobs
+  /// Whoever does an errand has other work than what has come since: that is left to the worker's thread.
+  private func drain(atMost limit: Int = .max) {
+    let (jobs, areMoreLeft) = state.withLock { state -> ([Job], Bool) in
+      guard !state.hasFinished else { return ([], false) }
+      let taken = Array(state.jobs.prefix(limit))
+      state.jobs.removeFirst(taken.count)
+      state.isScheduled = !state.jobs.isEmpty
+      state.isReserved = false
+      state.isRunning = !taken.isEmpty
+      return (taken, state.isScheduled)
     }
+    // The queue is this thread's until it returns.
+    if areMoreLeft { queue.async { self.drain() } }
     guard !jobs.isEmpty else { return }
-    work(jobs) { state.withLock { !$0.jobs.isEmpty } }
+    work(jobs, self)
     state.withLock { $0.isRunning = false }
   }
 }

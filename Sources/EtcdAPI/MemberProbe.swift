@@ -70,7 +70,6 @@ package struct MemberProbe: Sendable {
     let status = member.status
     let sizes = try member.store.sizes()
     let position = member.store.current
-    let watching = member.hub.size
     let counts = member.counts
     return Figures(
       hasLeader: status.leader != 0, isLeader: status.leader == member.id,
@@ -80,7 +79,7 @@ package struct MemberProbe: Sendable {
       compactRevision: position.compactRevision.rawValue, databaseBytes: sizes.total,
       databaseBytesInUse: sizes.used, quotaBytes: member.configuration.limits.quotaBytes,
       member: member.id, pendingProposals: member.pendingProposals,
-      watchStreams: watching.streams, watches: watching.watches,
+      watchStreams: member.hub.streams, watches: member.hub.watches,
       leaderChanges: counts.leaderChanges, failedProposals: counts.failedProposals,
       puts: counts.puts, deletes: counts.deletes, logWrites: Distribution(counts.logWrites),
       commits: Distribution(counts.commits))

@@ -7,7 +7,6 @@ package import BinaryCoding
 extension Command {
   private static let versionOfTheCluster: UInt8 = 1
   private static let versionWithCaller: UInt8 = 2
-  fileprivate static let putTag: UInt8 = 2
 
   package func encoded() -> [UInt8] {
     var writer = ByteWriter(reservingCapacity: 128)
@@ -55,18 +54,16 @@ extension Command {
     return RequestID(member: member, number: number)
   }
 
-  /// Whether these are the bytes of a put whose value is small; tells without decoding key and value.
+  /// Whether these are the bytes of a put that reads no value and writes a small one: it costs little to apply.
+  ///
+  /// - Complexity: O(1): nothing long is decoded.
   package static func isSmallPut(_ bytes: [UInt8]) -> Bool {
-    var reader = ByteReader(bytes)
-    guard bytes.count <= smallPutBytes, let version = try? reader.readByte(),
-      version == versionOfTheCluster || version == versionWithCaller,
-      (try? reader.readRaw(requestBytes)) != nil,
-      version == versionOfTheCluster || (try? reader.readCaller()) != nil
+    guard bytes.count <= smallPutBytes, let command = try? Command(decoding: bytes),
+      case .put(let put) = command.action, case .set = put.value
     else { return false }
-    return (try? reader.readByte()) == putTag
+    return !put.returnsPrevious
   }
 
-  private static let requestBytes = 16
   private static let smallPutBytes = 8 << 10
 
   package static func isValid(_ bytes: [UInt8]) -> Bool {
@@ -137,7 +134,7 @@ extension ByteWriter {
       write(query.modBounds)
       write(query.createBounds)
     case .put(let put):
-      write(Command.putTag)
+      write(UInt8(2))
       write(put.key.bytes)
       if case .set(let value) = put.value {
         write(true)
@@ -213,7 +210,7 @@ extension ByteReader {
   ) throws(DecodingFailure) -> Operation {
     switch tag {
     case 1: return .range(try readQuery())
-    case Command.putTag:
+    case 2:
       let key = Key(try readBytes())
       let value: PutRequest.Value = try readBool() ? .set(try readBytes()) : .keep
       let lease: PutRequest.Lease = try readBool() ? .set(try read(Int64.self)) : .keep

@@ -23,18 +23,33 @@ struct SerialWorkerTests {
     var done: [Int] { jobs.withLock { $0 } }
   }
 
-  @Test func anErrandIsDoneByItsCallerWithWhatCameMeanwhile() throws {
+  @Test func anErrandIsDoneByItsCaller() throws {
+    let (log, own) = (Log(), KeptWork())
+    let worker = SerialWorker<Int>(queue: own) { jobs, worker in
+      log.take(jobs)
+      #expect(!worker.areMoreWaiting)
+    }
+    let errand = try #require(worker.submitAsErrand(1))
+    #expect(!worker.isIdle && log.done == [])
+    errand.run()
+    #expect(log.done == [1] && worker.isIdle && own.count == 0, "no other thread is asked")
+    #expect(worker.submitAsErrand(2) != nil)
+  }
+
+  /// A defragmentation for instance: whoever does an errand has other work.
+  @Test func whatCameBehindAnErrandIsLeftToTheOwnThread() throws {
     let (log, own) = (Log(), KeptWork())
     let worker = SerialWorker<Int>(queue: own) { jobs, _ in log.take(jobs) }
     let errand = try #require(worker.submitAsErrand(1))
-    #expect(!worker.isIdle)
     worker.submit(2)
-    #expect(worker.submitAsErrand(3) == nil, "the errand does it, too")
-    #expect(log.done == [] && own.count == 0, "no other thread is asked")
+    #expect(worker.submitAsErrand(3) == nil, "somebody is about to work")
+    #expect(log.done == [] && own.count == 0)
     errand.run()
-    #expect(log.done == [1, 2, 3] && worker.isIdle)
+    #expect(log.done == [1] && own.count == 1 && !worker.isIdle)
     worker.submit(4)
     #expect(own.count == 1)
+    own.run()
+    #expect(log.done == [1, 2, 3, 4] && worker.isIdle)
   }
 
   @Test func anErrandCanBeHandedOver() throws {
@@ -50,26 +65,23 @@ struct SerialWorkerTests {
 
   @Test func whereOthersAreAtWorkThereIsNoErrand() throws {
     let (log, own) = (Log(), KeptWork())
-    let worker = Mutex<SerialWorker<Int>?>(nil)
-    let inner = SerialWorker<Int>(queue: own) { jobs, areMoreWaiting in
+    let worker = SerialWorker<Int>(queue: own) { jobs, worker in
       log.take(jobs)
       guard jobs == [1, 2] else { return }
       // While it works.
-      #expect(!areMoreWaiting())
-      #expect(worker.withLock { $0 }?.submitAsErrand(3) == nil)
-      #expect(areMoreWaiting())
+      #expect(!worker.areMoreWaiting)
+      #expect(worker.submitAsErrand(3) == nil)
+      #expect(worker.areMoreWaiting)
     }
-    worker.withLock { $0 = inner }
-    inner.submit(1)
-    #expect(inner.submitAsErrand(2) == nil, "somebody is about to work")
+    worker.submit(1)
+    #expect(worker.submitAsErrand(2) == nil, "somebody is about to work")
     own.run()
     #expect(log.done == [1, 2] && own.count == 1)
     own.run()
-    #expect(log.done == [1, 2, 3] && inner.isIdle)
-    worker.withLock { $0 = nil }
+    #expect(log.done == [1, 2, 3] && worker.isIdle)
   }
 
-  @Test func afterTheEndNothingIsDone() throws {
+  @Test func theEndComesAfterAllThatWasSubmitted() throws {
     let log = Log()
     let worker = SerialWorker<Int>(queue: ThreadQueue(label: "worker")) { jobs, _ in
       log.take(jobs)
@@ -77,11 +89,17 @@ struct SerialWorkerTests {
     worker.submit(1)
     worker.finish()
     #expect(log.done == [1])
+    worker.submit(2)
     let other = SerialWorker<Int>(queue: ThreadQueue(label: "other")) { jobs, _ in log.take(jobs) }
-    let errand = try #require(other.submitAsErrand(2))
+    let errand = try #require(other.submitAsErrand(3))
+    other.submit(4)
     other.finish()
+    #expect(log.done == [1, 3, 4], "whoever was to do it may never come")
     errand.run()
-    #expect(log.done == [1], "its directory may be another process' by now")
+    errand.handOver()
+    other.submit(5)
+    for one in [worker, other] { one.finish() }
+    #expect(log.done == [1, 3, 4], "its directory may be another process' by now")
   }
 
   /// Errands and jobs of many threads: one after the other, each thread's in its order, none lost.

@@ -18,6 +18,11 @@ struct CommandTests {
       #expect(Command.isSmallPut(bytes(.put(put(0)), for: caller)))
       #expect(Command.isSmallPut(bytes(.put(put(4_096, lease: .set(7))), for: caller)))
       #expect(!Command.isSmallPut(bytes(.put(put(9_000)), for: caller)), "it takes longer")
+      var reading = put(1)
+      reading.returnsPrevious = true
+      #expect(!Command.isSmallPut(bytes(.put(reading), for: caller)), "of any size")
+      reading = PutRequest(Key("key"), .keep, lease: .set(7))
+      #expect(!Command.isSmallPut(bytes(.put(reading), for: caller)), "so is what this keeps")
       let delete = DeleteRequest(.from(Key([0])))
       #expect(!Command.isSmallPut(bytes(.delete(delete), for: caller)), "it may be of all keys")
       let transaction = Transaction(success: [.put(put(1))])

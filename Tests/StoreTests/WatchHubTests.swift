@@ -56,6 +56,36 @@ struct WatchHubTests {
     stream.close()
   }
 
+  /// Who applies asks whether many would be told.
+  @Test func watchesAreCounted() async throws {
+    let store = try AppliedStore()
+    let hub = store.hub
+    let (one, other) = (hub.openStream(), hub.openStream())
+    for id in 1...3 { _ = one.add(WatchRequest(.from("a")), id: WatchID(id)) }
+    #expect(one.add(WatchRequest(.from("a")), id: 3) == nil)
+    _ = other.add(WatchRequest(.from("a")), id: 1)
+    #expect(hub.watches == 4 && hub.streams == 2)
+    one.cancel(1)
+    one.cancel(1)
+    one.cancel(9)
+    one.cancel(2, number: 77)
+    #expect(hub.watches == 3)
+    one.close()
+    one.close()
+    one.cancel(2)
+    _ = one.add(WatchRequest(.from("a")), id: 5)
+    #expect(hub.watches == 1 && hub.streams == 1)
+    // One that asks for what is compacted ends.
+    for value in ["1", "2", "3"] { try store.put("a", value) }
+    try store.apply(.compact(Revision(4)))
+    _ = other.add(WatchRequest(.from("a"), from: Revision(2)), id: 2)
+    #expect(hub.watches == 2)
+    while hub.watches == 2, try await other.next() != nil {}
+    #expect(hub.watches == 1)
+    other.close()
+    #expect(hub.watches == 0)
+  }
+
   @Test func filtersPreviousValuesAndIds() async throws {
     let store = try AppliedStore()
     try store.put("a", "1")

@@ -96,6 +96,12 @@ final class SimulatedNetwork: @unchecked Sendable {
     carry(Link(from: message.from, to: message.to)) { [world] in world.deliver(message) }
   }
 
+  /// Work that waits until what was sent before has left.
+  func send(_ work: @escaping @Sendable () -> Void, of owner: Incarnation) {
+    guard random.happens(permille: 500) else { return work() }
+    world.after(VirtualTime(random.number(in: 1...500)), owner: owner, "sent", work)
+  }
+
   private func carry(_ link: Link, _ deliver: @escaping () -> Void) {
     if isCut(link.from, link.to) {
       // A broken connection is noticed, sooner or later.
@@ -179,7 +185,9 @@ struct SimulatedTransport: Transport {
     world.network.send(message)
   }
 
-  func afterSending(_ work: @escaping @Sendable () -> Void) { work() }
+  func afterSending(_ work: @escaping @Sendable () -> Void) {
+    world.network.send(work, of: owner)
+  }
 
   func membersChanged(_ members: [Peer], removed: Set<MemberID>) {
     world.noteRemoved(removed, by: owner)

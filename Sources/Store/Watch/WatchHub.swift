@@ -12,6 +12,7 @@ package final class WatchHub: Sendable {
 
   private let store: KeyValueStore
   private let state: Mutex<State>
+  private let count = Atomic(0)
 
   package init(store: KeyValueStore) {
     self.store = store
@@ -20,10 +21,13 @@ package final class WatchHub: Sendable {
 
   package var current: Revision { state.withLock { $0.current } }
 
-  /// Open streams, and the watches on all of them.
-  package var size: (streams: Int, watches: Int) {
-    let streams = state.withLock { $0.streams }
-    return (streams.count, streams.reduce(0) { $0 + $1.watches })
+  package var streams: Int { state.withLock { $0.streams.count } }
+
+  /// On all streams together.
+  package var watches: Int { count.load(ordering: .relaxed) }
+
+  fileprivate func counted(_ difference: Int) {
+    if difference != 0 { count.add(difference, ordering: .relaxed) }
   }
 
   /// Opens a stream; the caller closes it.
@@ -82,6 +86,9 @@ package final class WatchStream: Sendable {
     var table: WatchTable
     var waiter: CheckedContinuation<Void, Never>?
     var isClosed = false
+
+    /// Those that are told anything.
+    var watches: Int { isClosed ? 0 : table.count }
   }
 
   fileprivate let id: UInt64
@@ -99,7 +106,7 @@ package final class WatchStream: Sendable {
   /// Adds a watch; nil if its id is taken.
   package func add(_ request: WatchRequest, id: WatchID?) -> WatchID? {
     let applied = store.current.revision
-    let added = state.withLock { state in
+    let added = change { state in
       // The next change is the one after all that the client could have read by now, published
       // to this stream or not.
       let current = max(state.table.published, applied)
@@ -109,19 +116,28 @@ package final class WatchStream: Sendable {
     return added
   }
 
-  fileprivate var watches: Int { state.withLock { $0.table.count } }
+  /// A change after which there may be more watches, or fewer.
+  private func change<Result: Sendable>(_ body: (inout sending State) -> Result) -> Result {
+    let (result, difference) = state.withLock { state in
+      let before = state.watches
+      let result = body(&state)
+      return (result, state.watches - before)
+    }
+    hub.counted(difference)
+    return result
+  }
 
   /// Deliveries that wait to be taken.
   package var waiting: Int { state.withLock { $0.table.waiting } }
 
   /// Ends a watch, unless another has its id by now.
   package func cancel(_ id: WatchID, number: UInt64) {
-    state.withLock { $0.table.remove(id, number: number) }
+    change { $0.table.remove(id, number: number) }
     wake()
   }
 
   package func cancel(_ id: WatchID) {
-    state.withLock { $0.table.remove(id) }
+    change { $0.table.remove(id) }
     wake()
   }
 
@@ -148,7 +164,7 @@ package final class WatchStream: Sendable {
 
   package func close() {
     hub.close(id)
-    state.withLock { $0.isClosed = true }
+    change { $0.isClosed = true }
     wake()
   }
 
@@ -175,7 +191,7 @@ package final class WatchStream: Sendable {
         maximumBytes: WatchLimits.catchUpBytes)
       state.withLock { $0.table.caughtUp(id, number: number, with: history) }
     } catch StoreError.compacted(let oldest) {
-      state.withLock { $0.table.compacted(id, number: number, oldest: oldest) }
+      change { $0.table.compacted(id, number: number, oldest: oldest) }
     }
   }
 
