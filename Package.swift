@@ -151,19 +151,19 @@ targets += [
   .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: strict),
 ]
 
-// `make fuzz` alone: libFuzzer has a main of its own.
-if Context.environment["FUZZ"] != nil {
-  targets.append(
-    .executableTarget(
-      name: "fuzz",
-      dependencies: [
-        "BinaryCoding", "CNGHTTP2", "Compiler", "ConfigModel", "EtcdAPI", "EtcdProtos",
-        "GRPCServer",
-        "Gateway", "JSONSchema", "PeerTransport", "Raft", "RaftLog", "Store", protobuf, nioCore,
-        .product(name: "NIOEmbedded", package: "swift-nio"),
-      ],
-      path: "Fuzzing", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
-}
+let fuzzed: [Target.Dependency] = [
+  "BinaryCoding", "CNGHTTP2", "Compiler", "ConfigModel", "EtcdAPI", "EtcdProtos", "GRPCServer",
+  "Gateway", "JSONSchema", "PeerTransport", "Raft", "RaftLog", "Store", protobuf, nioCore,
+  .product(name: "NIOEmbedded", package: "swift-nio"),
+]
+// With `make fuzz` a program, since libFuzzer has a main of its own; else tests that give each a few inputs.
+targets.append(
+  Context.environment["FUZZ"] != nil
+    ? .executableTarget(
+      name: "fuzz", dependencies: fuzzed, path: "Fuzzing", exclude: ["FuzzingTests.swift"],
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    : .testTarget(
+      name: "FuzzingTests", dependencies: fuzzed, path: "Fuzzing", swiftSettings: strict))
 
 // A fast inner loop: `ONLY=Raft swift test` builds that module, its tests, and what they need.
 if let only = Context.environment["ONLY"] {

@@ -4,7 +4,7 @@
 
 import Foundation
 
-private let targets: [String: @Sendable ([UInt8]) -> Void] = [
+let fuzzTargets: [String: @Sendable ([UInt8]) -> Void] = [
   "http2": fuzzHTTP2, "grpc": fuzzMessages, "requests": fuzzRequests, "json": fuzzJSON,
   "peer": fuzzPeerFrames, "command": fuzzCommands, "log": fuzzLog, "snapshot": fuzzSnapshot,
   "yaml": fuzzYAML, "toml": fuzzTOML, "jsonfile": fuzzJSONFile, "glob": fuzzGlob,
@@ -14,8 +14,8 @@ private let targets: [String: @Sendable ([UInt8]) -> Void] = [
 
 private let target: @Sendable ([UInt8]) -> Void = {
   let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
-  guard let found = targets[name] else {
-    fatalError("FUZZ_TARGET is one of \(targets.keys.sorted().joined(separator: ", "))")
+  guard let found = fuzzTargets[name] else {
+    fatalError("FUZZ_TARGET is one of \(fuzzTargets.keys.sorted().joined(separator: ", "))")
   }
   return found
 }()
