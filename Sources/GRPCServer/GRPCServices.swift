@@ -37,8 +37,11 @@ package enum GRPCMethod: Sendable {
 }
 
 /// Does work that blocks or takes long away from the event loop that the caller may run on.
+///
+/// - Parameter body: `@concurrent`, since any other would begin on the caller's thread, and stay there until it
+///   waits for something.
 package func offEventLoop<Value: Sendable>(
-  _ body: @Sendable () async throws -> Value
+  _ body: @concurrent @Sendable () async throws -> Value
 ) async rethrows -> Value {
   try await withTaskExecutorPreference(globalConcurrentExecutor) { try await body() }
 }
