@@ -15,7 +15,7 @@ struct WatchPermits {
   /// Whether it may be sent; a watch that may see nothing any more is ended.
   mutating func allow(_ delivery: WatchDelivery, of stream: WatchStream) async -> Bool {
     switch delivery {
-    case .created, .progress, .upToDate, .cancelled: return true
+    case .created, .refused, .progress, .upToDate, .cancelled: return true
     case .compacted(let id, _):
       allowed[id] = nil
       return true

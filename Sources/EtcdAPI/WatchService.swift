@@ -53,7 +53,7 @@ struct WatchService: Sendable {
           guard stream.waiting < WatchLimits.pendingDeliveries else {
             throw GRPCStatus(.resourceExhausted, "too many answers wait on the stream")
           }
-          try await take(bytes, on: stream, writer, session)
+          try await take(bytes, on: stream, session)
         }
         return false
       }
@@ -79,12 +79,12 @@ struct WatchService: Sendable {
   }
 
   private func take(
-    _ bytes: [UInt8], on stream: WatchStream, _ writer: GRPCResponseWriter, _ session: Session
+    _ bytes: [UInt8], on stream: WatchStream, _ session: Session
   ) async throws {
     let request: Etcdserverpb_WatchRequest = try ServiceBase.decode(bytes)
     switch request.requestUnion {
     case .createRequest(let create):
-      try await self.create(create, on: stream, writer, session)
+      try await self.create(create, on: stream, session)
     case .cancelRequest(let cancel): stream.cancel(cancel.watchID)
     case .progressRequest: stream.requestProgress()
     case nil: break
@@ -92,19 +92,18 @@ struct WatchService: Sendable {
   }
 
   private func create(
-    _ request: Etcdserverpb_WatchCreateRequest, on stream: WatchStream,
-    _ writer: GRPCResponseWriter, _ session: Session
+    _ request: Etcdserverpb_WatchCreateRequest, on stream: WatchStream, _ session: Session
   ) async throws {
     // An empty key means the smallest key there is.
     let key = request.key.isEmpty ? [0] : [UInt8](request.key)
     let range = KeyRange(key: key, rangeEnd: [UInt8](request.rangeEnd))
     guard !range.isEmpty else {
-      return try await refuse("mvcc: watcher range is empty", writer)
+      return stream.refuse("mvcc: watcher range is empty")
     }
     do {
       try await session.rights().checkRead(range)
     } catch {
-      return try await refuse(GRPCStatus(error).goText, writer)
+      return stream.refuse(GRPCStatus(error).goText)
     }
     var filters: Set<WatchRequest.Filter> = []
     if request.filters.contains(.noput) { filters.insert(.noPut) }
@@ -115,16 +114,8 @@ struct WatchService: Sendable {
       delivery: request.fragment ? .fragments : .whole, wantsProgress: request.progressNotify)
     let id = request.watchID == 0 ? nil : request.watchID
     guard stream.add(wanted, id: id) != nil else {
-      return try await refuse("mvcc: duplicate watch ID provided on the WatchStream", writer)
+      return stream.refuse("mvcc: duplicate watch ID provided on the WatchStream")
     }
-  }
-
-  private func refuse(_ reason: String, _ writer: GRPCResponseWriter) async throws {
-    var response = response(-1)
-    response.created = true
-    response.canceled = true
-    response.cancelReason = reason
-    try await writer.send(response.serializedBytes())
   }
 
   private func response(_ id: WatchID, revision: Int64? = nil) -> Etcdserverpb_WatchResponse {
@@ -144,6 +135,12 @@ struct WatchService: Sendable {
       // A client that lost the stream before an event goes on after this revision.
       var response = response(id, revision: revision.rawValue)
       response.created = true
+      return [try response.serializedBytes()]
+    case .refused(let reason):
+      var response = response(-1)
+      response.created = true
+      response.canceled = true
+      response.cancelReason = reason
       return [try response.serializedBytes()]
     case .cancelled(let id):
       var response = response(id)

@@ -56,6 +56,24 @@ struct WatchHubTests {
     stream.close()
   }
 
+  @Test func answersToRequestsKeepTheirOrder() async throws {
+    let store = try AppliedStore()
+    let stream = store.hub.openStream()
+    _ = stream.add(WatchRequest(.from("a")), id: 1)
+    stream.refuse("because")
+    _ = stream.add(WatchRequest(.from("a")), id: 2)
+    var told: [String] = []
+    for delivery in try await stream.next() ?? [] {
+      switch delivery {
+      case .created(let id, _): told.append("created \(id)")
+      case .refused(let reason): told.append(reason)
+      default: told.append("something else")
+      }
+    }
+    #expect(told == ["created 1", "because", "created 2"])
+    stream.close()
+  }
+
   /// Who applies asks whether many would be told.
   @Test func watchesAreCounted() async throws {
     let store = try AppliedStore()

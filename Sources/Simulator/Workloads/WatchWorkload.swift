@@ -87,7 +87,7 @@ final class WatchWorkload: @unchecked Sendable {
       gaps.append(from..<oldest)
       next = oldest
       world.checks.count("compacted watches")
-    case .cancelled: world.fail("a watch was ended that nobody has ended")
+    case .cancelled, .refused: world.fail("a watch was ended that nobody has ended")
     }
   }
 

@@ -141,6 +141,12 @@ package final class WatchStream: Sendable {
     wake()
   }
 
+  /// Tells the client why it can't have a watch.
+  package func refuse(_ reason: String) {
+    state.withLock { $0.table.refuse(reason) }
+    wake()
+  }
+
   package func requestProgress() {
     state.withLock { $0.table.requestProgress() }
     wake()

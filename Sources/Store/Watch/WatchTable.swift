@@ -46,6 +46,8 @@ package struct WatchRequest: Hashable, Sendable {
 package enum WatchDelivery: Sendable {
   /// The watch begins, as of a revision; nothing of it comes before this.
   case created(WatchID, at: Revision)
+  /// The client asked for a watch that it can't have, for a reason.
+  case refused(String)
   /// The watch has ended, as the client asked.
   case cancelled(WatchID)
   /// All events that one revision has for the watch.
@@ -202,6 +204,9 @@ struct WatchTable: Sendable {
     index.removeAll()
     published = revision
   }
+
+  /// What is refused is told in the order in which it was asked for.
+  mutating func refuse(_ reason: String) { pending.append(.refused(reason)) }
 
   mutating func requestProgress() { wantsProgress = true }
 
