@@ -121,8 +121,11 @@ class Node:
         self.process = None
 
     def log(self):
-        with open(os.path.join(self.folder, "log")) as file:
-            return "".join(file.readlines()[-15:])
+        try:
+            with open(os.path.join(self.folder, "log")) as file:
+                return "".join(file.readlines()[-15:])
+        except FileNotFoundError:
+            return "not started\n"
 
 
 def wait_for(what, condition, nodes):
