@@ -42,6 +42,7 @@ final class Applier: Sendable {
   }
 
   private let worker: SerialWorker<ApplyJob>
+  private let store: KeyValueStore
   private let hub: WatchHub
 
   /// - Parameter hashing: a thread for the hashes of the whole state, which nobody waits for.
@@ -49,7 +50,7 @@ final class Applier: Sendable {
     store: KeyValueStore, hub: WatchHub, queue: any WorkQueue, hashing: any WorkQueue,
     reports: Reports
   ) {
-    self.hub = hub
+    (self.store, self.hub) = (store, hub)
     let hasFailed = Atomic(false)
     let applying = Applying(store: store, hub: hub, hashing: hashing, reports: reports)
     worker = SerialWorker(queue: queue) { jobs, worker in
@@ -70,10 +71,12 @@ final class Applier: Sendable {
   /// Watches above which telling them of a put takes a while.
   private static let fewWatches = 1_000
 
-  /// Applies entries, for a thread that may wait: what this returns does it, if it takes little time and nobody
-  /// else is applying.
+  /// Applies entries, for a thread that has other work: what this returns does it, if it takes little time and
+  /// waits for nothing.
   func applyAsErrand(_ entries: [Entry]) -> Errand? {
-    guard entries.count == 1, entries[0].isSmallPut, hub.watches <= Applier.fewWatches else {
+    guard entries.count == 1, entries[0].isSmallPut, hub.watches <= Applier.fewWatches,
+      store.isOpen
+    else {
       submit(.apply(entries))
       return nil
     }

@@ -70,6 +70,8 @@ package protocol WorkQueue: Sendable {
   /// Runs a closure on the calling thread, once everything given before is done. Not for closures of this
   /// queue.
   func run(_ work: () -> Void)
+  /// The same, for the last closure of all.
+  func end(_ work: () -> Void)
 }
 
 /// A thread of its own.
@@ -80,4 +82,5 @@ struct ThreadQueue: WorkQueue {
 
   func async(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
   func run(_ work: () -> Void) { queue.sync(execute: work) }
+  func end(_ work: () -> Void) { queue.sync(execute: work) }
 }

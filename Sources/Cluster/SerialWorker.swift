@@ -15,8 +15,6 @@ final class SerialWorker<Job: Sendable>: Sendable {
   private struct State {
     var jobs: [Job] = []
     var isScheduled = false
-    /// The first job is somebody's errand.
-    var isReserved = false
     var isRunning = false
     var hasFinished = false
   }
@@ -47,9 +45,7 @@ final class SerialWorker<Job: Sendable>: Sendable {
     let (isFree, mustSchedule) = state.withLock { state in
       state.jobs.append(job)
       defer { state.isScheduled = true }
-      let isFree = !state.isScheduled && !state.isRunning
-      state.isReserved = isFree
-      return (isFree, !state.isScheduled)
+      return (!state.isScheduled && !state.isRunning, !state.isScheduled)
     }
     if isFree {
       return Errand(
@@ -69,8 +65,9 @@ final class SerialWorker<Job: Sendable>: Sendable {
   /// Returns once everything submitted before is done, errands that were not begun included; what is submitted
   /// later is not done any more.
   func finish() {
-    queue.run {
-      if state.withLock({ $0.isReserved }) { drain() }
+    queue.end {
+      // Behind an errand that nobody has begun.
+      drain()
       state.withLock { $0.hasFinished = true }
     }
   }
@@ -82,7 +79,6 @@ final class SerialWorker<Job: Sendable>: Sendable {
       let taken = Array(state.jobs.prefix(limit))
       state.jobs.removeFirst(taken.count)
       state.isScheduled = !state.jobs.isEmpty
-      state.isReserved = false
       state.isRunning = !taken.isEmpty
       return (taken, state.isScheduled)
     }

@@ -7,9 +7,7 @@ extension KeyValueStore {
   /// Makes everything applied durable, so that the log may be cut up to the returned position.
   ///
   /// A commit under full syncs makes the write-ahead log durable, and with it every commit before;
-  /// unlike a checkpoint it waits for no reader. It must change something: SQLite writes no page whose
-  /// content stays the same, and a transaction without a page syncs nothing. The result is read again on
-  /// another connection.
+  /// unlike a checkpoint it waits for no reader. The result is read again on another connection.
   package func makeDurable() throws -> StorePosition {
     let database = newest
     let state = try database.withWriter { db in
@@ -18,16 +16,7 @@ extension KeyValueStore {
         // Staying at FULL would be slower, and no less safe.
         try? db.execute(sql: "PRAGMA synchronous = NORMAL")
       }
-      var state: StorePosition?
-      try db.inTransaction(.immediate) {
-        let found = try StorePosition.read(db)
-        try db.execute(sql: "UPDATE state SET appliedTerm = appliedTerm + 1")
-        try found.write(db)
-        state = found
-        return .commit
-      }
-      guard let state else { throw StateDatabaseError("a transaction ended without a result") }
-      return state
+      return try StateDatabase.writeSomething(db)
     }
     let readAgain = try database.read(StorePosition.read)
     guard readAgain.appliedIndex >= state.appliedIndex else {

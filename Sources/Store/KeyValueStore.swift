@@ -94,6 +94,9 @@ package final class KeyValueStore: Sendable {
   /// Moves what was committed to the database file, once it is much; waits for the disk.
   package func checkpointIfDue() throws { try newest.checkpointIfDue() }
 
+  /// A small command that is applied now waits for no disk, lock or other thread.
+  package var isOpen: Bool { newest.isOpen }
+
   /// Leaves the database as a process does that dies here: nothing more is written by this store.
   package func abandon() { newest.abandon() }
 
@@ -249,7 +252,7 @@ package final class KeyValueStore: Sendable {
     let database = newest
     try database.vacuum()
     // The write-ahead log has grown to a second copy; while somebody reads it stays until later.
-    try? database.withWriter { _ = try $0.checkpoint(.truncate) }
+    try database.checkpoint(.truncate)
   }
 
   /// The leases, ascending by id.

@@ -92,14 +92,15 @@ struct SerialWorkerTests {
     worker.submit(2)
     let other = SerialWorker<Int>(queue: ThreadQueue(label: "other")) { jobs, _ in log.take(jobs) }
     let errand = try #require(other.submitAsErrand(3))
-    other.submit(4)
+    #expect(other.submitAsErrand(4) == nil)
+    other.submit(5)
     other.finish()
-    #expect(log.done == [1, 3, 4], "whoever was to do it may never come")
+    #expect(log.done == [1, 3, 4, 5], "whoever was to do it may never come")
     errand.run()
     errand.handOver()
-    other.submit(5)
+    other.submit(6)
     for one in [worker, other] { one.finish() }
-    #expect(log.done == [1, 3, 4], "its directory may be another process' by now")
+    #expect(log.done == [1, 3, 4, 5], "its directory may be another process' by now")
   }
 
   /// Errands and jobs of many threads: one after the other, each thread's in its order, none lost.
@@ -137,6 +138,7 @@ final class KeptWork: Sendable, WorkQueue {
   var count: Int { kept.withLock { $0.count } }
   func async(_ work: @escaping @Sendable () -> Void) { kept.withLock { $0.append(work) } }
   func run(_ work: () -> Void) { work() }
+  func end(_ work: () -> Void) { work() }
   func run() {
     let works = kept.withLock { kept in
       defer { kept = [] }

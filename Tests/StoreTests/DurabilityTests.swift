@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import TestSupport
 import Testing
 
@@ -54,5 +55,25 @@ struct DurabilityTests {
     try store.store.checkpointIfDue()
     #expect(try databaseBytes() == after)
     #expect(try store.keys(RangeQuery(.from("k"))).count == 21)
+  }
+
+  /// Who has other work applies only where nobody and nothing has to be waited for.
+  @Test func aStoreIsOpenWhileNothingHasToBeWaitedFor() throws {
+    let store = try AppliedStore()
+    #expect(!store.store.isOpen, "a transaction begins with a lock")
+    try store.put("a", "1")
+    #expect(store.store.isOpen)
+    #expect(try store.keys(RangeQuery(.from("a"))) == ["a"])
+    #expect(!store.store.isOpen, "the reader has committed")
+    try store.put("a", "2")
+    #expect(store.store.isOpen)
+    let database = store.store.newest
+    try database.readOpen { _ in #expect(!store.store.isOpen, "somebody is at the writer") }
+    #expect(store.store.isOpen)
+    try database.checkpoint(.passive)
+    #expect(!store.store.isOpen)
+    try store.put("a", "3")
+    #expect(store.store.isOpen)
+    #expect(try store.value("a") == "3")
   }
 }

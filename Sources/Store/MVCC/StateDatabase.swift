@@ -16,6 +16,8 @@ final class StateDatabase: Sendable {
   private let uncommitted = Mutex<StorePosition?>(nil)
   /// Why nothing more may be read or written: what was told already is not in the database, and will not be.
   private let failure = Mutex<(any Error)?>(nil)
+  /// Who uses the writer, or waits for it.
+  private let users = Atomic(0)
   private let log = WriteAheadLog()
 
   /// Pages of the write-ahead log after which they are written to the database: those that change all the time
@@ -71,16 +73,44 @@ final class StateDatabase: Sendable {
   ///
   /// - Throws: for instance when a sync fails: what was written by then can't be told.
   func checkpointIfDue() throws {
-    guard log.pages >= StateDatabase.checkpointPages else { return }
+    if log.pages >= StateDatabase.checkpointPages { try checkpoint(.passive) }
+  }
+
+  /// The same at once. While another program does it, or somebody reads what stands in it, less is written.
+  func checkpoint(_ kind: Database.CheckpointMode) throws {
     try withWriter { db in
       try failing(db) {
         do {
-          try db.checkpoint(.passive)
+          try db.checkpoint(kind)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
-          // Another program does it.
+          return
         }
+        // Whoever writes next begins the log anew, if all of it stands in the database and nobody reads it, and then
+        // waits for the sync of its header; with this behind it, it can't begin anew before the next checkpoint.
+        _ = try StateDatabase.writeSomething(db)
       }
     }
+  }
+
+  /// A transaction that changes a page and says nothing new: SQLite writes no page whose content stays the same, and
+  /// without one it syncs nothing.
+  static func writeSomething(_ db: Database) throws -> StorePosition {
+    var position: StorePosition?
+    try db.inTransaction(.immediate) {
+      let found = try StorePosition.read(db)
+      try db.execute(sql: "UPDATE state SET appliedTerm = appliedTerm + 1")
+      try found.write(db)
+      position = found
+      return .commit
+    }
+    guard let position else { throw StateDatabaseError("a transaction ended without a result") }
+    return position
+  }
+
+  /// What is added now waits for nobody: a transaction is open, so that no lock is needed, and nobody else uses the
+  /// writer. (Only a checkpoint and the write behind it wait for the disk.)
+  var isOpen: Bool {
+    uncommitted.withLock { $0 != nil } && users.load(ordering: .acquiring) == 0
   }
 
   private func commit(_ db: Database) throws {
@@ -125,7 +155,9 @@ final class StateDatabase: Sendable {
   }
 
   private func onWriter<Value>(_ body: (Database) throws -> Value) throws -> Value {
-    try pool.writeWithoutTransaction { db in
+    users.add(1, ordering: .acquiringAndReleasing)
+    defer { users.subtract(1, ordering: .acquiringAndReleasing) }
+    return try pool.writeWithoutTransaction { db in
       try check()
       return try body(db)
     }
