@@ -163,7 +163,8 @@ targets.append(
       name: "fuzz", dependencies: fuzzed, path: "Fuzzing", exclude: ["FuzzingTests.swift"],
       swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
     : .testTarget(
-      name: "FuzzingTests", dependencies: fuzzed, path: "Fuzzing", swiftSettings: strict))
+      name: "FuzzingTests", dependencies: fuzzed + ["TestSupport"], path: "Fuzzing",
+      swiftSettings: strict))
 
 // A fast inner loop: `ONLY=Raft swift test` builds that module, its tests, and what they need.
 if let only = Context.environment["ONLY"] {

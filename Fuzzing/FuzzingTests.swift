@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The fuzzers build, and each takes a few inputs: `make fuzz` gives them millions.
@@ -10,7 +11,7 @@ struct FuzzingTests {
   @Test(arguments: fuzzTargets.keys.sorted())
   func aDecoderTakesWhateverComes(_ name: String) throws {
     let decode = try #require(fuzzTargets[name])
-    var chance = Chance(state: name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
+    var chance = SeededRandomNumbers(seed: name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
     var taken = 0
     decode([])
     for number in 0..<FuzzingTests.inputs {
@@ -35,19 +36,8 @@ struct FuzzingTests {
   }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same inputs each time.
-private struct Chance {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func character() -> UInt8 {
+extension SeededRandomNumbers {
+  fileprivate mutating func character() -> UInt8 {
     let characters = Array("{}[]:,\"'\n #$/.*?\\()|&-_<>=01ab".utf8) + [0]
     return characters[Int(next() % UInt64(characters.count))]
   }
