@@ -13,7 +13,11 @@ extension ByteWriter {
     write(message.from.rawValue)
     write(message.to.rawValue)
     write(message.term.rawValue)
-    switch message.body {
+    write(message.body)
+  }
+
+  private mutating func write(_ body: Message.Body) {
+    switch body {
     case .preVoteRequest(let last):
       write(UInt8(1))
       write(last)
@@ -60,6 +64,9 @@ extension ByteWriter {
       for id in ids { write(id) }
       write(reason)
     case .timeoutNow: write(UInt8(15))
+    case .committed(let through):
+      write(UInt8(16))
+      write(through.rawValue)
     case .readRequest(let id):
       write(UInt8(12))
       write(id.rawValue)
@@ -130,6 +137,7 @@ extension ByteReader {
       for _ in 0..<(try readCount(minimumSize: 8)) { ids.append(try read(UInt64.self)) }
       return .forwardRefused(ids, reason: try readDropReason())
     case 15: return .timeoutNow
+    case 16: return .committed(through: try readIndex())
     default: throw DecodingFailure("an unknown message")
     }
   }

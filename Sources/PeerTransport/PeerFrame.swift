@@ -44,7 +44,7 @@ enum PeerFrame: Hashable {
   case lease(LeaseMessage)
 
   struct Hello: Hashable {
-    static let magic: UInt64 = 0x3330_5245_4550_5343  // "CSPEER03"
+    static let magic: UInt64 = 0x3430_5245_4550_5343  // "CSPEER04"
     var cluster: UInt64
     var from: MemberID
     var to: MemberID

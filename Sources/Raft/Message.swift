@@ -27,6 +27,8 @@ package struct Message: Hashable, Sendable {
     /// The sender has no entry like `previous`; `hint` is the last place that may agree. `hasLost`
     /// if its disk has lost entries that it once acknowledged: what is known of it counts no more.
     case appendRejected(previous: LogIndex, hint: SnapshotMark, hasLost: Bool)
+    /// Entries through this one, which is of the sender's term, are committed. It is not answered.
+    case committed(through: LogIndex)
     /// `token` names the newest read that an answer to this heartbeat confirms.
     case heartbeat(commit: LogIndex, token: UInt64)
     case heartbeatReply(token: UInt64)

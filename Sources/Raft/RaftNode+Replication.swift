@@ -15,6 +15,10 @@ extension RaftNode {
     case .appendRejected(let previous, let hint, let hasLost):
       noteFollows(message.from)
       rejected(by: message.from, previous: previous, hint: hint, hasLost: hasLost)
+    case .committed(let index):
+      follow(message.from)
+      // Where the last entries are alike, so are all before them (thesis §3.5): also what was never acknowledged.
+      if log.term(at: index) == term { advanceCommit(to: index) }
     case .heartbeat(let commit, let token):
       follow(message.from)
       // The leader sends no more than this member has acknowledged: which is not what it has, if its
@@ -122,8 +126,19 @@ extension RaftNode {
     }
     role = .leader(state)
     advanceCommit(to: index)
-    for peer in peers { sendAppend(to: peer, evenIfEmpty: true) }
+    for peer in peers { tellOfCommit(peer) }
     finishMembershipChange()
+  }
+
+  /// With the next entries if there are some, and of one that was asked for them already, without an answer: it would
+  /// say what is known, and cost as much as one that counts.
+  private mutating func tellOfCommit(_ member: MemberID) {
+    guard case .leader(let state) = role, let progress = state.progress[member] else { return }
+    if progress.state == .replicate, progress.next > log.last.index {
+      send(.committed(through: commit), to: member)
+    } else {
+      sendAppend(to: member, evenIfEmpty: true)
+    }
   }
 
   private mutating func accepted(by member: MemberID, through index: LogIndex) {

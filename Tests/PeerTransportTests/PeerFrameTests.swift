@@ -24,7 +24,8 @@ struct PeerFrameTests {
         commit: LogIndex(4)),
       .appendAccepted(through: LogIndex(5)),
       .appendRejected(previous: LogIndex(9), hint: mark, hasLost: true),
-      .heartbeat(commit: LogIndex(3), token: 8), .heartbeatReply(token: 8),
+      .committed(through: LogIndex(4)), .heartbeat(commit: LogIndex(3), token: 8),
+      .heartbeatReply(token: 8),
       .forward(changes.enumerated().map { Proposal(id: UInt64($0), payload: [7], change: $1) }),
       .readRequest(ReadID(6)), .readReply(ReadID(6), index: LogIndex(5)), .timeoutNow,
     ] + reasons.map { .forwardRefused([1, 2], reason: $0) }

@@ -153,6 +153,32 @@ struct RaftNodeTests {
     #expect(node.commitIndex == LogIndex(1))
   }
 
+  /// An entry of an earlier term in that place may be another one, and one that is not there has yet to come.
+  @Test func aFollowerIsToldOfACommitOnlyWhereItsEntryIsOfTheLeadersTerm() {
+    let entries = [1, 1, 2].enumerated().map { offset, term in
+      Entry(term: Term(term), index: LogIndex(UInt64(offset + 1)), kind: .command, payload: [])
+    }
+    var node = node(1, of: 3, hardState: HardState(term: Term(2)), entries: entries)
+    for (index, committed) in [(2, 0), (4, 0), (3, 3), (1, 3)] as [(UInt64, UInt64)] {
+      node.step(message(2, term: 2, .committed(through: LogIndex(index))))
+      #expect(node.commitIndex == LogIndex(committed), "told of \(index)")
+    }
+    let ready = node.takeReady()
+    #expect(ready?.committed == entries)
+    #expect(ready?.messages == [] && ready?.promises == [], "nobody waits for an answer")
+    #expect(ready?.leadership?.leader == MemberID(2))
+  }
+
+  /// One of an earlier term decides nothing, and is not answered either.
+  @Test func aLeaderOfThePastTellsOfNoCommit() {
+    let entry = Entry(term: Term(1), index: LogIndex(1), kind: .command, payload: [])
+    var node = node(1, of: 3, hardState: HardState(term: Term(2)), entries: [entry])
+    _ = node.takeReady()
+    node.step(message(2, term: 1, .committed(through: LogIndex(1))))
+    #expect(node.commitIndex == .zero)
+    #expect(node.takeReady() == nil)
+  }
+
   @Test func aConflictReplacesTheRestAndLowersWhatIsDurable() {
     let old = (1...3).map {
       Entry(term: Term(1), index: LogIndex($0), kind: .command, payload: [1])

@@ -126,6 +126,7 @@ extension Message {
     case .appendAccepted(let through): return "append-accepted through=\(through)"
     case .appendRejected(let previous, let hint, let hasLost):
       return "append-rejected previous=\(previous) hint=\(hint.text)\(hasLost ? " lost" : "")"
+    case .committed(let through): return "committed through=\(through)"
     case .heartbeat(let commit, let token): return "heartbeat commit=\(commit) token=\(token)"
     case .heartbeatReply(let token): return "heartbeat-reply token=\(token)"
     case .installSnapshot(let mark, let membership):

@@ -23,7 +23,7 @@ struct RaftPromises {
     switch message.body {
     case .voteReply(granted: true): vote(of: message.from, for: message.to, in: message.term)
     case .voteRequest: vote(of: message.from, for: message.from, in: message.term)
-    case .append, .heartbeat, .installSnapshot:
+    case .append, .committed, .heartbeat, .installSnapshot:
       leaders[message.term].flatMap { leader in
         leader == message.from
           ? nil : "\(message.from) speaks as the leader of term \(message.term), which is \(leader)"
