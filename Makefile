@@ -1,12 +1,14 @@
 # The commands of the project. `make test` and `make demo` set up what they need themselves.
 SHELL := /bin/bash
 SWIFT_FILES = $(shell git ls-files -co --exclude-standard '*.swift' | grep -v '^Sources/EtcdProtos/')
+# Swift's own libraries are linked in: the program runs where there is no Swift, and calls to them take no detour.
+RELEASE := swift build -c release --static-swift-stdlib
 ONLY ?=
 ifneq ($(ONLY),)
 export ONLY
 endif
 
-.PHONY: setup build test check demo bench simulate search mutants fuzz coverage format protos
+.PHONY: setup build release test check demo bench simulate search mutants fuzz coverage format protos
 .DEFAULT_GOAL := build
 
 setup:
@@ -14,6 +16,10 @@ setup:
 
 build: setup
 	swift build --product configsync
+
+# The program as it is to be installed: .build/release/configsync.
+release: setup
+	$(RELEASE) --product configsync
 
 # ONLY=Raft tests one module and what it needs.
 test: setup check
@@ -28,8 +34,8 @@ demo: setup
 
 bench: setup
 	@Scripts/setup-bench.sh
-	swift build -c release --product configsync
-	swift build -c release --product compile-bench
+	$(RELEASE) --product configsync
+	$(RELEASE) --product compile-bench
 	@Benchmarks/bench.py
 	@Benchmarks/compile.py
 	@Benchmarks/latency.py
@@ -38,12 +44,12 @@ bench: setup
 SEEDS ?= 200
 FIRST ?= 1
 simulate: setup
-	swift build -c release --product simulate
+	$(RELEASE) --product simulate
 	.build/release/simulate --first $(FIRST) --seeds $(SEEDS)
 
 # Every state of a small cluster, within bounds; see Documentation/reliability.md.
 search: setup
-	swift build -c release --product simulate
+	$(RELEASE) --product simulate
 	.build/release/simulate search --terms 2 --proposals 1 --crashes 1 --messages 1 --disks immediate
 	.build/release/simulate search --terms 2 --proposals 1 --crashes 0 --changes 1 --messages 1 --disks immediate
 	.build/release/simulate search --terms 3 --proposals 2 --crashes 1 --changes 1 --messages 2 --disks slow --states 2000000

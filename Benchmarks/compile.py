@@ -109,7 +109,7 @@ class Run:
 def program(name):
     path = os.path.join(PROGRAMS, name)
     if not os.path.exists(path):
-        sys.exit(f"compile: {name} is not built; run 'swift build -c release --product {name}'")
+        sys.exit(f"compile: {name} is not built; 'make bench' does that")
     return path
 
 
