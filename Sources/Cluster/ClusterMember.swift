@@ -326,7 +326,10 @@ package final class ClusterMember: Sendable, TransportDelegate {
     }
     for (proposal, outcome) in proposals { proposal.resume(returning: .success(outcome)) }
     for read in reads { read.resume(returning: .success(())) }
-    inbox.post(.applied(index, changesMembers: changesMembers))
+    let event = LoopEvent.applied(index, changesMembers: changesMembers)
+    // What clients have written concerns the loop only when it is time to cut the log; whoever was just answered is
+    // waited for by nobody here, and a turn would come before it.
+    if changesMembers || commands.isEmpty { inbox.post(event) } else { inbox.leave(event) }
   }
 
   private func tick() async {

@@ -91,6 +91,13 @@ final class Inbox: Sendable {
   func post(_ event: LoopEvent) { _ = add([event], limit: .max) }
   func post(_ events: [LoopEvent]) { _ = add(events, limit: .max) }
 
+  /// Adds what has time until somebody brings something else, or the next tick: the caller runs nothing.
+  func leave(_ event: LoopEvent) {
+    state.withLock { state in
+      if state.phase != .stopped { state.events.append(event) }
+    }
+  }
+
   /// Adds a tick, unless one is still waiting: time that the loop has missed does not add up. The caller runs
   /// the loop at once: heartbeats don't depend on what other threads have to do.
   func postTick() {

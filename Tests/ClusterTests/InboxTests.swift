@@ -70,6 +70,25 @@ struct InboxTests {
     #expect(seen.sizes == [1, 2, 3, 4, 5, 6])
   }
 
+  /// It is taken with what somebody brings next, or at a tick, and in its order.
+  @Test func whatIsLeftRunsNoTurnOfItsOwn() async {
+    let (seen, own) = (Seen(), KeptWork())
+    let inbox = Inbox(limit: 100, queue: own, soon: { $0() })
+    async let running: Void = inbox.run(Reader(seen: seen))
+    while !inbox.isIdle { await Task.yield() }
+    inbox.leave(.sized(1))
+    #expect(seen.counts == [] && own.count == 0)
+    inbox.post(.sized(2))
+    #expect(seen.counts == [2] && seen.sizes == [1, 2])
+    inbox.leave(.sized(3))
+    inbox.postTick()
+    #expect(seen.counts == [2, 2] && seen.sizes == [1, 2, 3])
+    inbox.post(.stop)
+    await running
+    inbox.leave(.sized(4))
+    #expect(seen.sizes == [1, 2, 3])
+  }
+
   /// What the loop brings about itself is taken by the one who runs it; after some turns in a row that goes
   /// on elsewhere.
   @Test func aThreadThatBroughtAnEventIsNotKeptForLong() async {
