@@ -20,6 +20,10 @@ public struct Key: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
   public static func < (left: Key, right: Key) -> Bool {
     left.bytes.lexicographicallyPrecedes(right.bytes)
   }
+  /// All bytes at once: an array is hashed element by element.
+  public func hash(into hasher: inout Hasher) {
+    bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+  }
 }
 
 /// The keys that a request means, by etcd's rules for `key` and `range_end`.

@@ -116,8 +116,9 @@ struct Writing {
   private mutating func note(
     _ change: KeyEvent.Change, of key: Key, previous: KeyValue?
   ) {
-    if former[key] == nil { former[key] = .some(previous) }
-    events.append(KeyEvent(change, previous: former[key] ?? nil))
+    let first = former[key, default: previous]
+    former[key] = .some(first)
+    events.append(KeyEvent(change, previous: first))
   }
 
   // MARK: - Transactions
