@@ -303,6 +303,44 @@ extension KeyValueStoreTests {
     #expect(try store.value("a") == "1")
   }
 
+  /// Only what may be refused in the middle is carried out in a savepoint; what is refused before has written nothing.
+  @Test func aTransactionKnowsWhetherItIsRefusedBeforeItWrites() throws {
+    let put = Store.Operation.put(PutRequest("a", .set([1])))
+    let delete = Store.Operation.delete(DeleteRequest(.single("b")))
+    let before = [
+      [put, delete], [], [.put(PutRequest("c", .set([1]), lease: .set(9))), put],
+      [.transaction(Transaction(success: [put], failure: [delete]))],
+    ]
+    let middle: [Store.Operation] = [
+      .range(RangeQuery(.single("a"))), .delete(DeleteRequest(.from("a"))),
+      .delete(DeleteRequest(.between("a", "b"))), .put(PutRequest("a", .keep)),
+      .put(PutRequest("a", .set([1]), lease: .keep)),
+    ]
+    for branch in before {
+      #expect(Transaction(success: branch).isRefusedBeforeItWrites)
+      #expect(Transaction(success: [], failure: branch).isRefusedBeforeItWrites)
+    }
+    for operation in middle {
+      for branch in [
+        [put, operation], [.transaction(Transaction(success: [], failure: [operation]))],
+      ] {
+        #expect(!Transaction(success: branch).isRefusedBeforeItWrites, "\(operation)")
+        #expect(!Transaction(success: [], failure: branch).isRefusedBeforeItWrites)
+      }
+    }
+    let store = try AppliedStore()
+    try store.put("b", "1")
+    let state = store.store.current
+    let refused = Transaction(success: [
+      put, delete,
+      .transaction(Transaction(success: [.put(PutRequest("c", .set([1]), lease: .set(9)))])),
+    ])
+    #expect(refused.isRefusedBeforeItWrites)
+    #expect(try store.apply(.transaction(refused)).result == .failure(.leaseNotFound))
+    #expect(store.store.current.revision == state.revision)
+    #expect(try store.keys(RangeQuery(.from("a"))) == ["b"])
+  }
+
   /// As etcd has it: a watcher sees revisions, not the steps inside one.
   @Test func previousIsWhatWasBeforeTheRevision() throws {
     let store = try AppliedStore()

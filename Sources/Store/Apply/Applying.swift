@@ -72,11 +72,12 @@ struct Applying {
       applied.changesAlarms = true
       cover(payload)
       return applied
-    // What may refuse a put does so before it writes: nothing has to be undone.
+    // What may refuse a put does so before it writes: nothing has to be undone. (A savepoint has SQLite copy what each
+    // page was before.)
     case .put(let put): return try attempt(command, undoes: false) { try $0.run(.put(put)) }
     case .delete(let delete): return try attempt(command) { try $0.run(.delete(delete)) }
     case .transaction(let transaction):
-      return try attempt(command) { writing in
+      return try attempt(command, undoes: !transaction.isRefusedBeforeItWrites) { writing in
         try transaction.validate()
         return try writing.run(.transaction(transaction))
       }
@@ -180,7 +181,7 @@ struct Applying {
       known.apply(writing.events)
     } catch let error as StoreError {
       guard undoes || writing.events.isEmpty else {
-        throw StateDatabaseError("a put failed when it had written: \(error)")
+        throw StateDatabaseError("a command was refused when it had written: \(error)")
       }
       result = .failure(error)
       writing = Writing(db: db, before: state)

@@ -34,6 +34,19 @@ extension Transaction {
     }
   }
 
+  /// What refuses it does so before it writes anything. Else it may be refused in the middle: by a range that reads too
+  /// much, by a deletion of more keys than a revision has places, or by a put that keeps what was deleted before it.
+  var isRefusedBeforeItWrites: Bool {
+    (success + failure).allSatisfy { operation in
+      switch operation {
+      case .range: false
+      case .put(let put): put.value != .keep && put.lease != .keep
+      case .delete(let delete): if case .single = delete.range { true } else { false }
+      case .transaction(let nested): nested.isRefusedBeforeItWrites
+      }
+    }
+  }
+
   fileprivate func checkForm(depth: Int, operations limit: Int) throws(StoreError) {
     guard depth < TransactionLimits.depth else {
       throw .transactionTooDeep(limit: TransactionLimits.depth)
