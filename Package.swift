@@ -32,6 +32,7 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 let asyncHTTPClient = Target.Dependency.product(
   name: "AsyncHTTPClient", package: "async-http-client")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -104,7 +105,9 @@ targets += module("GRPCServer", ["CNGHTTP2", "CZlib", nioCore, nioHTTP1, nioPosi
 targets += module(
   "EtcdAPI", ["CCrypt", "Cluster", "Store", "EtcdProtos", "GRPCServer", crypto, jwt, protobuf])
 targets += module("Gateway", ["EtcdAPI", "EtcdProtos", "GRPCServer", nioHTTP1, protobuf])
-targets += module("PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix])
+targets += module(
+  "PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix],
+  testing: [nioEmbedded])
 targets += module(
   "ConfigSyncClient", ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
 targets += module(
@@ -154,7 +157,7 @@ targets += [
 let fuzzed: [Target.Dependency] = [
   "BinaryCoding", "CNGHTTP2", "Compiler", "ConfigModel", "EtcdAPI", "EtcdProtos", "GRPCServer",
   "Gateway", "JSONSchema", "PeerTransport", "Raft", "RaftLog", "Store", protobuf, nioCore,
-  .product(name: "NIOEmbedded", package: "swift-nio"),
+  nioEmbedded,
 ]
 // With `make fuzz` a program, since libFuzzer has a main of its own; else tests that give each a few inputs.
 targets.append(

@@ -327,8 +327,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
     for (proposal, outcome) in proposals { proposal.resume(returning: .success(outcome)) }
     for read in reads { read.resume(returning: .success(())) }
     let event = LoopEvent.applied(index, changesMembers: changesMembers)
-    // What clients have written concerns the loop only when it is time to cut the log; whoever was just answered is
-    // waited for by nobody here, and a turn would come before it.
+    // What clients have written concerns the loop only when it is time to cut the log: a turn for it would take the
+    // processor from those who were just answered.
     if changesMembers || commands.isEmpty { inbox.post(event) } else { inbox.leave(event) }
   }
 

@@ -44,6 +44,8 @@ enum PeerFrame: Hashable {
   case lease(LeaseMessage)
 
   struct Hello: Hashable {
+    static let otherVersion = DecodingFailure(
+      "the other side is no member, or one of another version")
     static let magic: UInt64 = 0x3430_5245_4550_5343  // "CSPEER04"
     var cluster: UInt64
     var from: MemberID

@@ -158,6 +158,10 @@ final class PeerReceiver: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // Members of all versions can read that they are refused: else both would look for each other in silence.
+    if case .expectsHello = state, error as? DecodingFailure == PeerFrame.Hello.otherVersion {
+      return refuse("this one speaks another version of the members' protocol", context: context)
+    }
     logger.debug("closed a peer connection", metadata: ["error": "\(error)"])
     context.close(promise: nil)
   }

@@ -71,7 +71,7 @@ extension ByteWriter {
 extension ByteReader {
   mutating func expectMagic() throws(DecodingFailure) {
     guard try read(UInt64.self) == PeerFrame.Hello.magic else {
-      throw DecodingFailure("the other side is no member, or one of another version")
+      throw PeerFrame.Hello.otherVersion
     }
   }
 

@@ -130,8 +130,8 @@ extension RaftNode {
     finishMembershipChange()
   }
 
-  /// With the next entries if there are some, and of one that was asked for them already, without an answer: it would
-  /// say what is known, and cost as much as one that counts.
+  /// One to which everything was sent answers nothing, since that would say what is known, and cost as much as an answer
+  /// that counts. One that is probed, or is owed entries, hears of it by an append, if it may receive one.
   private mutating func tellOfCommit(_ member: MemberID) {
     guard case .leader(let state) = role, let progress = state.progress[member] else { return }
     if progress.state == .replicate, progress.next > log.last.index {
@@ -144,10 +144,17 @@ extension RaftNode {
   private mutating func accepted(by member: MemberID, through index: LogIndex) {
     guard case .leader(var state) = role, index <= log.last.index else { return }
     let isInLog = log.term(at: index) != nil
+    let wasReplicating = state.progress[member]?.state == .replicate
     let isNews = state.progress[member]?.accepted(through: index, isInLog: isInLog) ?? false
     role = .leader(state)
+    let known = commit
     if isNews { tryToCommit() }
-    sendAppend(to: member)
+    if isNews, !wasReplicating, commit == known, log.term(at: commit) == term {
+      // While it was probed nothing was sent when others had committed what it has now.
+      tellOfCommit(member)
+    } else {
+      sendAppend(to: member)
+    }
     guard isLeader, state.transfer?.target == member, index == log.last.index else { return }
     send(.timeoutNow, to: member)
   }
