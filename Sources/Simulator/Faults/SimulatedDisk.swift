@@ -91,13 +91,17 @@ final class SimulatedDisk: @unchecked Sendable {
     return parts
   }
 
-  /// Flips one bit of what is stored somewhere in the log.
+  /// Flips one bit of what is stored somewhere in the log: often of what was written last, where it is told apart from a
+  /// torn write by a marker alone.
   func rot() {
     let names = files.keys.sorted().filter { $0.hasSuffix(".log") }
-    guard let name = random.pick(from: names), let node = files[name] else { return }
+    let isNewest = random.happens(permille: 200)
+    guard let name = isNewest ? names.last : random.pick(from: names), let node = files[name]
+    else { return }
     let used = (node.durable.lastIndex { $0 != 0 } ?? -1) + 1
     guard used > 0 else { return }
-    let offset = random.number(in: 0...used - 1)
+    let first = isNewest ? max(0, used - SimulatedDisk.sectorBytes) : 0
+    let offset = random.number(in: first...used - 1)
     let bit = UInt8(1 << random.number(in: 0...7))
     node.durable[offset] ^= bit
     if offset < node.current.count { node.current[offset] ^= bit }
