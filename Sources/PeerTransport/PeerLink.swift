@@ -131,7 +131,8 @@ final class PeerLink: Sendable {
   /// Says so once a reason.
   func refused(_ reason: String) {
     let isNew = state.withLock { state in
-      state.isRefused = true
+      // Another version needs nobody, once the other member is upgraded, too: then it is wanted soon.
+      state.isRefused = reason != PeerFrame.Hello.versionRefusal
       defer { state.refusal = reason }
       return state.refusal != reason
     }

@@ -158,11 +158,12 @@ final class PeerReceiver: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    // Members of all versions can read that they are refused: else both would look for each other in silence.
-    if case .expectsHello = state, error as? DecodingFailure == PeerFrame.Hello.otherVersion {
-      return refuse("this one speaks another version of the members' protocol", context: context)
-    }
     logger.debug("closed a peer connection", metadata: ["error": "\(error)"])
+    // Members of all versions can read that they are refused, and say so once: else both would look for each other in
+    // silence. Here it is not worth a line: any stranger can bring it about.
+    if case .expectsHello = state, error as? DecodingFailure == PeerFrame.Hello.otherVersion {
+      return reply(.refused(reason: PeerFrame.Hello.versionRefusal), context: context)
+    }
     context.close(promise: nil)
   }
 }
