@@ -44,7 +44,9 @@ enum PeerFrame: Hashable {
   case lease(LeaseMessage)
 
   struct Hello: Hashable {
-    static let versionRefusal = "this one speaks another version of the members' protocol"
+    /// What a member of another version is told.
+    static let versionRefusal =
+      "this one speaks another version of the members' protocol: upgrade the older of the two"
     static let otherVersion = DecodingFailure(
       "the other side is no member, or one of another version")
     static let magic: UInt64 = 0x3430_5245_4550_5343  // "CSPEER04"

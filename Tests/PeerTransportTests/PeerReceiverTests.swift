@@ -33,11 +33,16 @@ struct PeerReceiverTests {
       .encoded()
   }
 
+  /// What the decoder says of wrong bytes the handlers are told, which is looked at, and whoever writes them, too.
+  private func arrive(_ bytes: [UInt8], at channel: EmbeddedChannel) {
+    _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
+    channel.embeddedEventLoop.run()
+  }
+
   /// Why the other side is refused; nil if it is not.
   private func refusal(of bytes: [UInt8]) throws -> String? {
     let channel = try connection()
-    _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
-    channel.embeddedEventLoop.run()
+    arrive(bytes, at: channel)
     let answer = try channel.readOutbound(as: ByteBuffer.self)
     #expect((answer != nil) == !channel.isActive, "whoever is refused is not kept")
     guard let answer else { return nil }
@@ -62,8 +67,7 @@ struct PeerReceiverTests {
   @Test func whoIsNoMemberIsClosed() throws {
     for bytes in [Array("GET / HTTP/1.1\r\n\r\n".utf8), PeerFrame.removed.encoded(), [0, 0, 0, 0]] {
       let channel = try connection()
-      _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
-      channel.embeddedEventLoop.run()
+      arrive(bytes, at: channel)
       #expect(!channel.isActive)
       #expect(try channel.readOutbound(as: ByteBuffer.self) == nil)
     }
@@ -76,8 +80,7 @@ struct PeerReceiverTests {
     #expect(channel.isActive)
     var old = hello()
     old[12] -= 1
-    _ = try? channel.writeInbound(ByteBuffer(bytes: old))
-    channel.embeddedEventLoop.run()
+    arrive(old, at: channel)
     #expect(!channel.isActive)
     #expect(try channel.readOutbound(as: ByteBuffer.self) == nil)
   }
