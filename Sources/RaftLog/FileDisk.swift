@@ -54,18 +54,37 @@ package struct FileDisk: Disk {
 
   package func lock(directory: String) throws(LogError) -> any DirectoryHold {
     try makeDirectory(directory)
-    do {
-      let file = try FileDescriptor(path: directory + "/LOCK", flags: O_RDWR | O_CREAT)
-      try file.lock()
-      return file
-    } catch LogError.locked {
-      throw .locked(path: directory)
+    return try FileLock(directory: directory)
+  }
+}
+
+/// The advisory lock of a directory, free for others once nothing refers to it.
+final class FileLock: DirectoryHold {
+  private let descriptor: Int32
+
+  /// - Throws: `.locked` if it is held, by this process or another.
+  init(directory: String) throws(LogError) {
+    let path = directory + "/LOCK"
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    if descriptor < 0 { throw .io(operation: "open", path: path, errno: errno) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
+      close(descriptor)
+      if code == EWOULDBLOCK { throw .locked(path: directory) }
+      throw .io(operation: "flock", path: path, errno: code)
     }
+  }
+
+  /// Closing alone would not do: a program that another thread is about to start has a copy of the descriptor
+  /// until it runs, and with it the lock (flock(2)).
+  deinit {
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
   }
 }
 
 /// An open file, closed with its last reference.
-final class FileDescriptor: DiskFile, DirectoryHold {
+final class FileDescriptor: DiskFile {
   private let path: String
   private let descriptor: Int32
 
@@ -118,14 +137,6 @@ final class FileDescriptor: DiskFile, DirectoryHold {
   func sync() throws(LogError) {
     guard fdatasync(descriptor) == 0 else {
       throw .io(operation: "fdatasync", path: path, errno: errno)
-    }
-  }
-
-  /// Takes the advisory lock of the file, or throws `.locked`.
-  func lock() throws(LogError) {
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      if errno == EWOULDBLOCK { throw .locked(path: path) }
-      throw .io(operation: "flock", path: path, errno: errno)
     }
   }
 }

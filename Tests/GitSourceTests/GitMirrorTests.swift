@@ -261,6 +261,22 @@ struct GitMirrorTests {
     withExtendedLifetime(direct) {}
   }
 
+  /// As a program has them that is about to be started when the owner goes.
+  @Test func aCopyOfADescriptorKeepsNoFolder() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/lock"
+    let copies: [Int32]
+    do {
+      let held = try FolderLock(path)
+      #expect(throws: GitError.self) { _ = try FolderLock(path) }
+      copies = try copiesOfDescriptors(of: path)
+      withExtendedLifetime(held) {}
+    }
+    defer { for copy in copies { close(copy) } }
+    #expect(copies.count == 1)
+    _ = try FolderLock(path)
+  }
+
   /// An object that Git never writes: a tree that reaches out of itself.
   @Test func malformedObjectsDoNotComeIn() async throws {
     let origin = try Origin()

@@ -267,4 +267,18 @@ struct SegmentedLogTests {
     }
     withExtendedLifetime(held) {}
   }
+
+  /// As a program has them that is about to be started when the owner goes.
+  @Test func aCopyOfADescriptorKeepsNoDirectory() throws {
+    let folder = try TemporaryFolder()
+    let copies: [Int32]
+    do {
+      let held = try FileDisk().lock(directory: folder.path)
+      copies = try copiesOfDescriptors(of: folder.path + "/LOCK")
+      withExtendedLifetime(held) {}
+    }
+    defer { for copy in copies { close(copy) } }
+    #expect(copies.count == 1)
+    _ = try FileDisk().lock(directory: folder.path)
+  }
 }

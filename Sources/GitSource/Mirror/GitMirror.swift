@@ -332,5 +332,10 @@ final class FolderLock: Sendable {
     }
   }
 
-  deinit { close(descriptor) }
+  /// Closing alone would not do: a program that another thread is about to start has a copy of the descriptor
+  /// until it runs, and with it the lock (flock(2)).
+  deinit {
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }
