@@ -15,6 +15,14 @@ import Raft
 package enum PeerLimits {
   /// A frame holds at most one command of the largest size, and what goes with it.
   package static let frameBytes = 80 << 20
+  /// A greeting, and what it may be answered: all that a stranger can make anybody hold. The roster of the largest
+  /// cluster leaves 16 KiB for each member's URLs.
+  package static let greetingBytes = 1 << 20
+  /// Whoever opens a connection and takes this long to say who they are is disconnected.
+  package static let greetingSeconds: Int64 = 10
+  /// A peer that acknowledges nothing for this long counts as unreachable, and is connected to anew: what is sent
+  /// again on the old connection goes out after pauses that double, up to two minutes (RFC 6298). Of etcd's streams, too.
+  package static let silentSeconds = 5
   /// Messages are put into one frame up to here; one larger message travels alone.
   package static let frameTargetBytes = 4 << 20
   /// Bytes that wait for a peer; more are dropped, and Raft sends them again.

@@ -34,6 +34,7 @@ final class PeerReceiver: ChannelInboundHandler {
   private let delegate: any TransportDelegate
   private let logger: Logger
   private var state = State.expectsHello
+  private var patience: Scheduled<Void>?
 
   init(
     cluster: UInt64, own: MemberID, register: MemberRegister, delegate: any TransportDelegate,
@@ -46,6 +47,14 @@ final class PeerReceiver: ChannelInboundHandler {
     self.logger = logger
   }
 
+  func channelActive(context: ChannelHandlerContext) {
+    let channel = context.channel
+    patience = context.eventLoop.scheduleTask(in: .seconds(PeerLimits.greetingSeconds)) {
+      channel.close(promise: nil)
+    }
+    context.fireChannelActive()
+  }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     do {
       try receive(unwrapInboundIn(data), context: context)
@@ -55,6 +64,7 @@ final class PeerReceiver: ChannelInboundHandler {
   }
 
   private func receive(_ frame: PeerFrame, context: ChannelHandlerContext) throws {
+    patience?.cancel()
     switch (state, frame) {
     case (.expectsHello, .hello(let hello)): greet(hello, context: context)
     case (.expectsHello, .inquiry):
@@ -149,6 +159,7 @@ final class PeerReceiver: ChannelInboundHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    patience?.cancel()
     if case .receivesSnapshot(let snapshot) = state {
       // The rest will never come; the file is overwritten or removed later.
       try? snapshot.file.close()

@@ -40,10 +40,12 @@ package final class TCPTransport: Transport {
     listener = try await ServerBootstrap(group: group)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      // What the other side has left without a word is noticed by the system's own probes.
+      .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandlers(
-            ByteToMessageHandler(PeerFrameDecoder()),
+            ByteToMessageHandler(PeerFrameDecoder(limitOfFurther: PeerLimits.frameBytes)),
             PeerReceiver(
               cluster: cluster, own: own, register: register, delegate: delegate,
               logger: logger))

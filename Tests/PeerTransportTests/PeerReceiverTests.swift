@@ -21,7 +21,7 @@ struct PeerReceiverTests {
     }
     let channel = EmbeddedChannel()
     try channel.pipeline.syncOperations.addHandlers(
-      ByteToMessageHandler(PeerFrameDecoder()),
+      ByteToMessageHandler(PeerFrameDecoder(limitOfFurther: PeerLimits.frameBytes)),
       PeerReceiver(
         cluster: 7, own: MemberID(1), register: register, delegate: Nobody(), logger: quiet))
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
@@ -71,6 +71,31 @@ struct PeerReceiverTests {
       #expect(!channel.isActive)
       #expect(try channel.readOutbound(as: ByteBuffer.self) == nil)
     }
+  }
+
+  /// A stranger can make a member hold no more than a greeting, and that not for long.
+  @Test func aGreetingIsShortAndComesSoon() throws {
+    func announcement(of bytes: Int) -> [UInt8] {
+      withUnsafeBytes(of: UInt32(bytes).littleEndian) { Array($0) }
+    }
+    var channel = try connection()
+    arrive(announcement(of: PeerLimits.greetingBytes), at: channel)
+    #expect(channel.isActive)
+    channel.embeddedEventLoop.advanceTime(by: .seconds(PeerLimits.greetingSeconds - 1))
+    #expect(channel.isActive)
+    channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+    #expect(!channel.isActive)
+    channel = try connection()
+    arrive(announcement(of: PeerLimits.greetingBytes + 1), at: channel)
+    #expect(!channel.isActive)
+    // Once it is known who sends, a frame may be larger and take its time.
+    channel = try connection()
+    arrive(hello() + announcement(of: PeerLimits.frameBytes), at: channel)
+    channel.embeddedEventLoop.advanceTime(by: .seconds(10 * PeerLimits.greetingSeconds))
+    #expect(channel.isActive)
+    channel = try connection()
+    arrive(hello() + announcement(of: PeerLimits.frameBytes + 1), at: channel)
+    #expect(!channel.isActive)
   }
 
   /// Once a connection is open nothing is read as a hello of another version.
