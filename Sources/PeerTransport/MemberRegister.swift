@@ -54,7 +54,7 @@ final class MemberRegister: Sendable {
     for link in opened { link.connect() }
   }
 
-  /// A member has come by itself: it is answered at the address that it names, unless it is reached
+  /// A member has come by itself: it is answered at the address that it names, at once, unless it is reached
   /// already. It stays known until what this member has read says the same.
   func introduce(_ member: Peer) {
     var opened: [PeerLink] = []
@@ -66,9 +66,10 @@ final class MemberRegister: Sendable {
       state.introduced.insert(member.id)
       guard link?.isConnected != true else { return }
       connect(member, in: &state, opened: &opened, replaced: &replaced)
+      if opened.isEmpty, let link { opened = [link] }
     }
     for link in replaced { link.close() }
-    for link in opened { link.connect() }
+    for link in opened { link.connectNow() }
   }
 
   private static func address(of member: Peer) -> PeerAddress? {

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOPosix
 
@@ -24,16 +25,24 @@ package struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
     self.init(host: host, port: port)
   }
 
+  static let userTimeout = NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)
+
   package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
+  /// - Parameter silentSeconds: how long the other side may acknowledge nothing of what was sent; then the
+  ///   connection ends with an error (TCP_USER_TIMEOUT, RFC 5482).
   func connect(
-    group: any EventLoopGroup,
+    group: any EventLoopGroup, silentSeconds: Int? = nil,
     initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
   ) -> EventLoopFuture<any Channel> {
-    ClientBootstrap(group: group)
+    var bootstrap = ClientBootstrap(group: group)
       .connectTimeout(.seconds(2))
       .channelOption(.socketOption(.tcp_nodelay), value: 1)
       .channelInitializer(initializer)
-      .connect(host: host, port: port)
+    if let silentSeconds {
+      bootstrap = bootstrap.channelOption(
+        .tcpOption(PeerAddress.userTimeout), value: 1_000 * silentSeconds)
+    }
+    return bootstrap.connect(host: host, port: port)
   }
 }

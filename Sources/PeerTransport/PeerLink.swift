@@ -6,22 +6,28 @@ import Synchronization
 
 /// The connection on which this member sends messages to one other, kept up as long as it runs.
 final class PeerLink: Sendable {
+  private enum Phase {
+    case idle
+    /// Which of the pauses it is.
+    case resting(Int)
+    case connecting
+    case connected(any Channel)
+    case closed
+  }
+
   private struct State {
-    var channel: (any Channel)?
-    var isConnecting = false
-    var isClosed = false
-    var failures = 0
+    var phase = Phase.idle
+    var channel: (any Channel)? {
+      if case .connected(let channel) = phase { channel } else { nil }
+    }
+    var pause: RetryPause
+    var pauses = 0
     var queuedBytes = 0
     /// Why the peer did not take this member, the last time that it said so.
     var refusal: String?
     /// The connection that ends now was refused.
     var isRefused = false
   }
-
-  private static let firstRetry = TimeAmount.milliseconds(100)
-  private static let longestRetry = TimeAmount.seconds(2)
-  /// After a refusal: what it needs is a person.
-  private static let refusedRetry = TimeAmount.seconds(30)
 
   let peer: MemberID
   let address: PeerAddress
@@ -30,12 +36,14 @@ final class PeerLink: Sendable {
   private let logger: Logger
   private let lost: @Sendable () -> Void
   private let removed: @Sendable () -> Void
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   init(
     to address: PeerAddress, hello: PeerFrame.Hello, group: any EventLoopGroup, logger: Logger,
-    lost: @escaping @Sendable () -> Void, removed: @escaping @Sendable () -> Void
+    pause: RetryPause = RetryPause(), lost: @escaping @Sendable () -> Void,
+    removed: @escaping @Sendable () -> Void
   ) {
+    state = Mutex(State(pause: pause))
     self.peer = hello.to
     self.address = address
     self.hello = hello
@@ -45,7 +53,11 @@ final class PeerLink: Sendable {
     self.removed = removed
   }
 
-  var isConnected: Bool { state.withLock { $0.channel != nil } }
+  private var channel: (any Channel)? { state.withLock(\.channel) }
+  var isConnected: Bool { channel != nil }
+  var isResting: Bool {
+    state.withLock { state in if case .resting = state.phase { true } else { false } }
+  }
 
   func send(_ frame: PeerFrame) {
     let bytes = frame.encoded()
@@ -69,15 +81,30 @@ final class PeerLink: Sendable {
     }
   }
 
+  /// Connects, unless it has already begun to, or rests.
   func connect() {
-    let mayConnect = state.withLock { state in
-      guard state.channel == nil, !state.isConnecting, !state.isClosed else { return false }
-      state.isConnecting = true
+    begin { phase in if case .idle = phase { true } else { false } }
+  }
+
+  /// Connects, though it rests: the peer has come by itself, so that it is there.
+  func connectNow() {
+    begin { phase in
+      switch phase {
+      case .idle, .resting: true
+      case .connecting, .connected, .closed: false
+      }
+    }
+  }
+
+  private func begin(in isFit: (Phase) -> Bool) {
+    let begins = state.withLock { state in
+      guard isFit(state.phase) else { return false }
+      state.phase = .connecting
       return true
     }
-    guard mayConnect else { return }
+    guard begins else { return }
     let link = self
-    address.connect(group: group) { channel in
+    address.connect(group: group, silentSeconds: PeerLimits.silentSeconds) { channel in
       channel.eventLoop.makeCompletedFuture {
         try channel.pipeline.syncOperations.addHandlers(
           ByteToMessageHandler(PeerFrameDecoder()), LinkHandler(link: link))
@@ -85,54 +112,51 @@ final class PeerLink: Sendable {
     }.whenComplete { [self] result in
       switch result {
       case .success(let channel): opened(channel)
-      case .failure: retry()
+      case .failure: rest(after: .notOpened)
       }
     }
   }
 
   private func opened(_ channel: any Channel) {
     channel.writeAndFlush(ByteBuffer(bytes: PeerFrame.hello(hello).encoded()), promise: nil)
+    let since = NIODeadline.now()
     let isClosed = state.withLock { state in
-      state.isConnecting = false
-      state.channel = channel
-      state.failures = 0
+      if case .closed = state.phase { return true }
+      state.phase = .connected(channel)
       state.queuedBytes = 0
-      return state.isClosed
+      return false
     }
     // Only now: a channel that is closed already calls back at once.
     channel.closeFuture.whenComplete { [self] _ in
-      state.withLock { $0.channel = nil }
+      let isRefused = state.withLock { state in
+        defer { state.isRefused = false }
+        return state.isRefused
+      }
+      rest(after: isRefused ? .refused : .closed(after: .now() - since))
       lost()
-      retry()
     }
     if isClosed { channel.close(promise: nil) }
   }
 
-  /// Tries again after a pause that doubles with each failure, and differs between members.
-  private func retry() {
-    let failures = state.withLock { state in
-      state.isConnecting = true
-      state.failures += 1
-      defer { state.isRefused = false }
-      return state.isClosed ? nil : (count: state.failures, isRefusal: state.isRefused)
+  /// Tries again after a pause, which differs between members.
+  private func rest(after end: RetryPause.End) {
+    let rest = state.withLock { state -> (longest: TimeAmount, number: Int)? in
+      if case .closed = state.phase { return nil }
+      state.pauses += 1
+      state.phase = .resting(state.pauses)
+      return (state.pause.next(after: end), state.pauses)
     }
-    guard let failures else { return }
-    let doubled = PeerLink.firstRetry.nanoseconds << min(failures.count - 1, 10)
-    let pause =
-      failures.isRefusal
-      ? PeerLink.refusedRetry.nanoseconds : min(doubled, PeerLink.longestRetry.nanoseconds)
-    let jitter = Int64.random(in: 0...pause / 2)
-    group.next().scheduleTask(in: .nanoseconds(pause / 2 + jitter)) { [self] in
-      state.withLock { $0.isConnecting = false }
-      connect()
+    guard let rest else { return }
+    let half = rest.longest.nanoseconds / 2
+    group.next().scheduleTask(in: .nanoseconds(half + .random(in: 0...half))) { [self] in
+      begin { phase in if case .resting(rest.number) = phase { true } else { false } }
     }
   }
 
   /// Says so once a reason.
   func refused(_ reason: String) {
     let isNew = state.withLock { state in
-      // Another version needs nobody, once the other member is upgraded, too: then it is wanted soon.
-      state.isRefused = reason != PeerFrame.Hello.versionRefusal
+      state.isRefused = true
       defer { state.refusal = reason }
       return state.refusal != reason
     }
@@ -146,7 +170,7 @@ final class PeerLink: Sendable {
 
   func close() {
     let channel = state.withLock { state in
-      state.isClosed = true
+      defer { state.phase = .closed }
       return state.channel
     }
     channel?.close(promise: nil)
