@@ -42,7 +42,11 @@ package func inquire(at address: PeerAddress) async throws -> ClusterRoster {
 
 package struct InquiryError: Error, CustomStringConvertible {
   package var address: PeerAddress
-  package var description: String { "\(address) did not say who its cluster is" }
+  /// Its own words.
+  package var reason: String?
+  package var description: String {
+    "\(address) did not say who its cluster is" + (reason.map { ": \($0)" } ?? "")
+  }
 }
 
 private final class InquiryHandler: ChannelInboundHandler {
@@ -56,11 +60,16 @@ private final class InquiryHandler: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard case .roster(let roster) = unwrapInboundIn(data) else { return }
-    answer.succeed(ClusterRoster(cluster: roster.cluster, peers: roster.peers))
+    switch unwrapInboundIn(data) {
+    case .roster(let roster):
+      answer.succeed(ClusterRoster(cluster: roster.cluster, peers: roster.peers))
+    case .refused(let reason):
+      answer.fail(InquiryError(address: error.address, reason: reason))
+    default: break
+    }
   }
 
-  /// Closed without a roster: it is of another version, or no member at all.
+  /// Closed without a word: it is no member.
   func channelInactive(context: ChannelHandlerContext) {
     answer.fail(error)
     context.fireChannelInactive()

@@ -81,6 +81,16 @@ struct PeerLinkTests {
     try await listener.close()
   }
 
+  @Test func whoAsksAndIsRefusedHearsWhy() async throws {
+    let (_, signal) = AsyncStream.makeStream(of: Void.self)
+    let listener = try await refuser(signal)
+    let address = PeerAddress(
+      host: "127.0.0.1", port: try #require(listener.localAddress?.port))
+    let error = await #expect(throws: InquiryError.self) { _ = try await inquire(at: address) }
+    #expect(error?.description == "\(address) did not say who its cluster is: not yet")
+    try await listener.close()
+  }
+
   /// What a dead connection would send again would go out up to two minutes after the other side is back.
   @Test func aConnectionEndsWhenNobodyAcknowledges() async throws {
     let group = MultiThreadedEventLoopGroup.singleton
