@@ -100,6 +100,8 @@ package struct ClusterLimits: Hashable, Sendable {
   package var applyBacklog: UInt64 = 5_000
   /// Proposals waiting for a leader, and events waiting for the loop; more are refused.
   package var heldProposals = 10_000
+  /// Bytes of proposals that are under way, of this member's clients; more are refused.
+  package var proposalBytes = 512 << 20
   package var inboxEvents = 100_000
   /// Members that receive the log without a vote; etcd's default.
   package var learners = 1

@@ -90,7 +90,8 @@ package final class ClusterMember: Sendable, TransportDelegate {
       limit: configuration.limits.inboxEvents, queue: environment.makeQueue("configsync.loop"),
       soon: environment.runSoon)
     var names = SeededNames(state: environment.seed)
-    waiters = Mutex(Waiters(firstRead: names.next()))
+    waiters = Mutex(
+      Waiters(firstRead: names.next(), proposalBytes: configuration.limits.proposalBytes))
     nextNumber = Atomic(names.next() >> 1)
     random = Mutex(names.state)
     leaseClock = Mutex(
@@ -145,12 +146,14 @@ package final class ClusterMember: Sendable, TransportDelegate {
       throw .overloaded
     }
     let result = await withCheckedContinuation { continuation in
-      let isOpen = waiters.withLock {
-        $0.add(continuation, number: number, ticks: configuration.requestTicks)
+      let joined = waiters.withLock {
+        $0.add(
+          continuation, number: number, bytes: payload.count, ticks: configuration.requestTicks)
       }
-      if !isOpen {
-        continuation.resume(returning: .failure(.stopped))
-      } else {
+      switch joined {
+      case .closed: continuation.resume(returning: .failure(.stopped))
+      case .full: continuation.resume(returning: .failure(.overloaded))
+      case .waits:
         let proposal = Proposal(id: number, payload: payload, change: change)
         if !inbox.offer(.raft(.proposed([proposal]))) { fail(number, with: .overloaded) }
       }

@@ -24,8 +24,7 @@ struct MemberLoop: InboxReader {
   private var wantsLeases = false
   /// Since somebody last checked whether the members' states are the same.
   private var ticksSinceCheck = 0
-  /// Proposals that wait for a leader that can be reached, oldest first.
-  private var held: [Proposal] = []
+  private var held: HeldProposals
   /// Members to which the connection broke, until they are heard from again.
   private var unreachable: Set<MemberID> = []
   /// Of the turn that is under way.
@@ -44,6 +43,7 @@ struct MemberLoop: InboxReader {
     self.snapshots = SnapshotSender(member: member, transport: transport)
     self.applied = recovered.applied
     self.committed = recovered.applied
+    self.held = HeldProposals(limit: configuration.limits.heldProposals)
     self.elapsed = stopwatch(member.environment.clock)
     self.node = RaftNode(
       RaftConfiguration(
@@ -81,6 +81,7 @@ struct MemberLoop: InboxReader {
       if isSound(message) { node.step(.received(message)) }
     case .raft(.tick):
       node.step(.tick)
+      removeAbandoned()
       askReads()
       measureLeases()
       removeCompacted()
@@ -120,12 +121,15 @@ struct MemberLoop: InboxReader {
 
   private mutating func releaseHeld() {
     guard canPropose, !held.isEmpty else { return }
-    // Nobody waits any more for what has timed out meanwhile: it must not take effect late.
-    let waiting = member.waiters.withLock { waiters in
-      held.filter { waiters.isWaiting($0.id) }
-    }
-    held = []
+    removeAbandoned()
+    let waiting = held.take()
     if !waiting.isEmpty { node.step(.proposed(waiting)) }
+  }
+
+  private mutating func removeAbandoned() {
+    if !held.isEmpty {
+      member.waiters.withLock { waiters in held.removeAbandoned(waiters.isWaiting) }
+    }
   }
 
   private mutating func askReads() {
@@ -134,12 +138,8 @@ struct MemberLoop: InboxReader {
   }
 
   private mutating func hold(_ proposals: [Proposal]) {
-    for proposal in proposals {
-      if held.count < member.configuration.limits.heldProposals {
-        held.append(proposal)
-      } else {
-        member.fail(proposal.id, with: .overloaded)
-      }
+    for proposal in proposals where !held.add(proposal) {
+      member.fail(proposal.id, with: .overloaded)
     }
   }
 

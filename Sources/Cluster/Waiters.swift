@@ -10,6 +10,12 @@ struct Waiters: Sendable {
   typealias Question = CheckedContinuation<LeaseAnswer, Never>
   typealias Read = CheckedContinuation<Result<Void, ClusterError>, Never>
 
+  private struct WaitingProposal: Sendable {
+    var continuation: Proposal
+    var deadline: Int
+    var bytes: Int
+  }
+
   struct ReadWaiter: Sendable {
     var continuation: Read
     var deadline: Int
@@ -27,22 +33,32 @@ struct Waiters: Sendable {
 
   private(set) var tick = 0
   private var isClosed = false
-  private var proposals: [UInt64: (continuation: Proposal, deadline: Int)] = [:]
+  private var proposals: [UInt64: WaitingProposal] = [:]
+  private let proposalBytesLimit: Int
+  private var proposalBytes = 0
   /// What was asked of the leader about leases.
   private var questions: [UInt64: (continuation: Question, deadline: Int)] = [:]
   private var unasked: [ReadWaiter] = []
   private var asked: [ReadID: ReadBatch] = [:]
   private var nextRead: UInt64
 
-  init(firstRead: UInt64) { nextRead = firstRead }
+  /// - Parameter proposalBytes: what the proposals that wait may have together, unless one alone has more.
+  init(firstRead: UInt64, proposalBytes: Int) {
+    nextRead = firstRead
+    proposalBytesLimit = proposalBytes
+  }
 
   // MARK: - Proposals
 
-  /// Adds a proposal; false if the member has stopped.
-  mutating func add(_ continuation: Proposal, number: UInt64, ticks: Int) -> Bool {
-    guard !isClosed else { return false }
-    proposals[number] = (continuation, tick + ticks)
-    return true
+  enum Joined { case waits, full, closed }
+
+  mutating func add(_ continuation: Proposal, number: UInt64, bytes: Int, ticks: Int) -> Joined {
+    guard !isClosed else { return .closed }
+    guard proposals.isEmpty || proposalBytes + bytes <= proposalBytesLimit else { return .full }
+    proposalBytes += bytes
+    proposals[number] = WaitingProposal(
+      continuation: continuation, deadline: tick + ticks, bytes: bytes)
+    return .waits
   }
 
   var pendingProposals: Int { proposals.count }
@@ -50,7 +66,9 @@ struct Waiters: Sendable {
   func isWaiting(_ number: UInt64) -> Bool { proposals[number] != nil }
 
   mutating func takeProposal(_ number: UInt64) -> Proposal? {
-    proposals.removeValue(forKey: number)?.continuation
+    guard let proposal = proposals.removeValue(forKey: number) else { return nil }
+    proposalBytes -= proposal.bytes
+    return proposal.continuation
   }
 
   // MARK: - Questions about leases
@@ -114,7 +132,7 @@ struct Waiters: Sendable {
   mutating func advance() -> Released {
     tick += 1
     let late = proposals.filter { $0.value.deadline <= tick }
-    for number in late.keys { proposals[number] = nil }
+    for number in late.keys { _ = takeProposal(number) }
     let unanswered = questions.filter { $0.value.deadline <= tick }
     for number in unanswered.keys { questions[number] = nil }
     for id in Waiters.ordered(asked.keys) {
@@ -146,6 +164,7 @@ struct Waiters: Sendable {
     isClosed = true
     defer {
       proposals = [:]
+      proposalBytes = 0
       questions = [:]
       unasked = []
       asked = [:]
