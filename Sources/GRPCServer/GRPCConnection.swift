@@ -18,15 +18,19 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   private var isFlushScheduled = false
   /// Unary calls that began with the bytes that are being read.
   private var begun: [Int32] = []
-  /// Of all streams together.
-  private var requestBytes = 0
+  /// What all streams hold of requests.
+  private var share: RequestShare
   private var pings: PingPolicy
   private var keepAlive: RepeatedTask?
   private var heardAt = NIODeadline.now()
   private var isGoingAway = false
 
   /// - Parameter executor: of this connection's loop.
-  init(services: GRPCServices, limits: GRPCLimits, executor: EventLoopExecutor? = nil) {
+  init(
+    services: GRPCServices, limits: GRPCLimits, budget: RequestBudget,
+    executor: EventLoopExecutor? = nil
+  ) {
+    share = RequestShare(of: budget, limit: limits.connectionRequestBytes)
     self.services = services
     self.executor = executor
     self.limits = limits
@@ -98,6 +102,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   func channelInactive(context: ChannelHandlerContext) {
     let open = streams.values
     streams = [:]
+    share.giveBack()
     for stream in open { stream.end(GRPCStatus(.cancelled, "the connection is closed")) }
     keepAlive?.cancel()
     self.context = nil
@@ -182,11 +187,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     guard let call = streams[stream], call.status == nil else { return }
     count(data.count, of: call)
     call.reader.append(data)
-    guard requestBytes <= limits.connectionRequestBytes else {
-      return finish(
-        call,
-        GRPCStatus(.resourceExhausted, "too many bytes of requests wait on the connection"))
-    }
+    if let refusal = share.refusal { return finish(call, refusal) }
     do {
       while let (message, wireBytes) = try call.reader.take(limit: limits.messageBytes) {
         count(message.count - wireBytes, of: call)
@@ -197,9 +198,16 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     }
   }
 
+  /// Whatever more comes of it is not read.
+  private func dropRequest(of call: GRPCStream) {
+    count(-call.requestBytes, of: call)
+    call.unaryRequest = nil
+    call.reader = GRPCMessageReader()
+  }
+
   private func count(_ bytes: Int, of call: GRPCStream) {
     call.requestBytes += bytes
-    requestBytes += bytes
+    share.add(bytes)
   }
 
   private func take(_ message: [UInt8], _ call: GRPCStream) throws(GRPCStatus) {
@@ -225,6 +233,8 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
       return finish(call, GRPCStatus(.internalError, "the request ends before its message does"))
     }
     let isLight = place == .onEventLoop && request.count <= limits.lightRequestBytes
+    // What runs has it from now on.
+    call.unaryRequest = nil
     start(call, request, body, on: isLight ? executor : nil)
   }
 
@@ -236,7 +246,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
   func closed(stream: Int32) {
     guard let call = streams.removeValue(forKey: stream) else { return }
-    count(-call.requestBytes, of: call)
+    dropRequest(of: call)
     call.end(GRPCStatus(.cancelled, "the client has gone"))
   }
 
@@ -378,6 +388,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   private func finish(_ call: GRPCStream, _ status: GRPCStatus) {
     guard call.status == nil else { return }
     pings.answered()
+    dropRequest(of: call)
     call.status = status
     call.end(status)
     if call.hasSentHeaders {

@@ -21,6 +21,7 @@ package final class GRPCListener: Sendable {
     group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     let open = Connections()
     let executors = EventLoopExecutors(group)
+    let budget = RequestBudget(limit: limits.requestBytes)
     (connections, drainSeconds, self.executors) = (open, limits.drainSeconds, executors)
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
@@ -34,7 +35,7 @@ package final class GRPCListener: Sendable {
           guard count <= limits.connections else { throw TooManyConnections() }
           try channel.pipeline.syncOperations.addHandler(
             ProtocolChoice(
-              services: services, http: http, limits: limits,
+              services: services, http: http, limits: limits, budget: budget,
               executor: executors[channel.eventLoop]))
         }
       }

@@ -2,6 +2,8 @@
 struct GRPCMessageReader {
   /// The flag and the length.
   static let prefixBytes = 5
+  /// Room that is kept for the next message.
+  private static let keptBytes = 64 << 10
   /// How compressed messages are, as `grpc-encoding` says.
   var encoding = "identity"
   private var buffer: [UInt8] = []
@@ -37,7 +39,14 @@ struct GRPCMessageReader {
         .unimplemented, "grpc: Decompressor is not installed for grpc-encoding \"\(encoding)\"")
     }
     guard buffer.count - start >= prefix + length else { return nil }
-    defer { start += prefix + length }
+    defer {
+      start += prefix + length
+      if start == buffer.count {
+        // A large message would be kept twice for as long as its call is under way.
+        buffer.removeAll(keepingCapacity: start <= GRPCMessageReader.keptBytes)
+        start = 0
+      }
+    }
     let bytes = buffer[start + prefix..<start + prefix + length]
     return (isCompressed ? try gunzip(bytes, limit: limit) : Array(bytes), prefix + length)
   }

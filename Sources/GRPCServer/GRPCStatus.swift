@@ -47,6 +47,8 @@ package struct GRPCLimits: Hashable, Sendable {
   package var waitingRequestBytes = 8 << 20
   /// Bytes of requests that are not whole yet, or not answered, of one connection.
   package var connectionRequestBytes = 256 << 20
+  /// The same of all connections together.
+  package var requestBytes = 512 << 20
   /// Connections of a listener; more are closed at once.
   package var connections = 10_000
   /// What a client may send ahead on one stream, and on the whole connection.

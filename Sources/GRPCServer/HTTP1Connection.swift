@@ -8,6 +8,8 @@ final class HTTP1Connection: ChannelInboundHandler {
 
   private let handler: HTTPHandler
   private let limits: GRPCLimits
+  /// What the body has that comes, or is being answered.
+  private var share: RequestShare
   private var head: HTTPRequestHead?
   private var body: [UInt8] = []
   private var context: ChannelHandlerContext?
@@ -20,7 +22,8 @@ final class HTTP1Connection: ChannelInboundHandler {
   private var patience: Scheduled<Void>?
   private var isGoingAway = false
 
-  init(handler: @escaping HTTPHandler, limits: GRPCLimits) {
+  init(handler: @escaping HTTPHandler, limits: GRPCLimits, budget: RequestBudget) {
+    share = RequestShare(of: budget, limit: limits.connectionRequestBytes)
     self.handler = handler
     self.limits = limits
   }
@@ -47,7 +50,11 @@ final class HTTP1Connection: ChannelInboundHandler {
       expectRequest(within: limits.requestSeconds)
     case .body(let part):
       guard head != nil else { return }
-      guard body.count + part.readableBytes <= limits.messageBytes else { return refuse() }
+      guard body.count + part.readableBytes <= limits.messageBytes else {
+        return refuse(.payloadTooLarge)
+      }
+      share.add(part.readableBytes)
+      if share.refusal != nil { return refuse(.tooManyRequests) }
       body += part.readableBytesView
     case .end:
       guard let head else { return }
@@ -58,13 +65,15 @@ final class HTTP1Connection: ChannelInboundHandler {
     }
   }
 
-  private func refuse() {
+  private func refuse(_ status: HTTPResponseStatus) {
     head = nil
+    body = []
+    share.giveBack()
     guard let context else { return }
     let headers: HTTPHeaders = ["content-length": "0", "connection": "close"]
     context.write(
       wrapOutboundOut(
-        .head(HTTPResponseHead(version: .http1_1, status: .payloadTooLarge, headers: headers))),
+        .head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))),
       promise: nil)
     let channel = context.channel
     context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
@@ -116,6 +125,7 @@ final class HTTP1Connection: ChannelInboundHandler {
       // Before the end leaves: with it the next request may come in, and begin.
       task = nil
       answering = nil
+      share.giveBack()
       expectRequest(within: limits.idleSeconds)
       let channel = context.channel
       let closes = closes(after: request)
@@ -152,6 +162,7 @@ final class HTTP1Connection: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
     answering = nil
+    share.giveBack()
     patience?.cancel()
     task?.cancel()
     let waiting = writers

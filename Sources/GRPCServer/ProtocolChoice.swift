@@ -10,13 +10,16 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
   private let services: GRPCServices
   private let http: HTTPHandler?
   private let limits: GRPCLimits
+  private let budget: RequestBudget
   private let executor: EventLoopExecutor?
   private var received = ByteBuffer()
   private var patience: Scheduled<Void>?
 
   init(
-    services: GRPCServices, http: HTTPHandler?, limits: GRPCLimits, executor: EventLoopExecutor?
+    services: GRPCServices, http: HTTPHandler?, limits: GRPCLimits, budget: RequestBudget,
+    executor: EventLoopExecutor?
   ) {
+    self.budget = budget
     self.services = services
     self.executor = executor
     self.http = http
@@ -41,12 +44,13 @@ final class ProtocolChoice: ChannelInboundHandler, RemovableChannelHandler {
     do {
       if isHTTP2 {
         try context.pipeline.syncOperations.addHandler(
-          GRPCConnection(services: services, limits: limits, executor: executor))
+          GRPCConnection(
+            services: services, limits: limits, budget: budget, executor: executor))
       } else if let http {
         try context.pipeline.syncOperations.configureHTTPServerPipeline(
           withPipeliningAssistance: true, withErrorHandling: true)
         try context.pipeline.syncOperations.addHandler(
-          HTTP1Connection(handler: http, limits: limits))
+          HTTP1Connection(handler: http, limits: limits, budget: budget))
       } else {
         return context.close(promise: nil)
       }

@@ -1,5 +1,7 @@
 import Foundation
 import NIOCore
+import NIOEmbedded
+import NIOHTTP1
 import Synchronization
 import Testing
 
@@ -62,6 +64,73 @@ struct GRPCListenerTests {
     #expect(GRPCListenerTests.answer(rest, stream: 3) == [7, 7])
     #expect(rest.contains { $0.stream == 1 && $0.endsStream }, "what would never end is ended")
     #expect(!rest.contains { $0.stream == 5 })
+  }
+
+  /// Whether a call with so many bytes is answered; nil while it is under way.
+  private static func call(
+    _ method: String, bytes: Int, on client: RawHTTP2, stream: UInt32
+  ) async -> Bool? {
+    client.call("/s/" + method, stream: stream)
+    client.message([UInt8](repeating: 1, count: bytes), stream: stream)
+    client.send(RawHTTP2.Kind.ping, Array(repeating: 0, count: 8))
+    // What is refused at once is so before the ping that came behind it is answered.
+    let isSlow = method == "Slow"
+    let frames = await client.frames {
+      $0.stream == stream && $0.endsStream || isSlow && $0.type == RawHTTP2.Kind.ping
+    }
+    if frames.last?.type == RawHTTP2.Kind.ping { return nil }
+    return answer(frames, stream: stream).count == bytes
+  }
+
+  @Test(.timeLimit(.minutes(5))) func requestsThatWaitAreBoundedByTheirBytes() async throws {
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    var limits = GRPCLimits()
+    (limits.connectionRequestBytes, limits.requestBytes) = (1_000, 1_500)
+    let listener = try await GRPCListenerTests.listener(limits: limits, gate: gate)
+    var clients = try (0..<3).map { _ in try RawHTTP2(port: listener.ports[0]) }
+    func call(_ method: String, _ bytes: Int, on client: Int, stream: UInt32) async -> Bool? {
+      await GRPCListenerTests.call(method, bytes: bytes, on: clients[client], stream: stream)
+    }
+    #expect(await call("Slow", 600, on: 0, stream: 1) == nil)
+    #expect(await call("Echo", 600, on: 0, stream: 3) == false, "too many on the connection")
+    #expect(await call("Echo", 300, on: 0, stream: 5) == true)
+    #expect(await call("Slow", 600, on: 1, stream: 1) == nil)
+    #expect(await call("Echo", 600, on: 2, stream: 1) == false, "too many on all")
+    #expect(await call("Echo", 200, on: 2, stream: 3) == true)
+    // Who goes leaves room.
+    clients[1] = clients[2]
+    var stream: UInt32 = 5
+    while await call("Echo", 600, on: 2, stream: stream) != true { stream += 2 }
+    open.finish()
+    _ = await clients[0].frames { $0.stream == 1 && $0.endsStream }
+    #expect(await call("Echo", 1_000, on: 2, stream: stream + 2) == false, "with its prefix")
+    #expect(await call("Echo", 995, on: 2, stream: stream + 4) == true)
+    try await listener.shutDown()
+  }
+
+  @Test func bodiesOverHTTP1CountToo() throws {
+    let budget = RequestBudget(limit: 1_500)
+    func connection() throws -> EmbeddedChannel {
+      let channel = EmbeddedChannel()
+      try channel.pipeline.syncOperations.addHandler(
+        HTTP1Connection(handler: { _, _ in }, limits: GRPCLimits(), budget: budget))
+      return channel
+    }
+    func send(_ bytes: Int, to channel: EmbeddedChannel) throws {
+      let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/")
+      try channel.writeInbound(HTTPServerRequestPart.head(head))
+      try channel.writeInbound(
+        HTTPServerRequestPart.body(ByteBuffer(repeating: 1, count: bytes)))
+    }
+    let channels = try (0..<2).map { _ in try connection() }
+    try send(1_000, to: channels[0])
+    #expect(budget.usedBytes == 1_000)
+    try send(1_000, to: channels[1])
+    let refusal = try channels[1].readOutbound(as: HTTPServerResponsePart.self)
+    guard case .head(let head) = refusal else { throw GRPCStatus(.unknown, "no answer") }
+    #expect(head.status == .tooManyRequests && budget.usedBytes == 1_000)
+    _ = try channels[0].finish()
+    #expect(budget.usedBytes == 0)
   }
 
   @Test func aClientThatPingsTooOftenIsSentAway() async throws {
