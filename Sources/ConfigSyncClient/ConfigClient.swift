@@ -40,6 +40,10 @@ typealias ConnectionTransport = HTTP2ClientTransport.Posix
 
 /// One endpoint and its connection.
 final class Connection: Sendable {
+  /// The other side is asked whether it is there after this; etcd's servers take a question every five seconds.
+  private static let quietTime = Duration.seconds(10)
+  private static let answerTime = Duration.seconds(5)
+
   let endpoint: String
   let client: GRPCClient<ConnectionTransport>
 
@@ -60,6 +64,9 @@ final class Connection: Sendable {
       config: .defaults { config in
         config.backoff.initial = .milliseconds(100)
         config.backoff.max = .seconds(2)
+        // A watch sends nothing: without this it would never hear that the other side, or the way to it, is gone.
+        config.connection.keepalive = .init(
+          time: Connection.quietTime, timeout: Connection.answerTime, allowWithoutCalls: false)
       })
     client = GRPCClient(transport: transport, interceptors: [TokenInterceptor(login: login)])
   }
@@ -174,19 +181,24 @@ public final class ConfigClient: Sendable {
     _ body: @escaping @Sendable (ClientBatch) async throws -> Bool
   ) async throws {
     let cursor = WatchCursor(start)
+    let isOpen = Atomic(false)
     var failures = 0
     while !Task.isCancelled {
       let connection = currentConnection
       let call = WatchCall(range: range, connection: connection, cursor: cursor, last: last)
       do {
         try await login.ensure(on: connection)
-        let goesOn = try await call.run(created: created, body)
+        let goesOn = try await call.run(
+          created: {
+            isOpen.store(true, ordering: .relaxed)
+            created()
+          }, body)
         if !goesOn { return }
       } catch {
         let failure = ConfigClient.translate(error, connection)
         if failure.kind == .refused, !login.isStale(failure.description) { throw failure }
         moveOn(from: connection)
-        failures += 1
+        failures = isOpen.exchange(false, ordering: .relaxed) ? 1 : failures + 1
         let pause = min(Duration.milliseconds(100 * failures), .seconds(2))
         try await Task.sleep(for: pause)
       }

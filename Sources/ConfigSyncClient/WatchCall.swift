@@ -11,6 +11,9 @@ final class WatchCursor: Sendable {
   init(_ start: Int64) { state = Mutex(start) }
   var next: Int64 { state.withLock { $0 } }
   func delivered(_ revision: Int64) { state.withLock { $0 = revision + 1 } }
+  /// A stream has begun when the store was at `revision`: what one that asks for what is new misses afterwards is
+  /// not new to the next.
+  func began(at revision: Int64) { state.withLock { if $0 == 0 { $0 = revision + 1 } } }
 }
 
 /// One watch on one connection.
@@ -32,7 +35,9 @@ struct WatchCall: Sendable {
     options.maxResponseMessageBytes = ConfigClient.messageBytes
     let (cursor, last) = (cursor, last)
     let client = Etcdserverpb_Watch.Client(wrapping: connection.client)
-    return try await client.watch(options: options) { writer in
+    // Who waits for what is new would wait in vain at a member that is cut off; what has been, each has.
+    let metadata: Metadata = last == .max ? ["hasleader": "true"] : [:]
+    return try await client.watch(metadata: metadata, options: options) { writer in
       try await writer.write(request)
       if last < .max {
         var progress = Etcdserverpb_WatchRequest()
@@ -45,7 +50,10 @@ struct WatchCall: Sendable {
       defer { finish.finish() }
       for try await message in response.messages {
         if message.canceled { throw WatchCall.refusal(message) }
-        if message.created { created() }
+        if message.created {
+          cursor.began(at: message.header.revision)
+          created()
+        }
         // The bookmark: everything up to its revision has come.
         if message.watchID == -1, message.header.revision >= last { return false }
         for batch in WatchCall.batches(message.events) {
