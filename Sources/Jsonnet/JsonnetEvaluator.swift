@@ -29,10 +29,14 @@ public struct JsonnetEvaluator {
   ) -> [JsonnetResult] {
     var evaluator = JsonnetEvaluator(by: deadline, load: load)
     var results = [JsonnetResult?](repeating: nil, count: programs.count)
+    for (index, program) in programs.enumerated() {
+      results[index] = refusal(of: program).map { JsonnetResult(value: .failure($0), imports: []) }
+    }
     let together = programs.indices.filter { index in
-      ["extVar", "import"].allSatisfy {
-        programs[index].source.firstRange(of: Array($0.utf8)) == nil
-      }
+      results[index] == nil
+        && ["extVar", "import"].allSatisfy {
+          programs[index].source.firstRange(of: Array($0.utf8)) == nil
+        }
     }
     for start in stride(from: 0, to: together.count, by: JsonnetLimits.batch) {
       let batch = together[start..<min(start + JsonnetLimits.batch, together.count)]
@@ -70,10 +74,26 @@ public struct JsonnetEvaluator {
       case _ where scalar.value < 0x20:
         let digits = String(scalar.value, radix: 16)
         quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      case _ where scalar.value >= 0x40000: quoted += escape(scalar)
       default: quoted.unicodeScalars.append(scalar)
       }
     }
     return quoted + "\""
+  }
+
+  /// Why a program is not even begun; nil if nothing is in the way.
+  private static func refusal(of program: JsonnetProgram) -> JsonnetFailure? {
+    let texts = program.variables.map(\.value) + [program.name]
+    if texts.contains(where: UnreadableText.isIn) {
+      return JsonnetFailure(
+        kind: .syntax, message: "its name, or a variable, has " + UnreadableText.explanation,
+        places: [])
+    }
+    return UnreadableText.offset(in: program.source).map { offset in
+      JsonnetFailure(
+        kind: .syntax, message: UnreadableText.explanation,
+        places: [UnreadableText.place(offset, of: program.source, in: program.name)])
+    }
   }
 
   // MARK: - One
@@ -89,7 +109,13 @@ public struct JsonnetEvaluator {
       let end = min(deadline.end, ContinuousClock.now + .seconds(seconds))
       let answer = try process.evaluate(program, by: end) { folder, path in
         imports.insert(JsonnetResult.ImportRequest(folder: folder, path: path))
-        return load(folder, path)
+        let found = load(folder, path)
+        if case .found(let path, let bytes) = found,
+          UnreadableText.isIn(path) || UnreadableText.offset(in: bytes) != nil
+        {
+          return .missing("it holds " + UnreadableText.explanation)
+        }
+        return found
       }
       return JsonnetResult(value: JsonnetEvaluator.result(answer), imports: imports)
     } catch {

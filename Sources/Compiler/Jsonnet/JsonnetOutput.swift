@@ -5,6 +5,12 @@ enum JsonnetOutput {
   /// The value; every place in it is the file, since Jsonnet does not tell where a value comes from.
   static func read(_ json: [UInt8], file: String) -> JsonnetValue {
     let place = SourceSpan(file: file)
+    // As std.char(55296) gives it.
+    guard String(validating: json, as: UTF8.self) != nil else {
+      let finding = Diagnostic(
+        .textSurrogate, at: place, "it gives half of a surrogate pair, which is no character")
+      return JsonnetValue(diagnostics: [finding])
+    }
     var diagnostics: [Diagnostic] = []
     let value = JSONParser.parse(SourceText(file: file, bytes: json), &diagnostics)
     return JsonnetValue(

@@ -112,6 +112,12 @@ final class JsonnetStage {
 
   private func value(of program: JsonnetProgram, _ result: JsonnetResult) -> JsonnetValue {
     switch result.value {
+    // What the library can't decode while it runs, as std.parseJson does, it gives as U+FFFD.
+    case .success(let json) where SourceText.contains(Array("\u{fffd}".utf8), in: json):
+      let finding = Diagnostic(
+        .jsonnetRuntime, at: SourceSpan(file: program.name),
+        "it gives U+FFFD, which stands for a character that could not be read")
+      return JsonnetValue(diagnostics: [finding])
     case .success(let json): return JsonnetOutput.read(json, file: program.name)
     case .failure(let failure):
       if let unread = sources.unread { return JsonnetValue(diagnostics: [unread]) }

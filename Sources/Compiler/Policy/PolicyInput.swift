@@ -1,4 +1,5 @@
 import ConfigModel
+import Jsonnet
 
 /// What policies are given, as Jsonnet.
 enum PolicyInput {
@@ -32,11 +33,13 @@ enum PolicyInput {
       entry.append(to: &bytes)
       bytes += ",\n".utf8
     }
-    return bytes + Array("}\n".utf8)
+    return JsonnetEvaluator.readable(json: bytes + Array("}\n".utf8))
   }
 
-  /// What a message of the evaluator means to who writes policies.
-  static func meaning(of message: String) -> String? {
+  /// What a failure means to who writes policies, if the policy itself could not be called; nil for one inside it.
+  static func meaning(of failure: JsonnetFailure) -> String? {
+    guard failure.places.allSatisfy({ $0.file == program }) else { return nil }
+    let message = failure.message
     if message.hasPrefix("only functions can be called") || message.contains("too many args") {
       return "a policy is a function(config, previous)"
     }

@@ -81,7 +81,7 @@ struct PolicyStage {
       let report = JsonnetReport(sources: sources, imports: result.imports)
       var diagnostic = report.diagnostic(of: failure, in: file)
       if failure.kind != .limit, failure.kind != .unavailable { diagnostic.code = .policyInvalid }
-      if let known = PolicyInput.meaning(of: failure.message) { diagnostic.message = known }
+      if let known = PolicyInput.meaning(of: failure) { diagnostic.message = known }
       diagnostics.append(diagnostic)
     case .success(let json):
       let output = JsonnetOutput.read(json, file: file)
