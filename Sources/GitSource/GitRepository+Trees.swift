@@ -9,6 +9,13 @@ public struct TreeChange: Hashable, Sendable {
   public var kind: Kind
 }
 
+/// What one tree may hold, folders and what is not published among it.
+struct TreeLimits: Sendable {
+  var entries = 1_000_000
+  /// Of the paths of all of them.
+  var pathBytes = 512 << 20
+}
+
 /// A tree as it was read, with the object that it was read from.
 struct RecentTree: Sendable {
   /// Kept at once; a reconciler looks at a commit and at the one before it.
@@ -25,6 +32,29 @@ extension GitRepository {
     var name: String
     var id: String
     var kind: Kind
+  }
+
+  /// What may be met in one tree: one object may stand in it many times, so that a few small ones are without end.
+  private struct TreeBudget {
+    private let limits: TreeLimits
+    private var entriesLeft: Int
+    private var bytesLeft: Int
+
+    init(_ limits: TreeLimits) {
+      self.limits = limits
+      (entriesLeft, bytesLeft) = (limits.entries, limits.pathBytes)
+    }
+
+    mutating func take(_ entries: [Entry], under folder: String) throws(GitError) {
+      entriesLeft -= entries.count
+      bytesLeft -= entries.reduce(entries.count * folder.utf8.count) { $0 + $1.name.utf8.count }
+      guard entriesLeft >= 0, bytesLeft >= 0 else {
+        throw .failed(
+          operation: "read \(folder)",
+          reason: "with it the tree has more than \(limits.entries) entries, or "
+            + "\(limits.pathBytes) bytes of paths")
+      }
+    }
   }
 
   /// What stands at a path in two trees, folders aside.
@@ -59,7 +89,10 @@ extension GitRepository {
   private func readTree(_ root: String) throws(GitError) -> SourceTree {
     let found = try withRepository { repository throws(GitError) in
       var files: [(path: String, entry: Entry)] = []
-      try GitRepository.walk(root, under: "", depth: 0, in: repository) { files.append(($0, $1)) }
+      var budget = TreeBudget(treeLimits)
+      try GitRepository.walk(root, under: "", depth: 0, in: repository, &budget) {
+        files.append(($0, $1))
+      }
       return files
     }
     var files: [SourceTree.File] = []
@@ -124,7 +157,8 @@ extension GitRepository {
   ) throws(GitError) -> [EntryChange] {
     let changes = try withRepository { repository throws(GitError) in
       var changes: [EntryChange] = []
-      try GitRepository.compare(old, new, under: "", depth: 0, in: repository, &changes)
+      var budget = TreeBudget(treeLimits)
+      try GitRepository.compare(old, new, under: "", depth: 0, in: repository, &budget, &changes)
       return changes
     }
     return changes.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
@@ -132,28 +166,30 @@ extension GitRepository {
 
   private static func compare(
     _ old: String?, _ new: String?, under folder: String, depth: Int,
-    in repository: OpaquePointer, _ changes: inout [EntryChange]
+    in repository: OpaquePointer, _ budget: inout TreeBudget, _ changes: inout [EntryChange]
   ) throws(GitError) {
     guard old != new else { return }
     try checkDepth(depth, folder)
     let before: [Entry] = if let old { try entries(of: old, in: repository) } else { [] }
     let after: [Entry] = if let new { try entries(of: new, in: repository) } else { [] }
+    try budget.take(before, under: folder)
+    try budget.take(after, under: folder)
     // By bytes: names that only look alike stay apart.
     var left = Dictionary(
       before.map { (ConfigPath(escaped: $0.name), $0) }, uniquingKeysWith: { first, _ in first })
     for entry in after {
       let previous = left.removeValue(forKey: ConfigPath(escaped: entry.name))
       if previous == entry { continue }
-      try report(previous, entry, under: folder, depth: depth, in: repository, &changes)
+      try report(previous, entry, under: folder, depth: depth, in: repository, &budget, &changes)
     }
     for entry in left.values {
-      try report(entry, nil, under: folder, depth: depth, in: repository, &changes)
+      try report(entry, nil, under: folder, depth: depth, in: repository, &budget, &changes)
     }
   }
 
   private static func report(
     _ old: Entry?, _ new: Entry?, under folder: String, depth: Int,
-    in repository: OpaquePointer, _ changes: inout [EntryChange]
+    in repository: OpaquePointer, _ budget: inout TreeBudget, _ changes: inout [EntryChange]
   ) throws(GitError) {
     guard let name = (new ?? old)?.name else { return }
     let path = folder + name
@@ -161,7 +197,7 @@ extension GitRepository {
     let newTree = new?.kind == .folder ? new?.id : nil
     if oldTree != nil || newTree != nil {
       try compare(
-        oldTree, newTree, under: path + "/", depth: depth + 1, in: repository, &changes)
+        oldTree, newTree, under: path + "/", depth: depth + 1, in: repository, &budget, &changes)
     }
     let oldFile = old.flatMap { $0.kind == .folder ? nil : $0 }
     let newFile = new.flatMap { $0.kind == .folder ? nil : $0 }
@@ -186,13 +222,15 @@ extension GitRepository {
 
   private static func walk(
     _ tree: String, under folder: String, depth: Int, in repository: OpaquePointer,
-    _ visit: (String, Entry) -> Void
+    _ budget: inout TreeBudget, _ visit: (String, Entry) -> Void
   ) throws(GitError) {
     try checkDepth(depth, folder)
-    for entry in try entries(of: tree, in: repository) {
+    let entries = try entries(of: tree, in: repository)
+    try budget.take(entries, under: folder)
+    for entry in entries {
       let path = folder + entry.name
       if entry.kind == .folder {
-        try walk(entry.id, under: path + "/", depth: depth + 1, in: repository, visit)
+        try walk(entry.id, under: path + "/", depth: depth + 1, in: repository, &budget, visit)
       } else {
         visit(path, entry)
       }
@@ -226,8 +264,13 @@ extension GitRepository {
     return entries
   }
 
-  /// Git never writes a tree that names something twice: which of the two is meant, nobody can tell.
+  /// Git never writes a tree that names something twice, or by a path: what is meant, nobody can tell.
   private static func checkNames(_ entries: [Entry], of tree: String) throws(GitError) {
+    for entry in entries
+    where entry.name.utf8.contains(UInt8(ascii: "/")) || ["", ".", ".."].contains(entry.name) {
+      throw .failed(
+        operation: "read the tree \(tree)", reason: "it holds '\(entry.name)', which is no name")
+    }
     var seen: Set<ConfigPath> = []
     for entry in entries where !seen.insert(ConfigPath(escaped: entry.name)).inserted {
       // Names that are no UTF-8 are told apart by Git.

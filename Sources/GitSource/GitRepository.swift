@@ -11,8 +11,15 @@ public final class GitRepository: Sendable {
 
   private static let library: Int32 = git_libgit2_init()
 
+  let treeLimits: TreeLimits
+
   /// Opens a path or a `file://` URL, of a bare repository or one with a working tree.
-  public init(_ location: String) throws(GitError) {
+  public convenience init(_ location: String) throws(GitError) {
+    try self.init(location, treeLimits: TreeLimits())
+  }
+
+  init(_ location: String, treeLimits: TreeLimits) throws(GitError) {
+    self.treeLimits = treeLimits
     precondition(GitRepository.library > 0, "libgit2 starts")
     var path = location
     if path.hasPrefix("file://") {

@@ -6,6 +6,55 @@ import Testing
 @testable import GitSource
 
 struct GitRepositoryTests {
+  /// Commits a tree object that is made of bytes, as Git would never make one.
+  private func commit(tree: String, in git: GitFixture) throws -> CommitID {
+    let text = try git.run("commit-tree", "-m", "crafted", tree)
+    return try #require(CommitID(text))
+  }
+
+  private func object(_ tree: [UInt8], in git: GitFixture) throws -> String {
+    let file = git.path + "/.git/crafted"
+    try Data(tree).write(to: URL(fileURLWithPath: file))
+    return try git.run("hash-object", "-t", "tree", "-w", "--literally", file)
+  }
+
+  private func entry(_ mode: String, _ name: String, _ id: String) -> [UInt8] {
+    let digits = Array(id)
+    let bytes = stride(from: 0, to: digits.count, by: 2).map {
+      UInt8(String(digits[$0...$0 + 1]), radix: 16)!
+    }
+    return Array("\(mode) \(name)\0".utf8) + bytes
+  }
+
+  /// A few objects, each of which stands twice in the next one.
+  @Test func aTreeWithoutEndIsRefused() throws {
+    let git = try GitFixture()
+    let first = try #require(CommitID(try git.commit(["a.yaml": "x: 1\n"], "first")))
+    var tree = try git.run("rev-parse", "HEAD^{tree}")
+    for _ in 0..<60 {
+      tree = try object(entry("40000", "d", tree) + entry("40000", "e", tree), in: git)
+    }
+    let commit = try commit(tree: tree, in: git)
+    let limits = TreeLimits(entries: 1_000)
+    let repository = try GitRepository(git.path, treeLimits: limits)
+    #expect { try repository.tree(of: commit) } throws: { "\($0)".contains("1000 entries") }
+    #expect(throws: GitError.self) { try repository.changes(from: first, to: commit) }
+    #expect(try repository.tree(of: first).files.map(\.path) == ["a.yaml"])
+    #expect(throws: GitError.self) { try repository.tree(of: commit) }
+    let narrow = try GitRepository(git.path, treeLimits: TreeLimits(pathBytes: 5))
+    #expect(throws: GitError.self) { try narrow.tree(of: first) }
+  }
+
+  @Test(arguments: ["p/a.yaml", ".", "..", "/"])
+  func aNameThatIsAPathIsRefused(name: String) throws {
+    let git = try GitFixture()
+    _ = try git.commit(["a.yaml": "x: 1\n"], "first")
+    let blob = try git.run("rev-parse", "HEAD:a.yaml")
+    let commit = try commit(tree: try object(entry("100644", name, blob), in: git), in: git)
+    let repository = try GitRepository(git.path)
+    #expect(throws: GitError.self) { try repository.tree(of: commit) }
+  }
+
   @Test func commitsTreesAndChangesAreRead() throws {
     let git = try GitFixture()
     let first = try git.commit(["a/b.yaml": "x: 1\n", "c.txt": "one"], "first")
