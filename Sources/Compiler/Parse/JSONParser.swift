@@ -35,9 +35,13 @@ struct JSONParser {
     hint: String? = nil
   ) -> Stop {
     let start = start ?? at
-    diagnostics.append(
-      Diagnostic(code, at: text.span(start, max(start, at)), message, hint: hint))
+    report(Diagnostic(code, at: text.span(start, max(start, at)), message, hint: hint))
     return Stop()
+  }
+
+  private mutating func report(_ finding: Diagnostic) {
+    guard diagnostics.count < CompilerLimits.diagnosticsPerFile else { return }
+    diagnostics.append(finding)
   }
 
   private mutating func skipSpace() {
@@ -100,7 +104,7 @@ struct JSONParser {
       let keySpan = text.span(keyStart, at)
       let first = places[Array(key.utf8)]
       if let first {
-        diagnostics.append(.duplicateKey(key, at: keySpan, first: first))
+        report(.duplicateKey(key, at: keySpan, first: first))
       } else {
         places[Array(key.utf8)] = keySpan
       }

@@ -2,23 +2,35 @@
 enum Numbers {
   /// An integer of `digits` in a base, in decimal; no leading zeros, and no sign for zero.
   static func integer(_ digits: some Sequence<UInt8>, radix: Int, isNegative: Bool) -> String {
-    // Decimal digits, least first; each digit of the source multiplies and adds.
-    var decimal: [UInt8] = [0]
-    for digit in digits {
-      guard let value = Character(UnicodeScalar(digit)).hexDigitValue else { continue }
+    // Nine decimal digits each, least first; several digits of the source multiply and add at a time.
+    var limbs: [UInt64] = [0]
+    var (value, scale) = (UInt64(0), UInt64(1))
+    func add() {
       var carry = value
-      for index in decimal.indices {
-        carry += Int(decimal[index]) * radix
-        decimal[index] = UInt8(carry % 10)
-        carry /= 10
+      for index in limbs.indices {
+        carry += limbs[index] * scale
+        limbs[index] = carry % Numbers.limb
+        carry /= Numbers.limb
       }
-      while carry > 0 {
-        decimal.append(UInt8(carry % 10))
-        carry /= 10
-      }
+      if carry > 0 { limbs.append(carry) }
+      (value, scale) = (0, 1)
     }
-    return signed(String(decoding: decimal.reversed().map { $0 + 48 }, as: UTF8.self), isNegative)
+    for digit in digits {
+      guard let digit = Character(UnicodeScalar(digit)).hexDigitValue else { continue }
+      value = value * UInt64(radix) + UInt64(digit)
+      scale *= UInt64(radix)
+      if scale * UInt64(radix) > Numbers.limb { add() }
+    }
+    add()
+    let written = limbs.reversed().map { limb in
+      let digits = String(limb)
+      return String(repeating: "0", count: Numbers.limbDigits - digits.count) + digits
+    }
+    return signed(written.joined(), isNegative)
   }
+
+  private static let limb: UInt64 = 1_000_000_000
+  private static let limbDigits = 9
 
   /// A decimal integer as written, without its sign.
   static func decimal(_ digits: some StringProtocol, isNegative: Bool) -> String {

@@ -9,14 +9,38 @@ enum SchemaComment {
   static func target(in text: SourceText) -> SourceSpan? {
     guard SourceText.contains(server, in: text.bytes) else { return nil }
     var start = 0
+    var isHead = true
+    var texts: [Range<Int>]?
     while start < text.bytes.count {
       let line = text.bytes[start...].prefix { $0 != UInt8(ascii: "\n") }
       if let target = target(inLine: line) {
-        return text.span(target.lowerBound, target.upperBound)
+        // What stands in a text is no comment; behind nothing but comments there is none.
+        let known = isHead ? [] : texts ?? longTexts(of: text)
+        if !isHead { texts = known }
+        if !known.contains(where: { $0.contains(target.lowerBound) }) {
+          return text.span(target.lowerBound, target.upperBound)
+        }
       }
+      let first = line.first { $0 > 0x20 }
+      isHead = isHead && (first == nil || first == UInt8(ascii: "#"))
       start = line.endIndex + 1
     }
     return nil
+  }
+
+  /// Where the texts are that have several lines; the YAML is known to be well-formed.
+  private static func longTexts(of text: SourceText) -> [Range<Int>] {
+    let reader = YAMLEventReader(text)
+    var ranges: [Range<Int>] = []
+    while let event = try? reader.next() {
+      switch event.kind {
+      case .streamEnd: return ranges
+      case .scalar(_, isPlain: false, _, _) where event.end.line > event.start.line:
+        ranges.append(text.offset(event.start)..<text.offset(event.end))
+      default: break
+      }
+    }
+    return ranges
   }
 
   private static func target(inLine line: ArraySlice<UInt8>) -> Range<Int>? {

@@ -98,6 +98,13 @@ struct SourceText {
     SourceSpan(file: file, start: position(start), end: position(end))
   }
 
+  /// Whether a `%TAG` directive before a place has another `%`.
+  func hasEscapedDirective(before position: SourcePosition) -> Bool {
+    bytes[..<offset(position)].split(separator: UInt8(ascii: "\n")).contains { line in
+      line.starts(with: "%TAG".utf8) && line.dropFirst().contains(UInt8(ascii: "%"))
+    }
+  }
+
   /// Whether nothing but white space follows a place.
   func isBlank(from position: SourcePosition) -> Bool {
     bytes[offset(position)...].allSatisfy { $0 <= 0x20 }

@@ -19,6 +19,8 @@ struct YAMLComposer {
   private let reader: YAMLEventReader
   private var anchors: [String: Node] = [:]
   private var diagnostics: [Diagnostic] = []
+  /// A `%TAG` directive has an escape in what its handle stands for.
+  private var hasEscapedHandles = false
 
   /// The value of a file, as far as it can be read; nil if it is malformed. An empty file is null.
   static func parse(_ text: SourceText, _ diagnostics: inout [Diagnostic]) -> ConfigValue? {
@@ -45,8 +47,12 @@ struct YAMLComposer {
   private mutating func report(
     _ code: DiagnosticCode, _ span: SourceSpan, _ message: String, hint: String? = nil
   ) {
+    report(Diagnostic(code, at: span, message, hint: hint))
+  }
+
+  private mutating func report(_ finding: Diagnostic) {
     guard diagnostics.count < CompilerLimits.diagnosticsPerFile else { return }
-    diagnostics.append(Diagnostic(code, at: span, message, hint: hint))
+    diagnostics.append(finding)
   }
 
   private func span(_ event: YAMLEvent) -> SourceSpan {
@@ -62,6 +68,7 @@ struct YAMLComposer {
       case .streamEnd: return value ?? ConfigValue(.null, at: text.span(0, 0))
       case .documentStart(let version):
         if let version, version != (1, 2) { throw .version(at: event.start) }
+        hasEscapedHandles = text.hasEscapedDirective(before: event.end)
         guard value == nil else {
           throw YAMLProblem(
             code: .yamlDocuments, position: event.start,
@@ -168,7 +175,7 @@ struct YAMLComposer {
       size = try grown(size + key.size - 1, by: value, valueEvent)
       if key.isPlainUntagged, key.text == "<<" {
         if let first = mergePlace {
-          diagnostics.append(.duplicateKey("<<", at: keySpan, first: first))
+          report(.duplicateKey("<<", at: keySpan, first: first))
         }
         mergePlace = keySpan
         if !value.isUnknown { merged += maps(toMerge: value.value, at: span(valueEvent)) }
@@ -183,7 +190,7 @@ struct YAMLComposer {
         continue
       }
       if let first = places[Array(name.utf8)] {
-        diagnostics.append(.duplicateKey(name, at: keySpan, first: first))
+        report(.duplicateKey(name, at: keySpan, first: first))
         continue
       }
       places[Array(name.utf8)] = keySpan
@@ -232,15 +239,25 @@ struct YAMLComposer {
   private static let coreTags = "tag:yaml.org,2002:"
 
   private mutating func checkTag(_ tag: String?, is name: String, _ event: YAMLEvent) {
-    guard let tag, tag != "!", tag != YAMLComposer.coreTags + name else { return }
-    reportTag(tag, event)
+    guard let tag else { return }
+    if isEscaped(tag, event) || tag != "!" && tag != YAMLComposer.coreTags + name {
+      reportTag(tag, event)
+    }
+  }
+
+  /// Whether a tag, or what its handle stands for, is written with `%`: libyaml's texts end at the first NUL, so that
+  /// nobody can tell what `!!str%00x` is.
+  private func isEscaped(_ tag: String, _ event: YAMLEvent) -> Bool {
+    hasEscapedHandles || text.slice(tagSpan(event)).utf8.contains(UInt8(ascii: "%"))
   }
 
   private mutating func reportTag(_ tag: String, _ event: YAMLEvent) {
-    let written =
-      tag.hasPrefix(YAMLComposer.coreTags)
-      ? "!!" + tag.dropFirst(YAMLComposer.coreTags.count) : tag
     let place = tagSpan(event)
+    let written =
+      isEscaped(tag, event)
+      ? text.slice(place)
+      : tag.hasPrefix(YAMLComposer.coreTags)
+        ? "!!" + tag.dropFirst(YAMLComposer.coreTags.count) : tag
     if written == "!sealed" {
       report(
         .featureUnsupported, place, "sealed values are not supported by this version",
@@ -281,6 +298,10 @@ struct YAMLComposer {
     node.isPlainUntagged = isPlain && tag == nil
     let type: String
     if let tag {
+      guard !isEscaped(tag, event) else {
+        reportTag(tag, event)
+        return node
+      }
       guard tag != "!" else { return node }
       guard tag.hasPrefix(YAMLComposer.coreTags) else {
         reportTag(tag, event)

@@ -36,8 +36,8 @@ final class YAMLEventReader {
   // libyaml reads from it as long as it lives.
   private let input: UnsafeMutableBufferPointer<UInt8>
   /// The last quoted scalar that spans lines: if its quote was never meant to open there, libyaml
-  /// notices only later.
-  private var lastLongQuote: SourcePosition?
+  /// notices only behind its end.
+  private var lastLongQuote: (start: SourcePosition, end: SourcePosition)?
   /// Brackets that are open, outermost first.
   private var openBrackets: [SourcePosition] = []
 
@@ -63,7 +63,12 @@ final class YAMLEventReader {
     let start = YAMLEventReader.position(event.start_mark)
     let end = YAMLEventReader.position(event.end_mark)
     let kind = try kind(of: event)
-    if case .scalar(_, isPlain: false, _, _) = kind, end.line > start.line { lastLongQuote = start }
+    if event.type == YAML_SCALAR_EVENT, end.line > start.line {
+      let style = event.data.scalar.style
+      let isQuoted =
+        style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE
+      if isQuoted { lastLongQuote = (start, end) }
+    }
     track(event, kind, at: start)
     return YAMLEvent(kind: kind, start: start, end: end)
   }
@@ -148,12 +153,12 @@ final class YAMLEventReader {
         code: .yamlSyntax, position: bracket, message: "this is never closed",
         hint: "add the closing bracket")
     }
-    if let quote = lastLongQuote, position.line > quote.line,
+    if let quote = lastLongQuote, position.line == quote.end.line,
       context == "while parsing a block mapping" || context == "while parsing a flow mapping"
         || context == "while parsing a flow sequence"
     {
       return YAMLProblem(
-        code: .yamlSyntax, position: quote,
+        code: .yamlSyntax, position: quote.start,
         message: "the quote seems never closed: it ends on line \(position.line)",
         hint: "\(sentence(problem, context)) there")
     }
