@@ -117,4 +117,14 @@ struct ReportTests {
     #expect(!lines.contains { $0.drop { $0 == " " }.hasPrefix("::") || $0.contains("##[") })
     #expect(!GitHubReport.render(many).contains("\u{1b}"))
   }
+
+  /// To Swift's characters the sign before `#` makes it another one; to the runner it does not.
+  @Test func noSignBeforeACommandHidesIt() {
+    let many = (1...12).map { line in
+      finding(.schemaType, .error, file: "x\(line)", "\u{600}##[add-mask]e \u{600}::x")
+    }
+    let text = GitHubReport.render(many).split(separator: "\n").last.map(String.init) ?? ""
+    #expect(text.utf8.firstRange(of: "e \u{600}: :x".utf8) != nil)
+    #expect(text.utf8.firstRange(of: "\u{600}## [add-mask]".utf8) != nil)
+  }
 }

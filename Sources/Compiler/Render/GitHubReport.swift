@@ -47,7 +47,16 @@ public enum GitHubReport {
 
   /// The runner takes a line for a command that begins with `::` after white space, or has `##[` anywhere in it.
   private static func inert(_ text: String) -> String {
-    text.replacing("::", with: ": :").replacing("##[", with: "## [")
+    // By scalars: a character may be joined with what stands before it.
+    var inert = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      let isSecondColon = scalar == ":" && inert.last == ":"
+      if isSecondColon || scalar == "[" && inert.suffix(2).elementsEqual("##".unicodeScalars) {
+        inert.append(" ")
+      }
+      inert.append(scalar)
+    }
+    return String(inert)
   }
 
   private static func escaped(_ text: String) -> String {
