@@ -128,6 +128,14 @@ struct OwnerTests {
       denied(from: base, to: changed(["configsync.yaml": nobody]), by: "alice@example.com") == [])
   }
 
+  @Test func anAddressThatOnlyLooksAlikeIsAnothers() {
+    let settings = "apiVersion: configsync/v1\nowners: {/p/: [\"al\u{ef}ce@example.com\"]}\n"
+    let old = ["configsync.yaml": settings, "p.yaml": "x: 1\n"]
+    let new = old.merging(["p.yaml": "x: 2\n"]) { $1 }
+    #expect(denied(from: old, to: new, by: "ali\u{308}ce@example.com") == ["/p/x p.yaml"])
+    #expect(denied(from: old, to: new, by: "AL\u{ef}CE@example.com") == [])
+  }
+
   /// To Swift's characters the sign before `/` makes it another one.
   @Test func aPrefixIsCutByBytes() {
     let settings = "apiVersion: configsync/v1\nowners: {\"/pay\\u0600/\": [alice@example.com]}\n"

@@ -5,13 +5,24 @@ struct Owners: Sendable {
   /// As it is written; the keys inside are meant, and the key itself.
   var prefix: ConfigPath
   var span: SourceSpan
-  /// Addresses, in lower case.
-  var people: Set<String>
+  var people: Set<MailAddress>
+}
 
-  /// An address without regard to case; that of ASCII alone, since other letters only look alike.
-  static func normal(_ address: String) -> String {
-    String(
-      decoding: address.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+/// An address without regard to case; that of ASCII alone, and compared by bytes, since other letters only look alike.
+struct MailAddress: Hashable, Comparable, Sendable {
+  private let bytes: [UInt8]
+
+  init(_ text: String) { bytes = MailAddress.lowercased(text) }
+
+  static func lowercased(_ text: String) -> [UInt8] {
+    text.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
+  }
+
+  var text: String { String(decoding: bytes, as: UTF8.self) }
+  var isEmpty: Bool { bytes.isEmpty }
+
+  static func < (left: MailAddress, right: MailAddress) -> Bool {
+    left.bytes.lexicographicallyPrecedes(right.bytes)
   }
 }
 
@@ -68,8 +79,8 @@ struct OwnerStage {
   ) {
     let owners = last?.settings.owners ?? settings.owners
     guard let authors, !owners.isEmpty else { return }
-    let people = Set(authors.map(Owners.normal))
-    let named = people.filter { !$0.isEmpty }.sorted().joined(separator: ", ")
+    let people = Set(authors.map(MailAddress.init))
+    let named = people.filter { !$0.isEmpty }.sorted().map(\.text).joined(separator: ", ")
     let name = named.isEmpty ? "somebody without an address" : named
     checkOwners(owners, people, name)
     let diff = KeySpaceDiff(from: last?.keySpace ?? .empty, to: keySpace)
@@ -88,7 +99,9 @@ struct OwnerStage {
 
   /// Owners are themselves what only owners change: else two commits would do what one may not. Those of a folder may
   /// be changed by those of a folder above, too.
-  private mutating func checkOwners(_ owners: OwnerTable, _ people: Set<String>, _ name: String) {
+  private mutating func checkOwners(
+    _ owners: OwnerTable, _ people: Set<MailAddress>, _ name: String
+  ) {
     for (folder, old) in owners.entries where settings.owners[folder]?.people != old.people {
       let above = folder.parent.flatMap { owners.owners(of: $0) }
       guard old.people.isDisjoint(with: people), above?.people.isDisjoint(with: people) != false
@@ -111,7 +124,7 @@ struct OwnerStage {
     _ entry: Owners, at place: SourceSpan, key: ConfigPath, _ message: String
   ) {
     guard diagnostics.count < CompilerLimits.ownerFindings else { return }
-    let people = entry.people.sorted().joined(separator: ", ")
+    let people = entry.people.sorted().map(\.text).joined(separator: ", ")
     diagnostics.append(
       Diagnostic(
         .ownerDenied, at: place, key: key, message,

@@ -24,7 +24,7 @@ enum PruneStage {
 
   /// Git reads the names of trailers without regard to case; that of ASCII alone.
   private static func isSame(_ left: String, _ right: String) -> Bool {
-    Owners.normal(left).utf8.elementsEqual(Owners.normal(right).utf8)
+    MailAddress.lowercased(left) == MailAddress.lowercased(right)
   }
 
   /// - Complexity: O(*n*) in keys that changed, and in patterns for each that is deleted.

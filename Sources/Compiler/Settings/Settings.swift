@@ -171,6 +171,14 @@ struct SettingsReader {
     guard !parts.contains("") else {
       return invalid(value.span, "prefix has an empty segment")
     }
+    guard parts.allSatisfy(SettingsReader.isSegment),
+      !trimmed.unicodeScalars.contains(where: {
+        $0.value < 0x20 || $0.value == 0x7f
+      })
+    else {
+      return invalid(
+        value.span, "prefix holds what no key can", hint: SettingsReader.segmentHint)
+    }
     guard !ConfigPath(escaped: trimmed).isReserved else {
       return invalid(value.span, "keys under '\(ConfigPath.reserved)' are the program's own")
     }
@@ -270,9 +278,10 @@ extension Spelling {
     case .string(let text):
       for (unit, scale) in [("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)]
       where text.hasSuffix(unit) {
-        guard let count = Int(text.dropLast(unit.count)), count > 0, count < 1 << 30 else {
-          return nil
-        }
+        let digits = text.dropLast(unit.count)
+        guard digits.utf8.first != UInt8(ascii: "+"), let count = Int(digits), count > 0,
+          count < 1 << 30
+        else { return nil }
         return count * scale
       }
       return nil

@@ -92,6 +92,13 @@ extension SettingsReader {
     for member in members { readOwners(of: member) }
   }
 
+  static let segmentHint = "'/' and '%' inside a part are written %2F and %25, and nothing else is"
+
+  /// Whether a part of a path is written as the program writes it.
+  static func isSegment(_ part: String) -> Bool {
+    ConfigPath.unescape(part).map(ConfigPath.escape) == part
+  }
+
   private mutating func readOwners(of member: ConfigValue.Member) {
     let prefix = ConfigPath(escaped: member.key)
     let segments = ConfigPath.segments(of: prefix.folder.text)
@@ -101,22 +108,22 @@ extension SettingsReader {
         "a prefix is a key, or a folder of keys: it begins with '/', and has no empty part")
     }
     // Anything else is the prefix of no key, and would protect nothing.
-    guard segments.allSatisfy({ ConfigPath.unescape($0).map(ConfigPath.escape) == $0 }) else {
+    guard segments.allSatisfy(SettingsReader.isSegment) else {
       return invalid(
         member.keySpan, "'\(member.key)' can't be the prefix of a key",
-        hint: "'/' and '%' inside a part are written %2F and %25, and nothing else is")
+        hint: SettingsReader.segmentHint)
     }
     guard case .sequence(let items) = member.value.content, !items.isEmpty else {
       return invalid(
         member.value.span, "the owners of '\(member.key)' are a list of addresses, at least one")
     }
-    var people: Set<String> = []
+    var people: Set<MailAddress> = []
     for item in items {
       guard case .string(let address) = item.content, SettingsReader.isAddress(address) else {
         invalid(item.span, "an owner is the address of an author, as alice@example.com")
         continue
       }
-      people.insert(Owners.normal(address))
+      people.insert(MailAddress(address))
     }
     if !settings.owners.add(Owners(prefix: prefix, span: member.keySpan, people: people)) {
       invalid(member.keySpan, "'\(member.key)' has owners already")

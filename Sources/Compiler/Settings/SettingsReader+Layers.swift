@@ -29,9 +29,11 @@ extension SettingsReader {
     var layers: [Settings.Layer] = []
     for item in items {
       guard let directory = directory(item) else { continue }
-      if directory == member.key {
+      // By bytes: names that only look alike are two folders.
+      let isSame: (String) -> Bool = { $0.utf8.elementsEqual(directory.utf8) }
+      if isSame(member.key) {
         invalid(item.span, "'\(directory)' is the namespace itself, which is its highest layer")
-      } else if layers.contains(where: { $0.directory == directory }) {
+      } else if layers.contains(where: { isSame($0.directory) }) {
         invalid(item.span, "'\(directory)' is a layer of '\(member.key)' already")
       } else {
         layers.append(Settings.Layer(directory: directory, span: item.span))
