@@ -261,6 +261,23 @@ struct GitMirrorTests {
     withExtendedLifetime(direct) {}
   }
 
+  /// Mirrors lie where caches are kept, and somebody clears those.
+  @Test func aMirrorThatWasRemovedBeginsAnew() async throws {
+    let origin = try Origin()
+    let remote = try GitServers.daemon(origin.folder.path, scratch: origin.scratch.path)
+    let mirror = try origin.mirror(remote.url, folder: "m")
+    _ = try await mirror.fetch()
+    try FileManager.default.removeItem(atPath: origin.scratch.path + "/mirrors")
+    let pushed = try origin.push(["a.yaml": "x: 2\n"])
+    #expect(try await mirror.fetch() == pushed)
+    #expect(try mirror.tip() == pushed)
+    let tree = try mirror.repository.tree(of: pushed)
+    #expect(try tree.file(at: "a.yaml")?.bytes() == Array("x: 2\n".utf8))
+    #expect(throws: GitError.self, "it has the new folder to itself") {
+      _ = try origin.mirror(remote.url, folder: "m")
+    }
+  }
+
   /// As a program has them that is about to be started when the owner goes.
   @Test func aCopyOfADescriptorKeepsNoFolder() throws {
     let folder = try TemporaryFolder()

@@ -38,7 +38,7 @@ public actor GitMirror {
   private let limits: Limits
   private let depth: Int?
   private let folder: String
-  private let lock: FolderLock
+  private var lock: FolderLock
   /// Moves of what is served since the mirror was tidied.
   private var moves = 0
   private var tidying: Task<Void, Never>?
@@ -91,6 +91,23 @@ public actor GitMirror {
     repository = try GitRepository.bare(at: path + "/repository.git")
   }
 
+  /// Begins the mirror anew where somebody has removed it, as whoever clears caches does.
+  private func restoreFolder() throws(GitError) {
+    let files = FileManager.default
+    guard !files.fileExists(atPath: repository.path + "/HEAD") else { return }
+    do {
+      try files.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw .failed(operation: "make '\(folder)'", reason: error.localizedDescription)
+    }
+    if !files.fileExists(atPath: folder + "/configsync.lock") {
+      lock = try FolderLock(folder + "/configsync.lock")
+    }
+    _ = try GitRepository.bare(at: repository.path)
+    (moves, deepened, space) = (0, nil, nil)
+  }
+
   private static func parse(_ text: String) throws(GitError) -> Revision {
     precondition(git_libgit2_init() > 0, "libgit2 starts")
     if text == "HEAD" { return .head }
@@ -116,6 +133,7 @@ public actor GitMirror {
   /// - Throws: `GitError`, and then nothing has changed; `CancellationError`.
   public func fetch() async throws -> CommitID {
     defer { if moves >= GitMirror.movesBetweenTidying { tidyWhenQuiet() } }
+    try restoreFolder()
     if case .commit(let commit) = revision, try repository.holds(commit) {
       try repository.setReference(GitMirror.tracked, to: commit)
       return commit
