@@ -43,6 +43,45 @@ struct PlanTests {
     target = ModelTarget()
   }
 
+  /// One record tells of a commit that was applied twice, and the keys of the first time are the source's still.
+  @Test func whatACommitWroteIsItsOwnAfterItIsAppliedAgain() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    let first = source.commit(["a.yaml": "x: 1\ny: 1\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    _ = source.commit(["a.yaml": "x: 2\ny: 1\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    source.head = first
+    _ = try await reconciler(source, target).run(ReconcileOptions(acceptsRewrite: true))
+    target.put("/a/x", "by hand")
+    _ = source.commit(["a.yaml": "y: 1\n"])
+    let plan = try await reconciler(source, target).plan(ReconcileOptions())
+    #expect(plan.changes == [change("/a/x", "by hand", nil)])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(target.content == ["/a/y": "1"])
+  }
+
+  /// The newest commit is refused, though a later one was applied between.
+  @Test func aRefusalIsRecordedAgainAfterSomethingWasApplied() async throws {
+    var source = ScriptedSource()
+    let target = ModelTarget()
+    _ = source.commit(["a.yaml": "x: 1\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    let bad = source.commit(["a.yaml": "x: [\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    _ = source.commit(["a.yaml": "x: 3\n"])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    let key = Array((ReservedKeys.refusals(of: "default") + bad.text).utf8)
+    let head = Array(ReservedKeys.head(of: "default").utf8)
+    func revision(_ key: [UInt8]) throws -> Int64 { try target.item(key)?.modRevision ?? 0 }
+    #expect(try revision(key) < revision(head))
+    source.head = bad
+    for _ in 0..<2 {
+      _ = try await reconciler(source, target).run(ReconcileOptions(acceptsRewrite: true))
+      #expect(try revision(key) == revision(head) + 1, "once")
+    }
+  }
+
   @Test func aStalePlanChangesNothing() async throws {
     let (first, target) = try await started()
     var source = first

@@ -46,21 +46,25 @@ extension SourceReconciler {
     throw ReconcileError.target(failure)
   }
 
-  /// Records that a commit was refused, once.
+  /// Records that a commit was refused, once; and again once something was applied since.
   func record(
     _ diagnostics: [Diagnostic], of facts: CommitFacts, _ actual: inout ActualState
   ) async throws {
-    guard !actual.refusals.contains(facts.commit) else { return }
+    let former = actual.refusals[facts.commit] ?? 0
+    guard former == 0 || former < actual.headRevision else { return }
     let key = Array((ReservedKeys.refusals(of: actual.source) + facts.commit.text).utf8)
     let value = try ReservedKeys.encode(RefusalRecord(facts: facts, diagnostics: diagnostics))
-    // Fenced by its own absence: recorded once, whoever records it.
+    // Fenced by what is there, or nothing: recorded once, whoever records it.
     let transaction = TargetTransaction(
-      fences: [.init(key: key, modRevision: 0)], puts: [(key, value)], deletes: [])
+      fences: [.init(key: key, modRevision: former)], puts: [(key, value)], deletes: [])
     var failure: TargetError?
     for _ in 0..<SourceReconciler.attempts {
       do {
-        _ = try await target.commit(transaction)
-        actual.refusals.insert(facts.commit)
+        switch try await target.commit(transaction) {
+        case .applied(let revision): actual.refusals[facts.commit] = revision
+        // Somebody else has, or this one in the attempt before.
+        case .fenced: actual.refusals[facts.commit] = actual.headRevision + 1
+        }
         return
       } catch let error as TargetError {
         failure = error

@@ -78,9 +78,14 @@ struct StateReader {
       // It is for people: one that is damaged is written anew.
       actual.state = try? decode(item)
       actual.stateRevision = item.modRevision
-    case ("commits", 2): actual.revisions[item.modRevision] = CommitID(parts[1])
+    case ("commits", 2):
+      actual.revisions[item.modRevision] = CommitID(parts[1])
+      // One that was applied again has one record: what it wrote at first is the source's all the same.
+      if actual.revisions[item.createRevision] == nil {
+        actual.revisions[item.createRevision] = CommitID(parts[1])
+      }
     case ("refused", 2):
-      if let commit = CommitID(parts[1]) { actual.refusals.insert(commit) }
+      if let commit = CommitID(parts[1]) { actual.refusals[commit] = item.modRevision }
     case ("rejected", 2):
       if let commit = CommitID(parts[1]) {
         actual.rejections[commit] = try decode(item)

@@ -9,7 +9,8 @@ public struct ActualState: Sendable {
   public var headRevision: Int64 = 0
   /// The revisions that this source's commits made: what they wrote is the source's own.
   public var revisions: [Int64: CommitID] = [:]
-  public var refusals: Set<CommitID> = []
+  /// Commits that were refused, and at which revision that was recorded last.
+  public var refusals: [CommitID: Int64] = [:]
   /// The branch that the source follows, where that is known.
   var branch: String?
   /// Commits that somebody wants skipped.

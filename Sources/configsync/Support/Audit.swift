@@ -6,6 +6,8 @@ import Foundation
 struct AppliedCommit: Sendable {
   var source: String
   var revision: Int64
+  /// Another one, if the commit was applied again.
+  var firstRevision: Int64
   var record: CommitRecord
 }
 
@@ -26,7 +28,7 @@ struct Audit: Sendable {
   func commits() async throws -> [AppliedCommit] {
     try await records(in: "commits") { source, item in
       AppliedCommit(
-        source: source, revision: item.modRevision,
+        source: source, revision: item.modRevision, firstRevision: item.createRevision,
         record: try ReservedKeys.decode(from: item.value))
     }.sorted { $0.revision > $1.revision }
   }
@@ -36,6 +38,9 @@ struct Audit: Sendable {
   func commitsByRevision() async throws -> [Int64: AppliedCommit] {
     let commits = try await commits()
     var found = Dictionary(commits.map { ($0.revision, $0) }) { first, _ in first }
+    for commit in commits where found[commit.firstRevision] == nil {
+      found[commit.firstRevision] = commit
+    }
     let corrections = try await records(in: "corrections") { source, item in
       (source, item.modRevision, try ReservedKeys.decode(CorrectionRecord.self, from: item.value))
     }
@@ -45,6 +50,15 @@ struct Audit: Sendable {
       }
     }
     return found
+  }
+
+  /// The names of all sources of which anything is recorded, in their order.
+  func sources() async throws -> [String] {
+    let prefix = ReservedKeys.sources
+    let names = try await client.range(.prefix(Array(prefix.utf8))).items.compactMap { item in
+      String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count).split(separator: "/").first
+    }
+    return Set(names.map(String.init)).sorted()
   }
 
   /// What each source is stopped by, by its name; nothing of those that go on.
