@@ -51,6 +51,9 @@ final class Connection: Sendable {
     var address = endpoint
     if address.hasPrefix("http://") { address = String(address.dropFirst(7)) }
     if address.hasSuffix("/") { address = String(address.dropLast()) }
+    guard !address.contains("@") else {
+      throw ClientError(.unreachable, "an endpoint names no user: who asks is said beside it")
+    }
     guard !address.contains("://"), let colon = address.lastIndex(of: ":"),
       let port = Int(address[address.index(after: colon)...]), (1...65535).contains(port)
     else {

@@ -18,11 +18,13 @@ public enum GitError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notLocal(let url):
-      "'\(url)' is not a local path or file:// URL: only 'apply' and 'run' fetch. Clone it, and name "
+      "'\(GitError.shown(url))' is not a local path or file:// URL: only 'apply' and 'run' fetch. Clone it, and name "
         + "the clone"
     case .invalidURL(let reason): "the URL of the repository can't be used: \(reason)"
     case .remoteLacks(let name, let host): "there is no branch or tag '\(name)' on \(host)"
-    case .notRepository(let path, let reason): "'\(path)' is not a Git repository: \(reason)"
+    case .notRepository(let path, let reason):
+      "'\(GitError.shown(path))' is not a Git repository"
+        + (path.contains("@") ? "" : ": \(reason)")
     case .unbornBranch(let name): "the branch '\(name)' has no commit yet"
     case .unknownRevision(let revision): "there is no commit '\(revision)' in the repository"
     case .missingParent(let commit): "\(commit) is the first commit: there is nothing before it"
@@ -36,6 +38,12 @@ public enum GitError: Error, Hashable, Sendable, CustomStringConvertible {
       "Git does not know who you are: set user.name and user.email with 'git config'"
     case .failed(let operation, let reason): "can't \(operation): \(reason)"
     }
+  }
+
+  /// Without what may be a password.
+  private static func shown(_ location: String) -> String {
+    guard let end = location.lastIndex(of: "@") else { return location }
+    return "…" + location[end...]
   }
 
   private static func list(_ paths: [String]) -> String {

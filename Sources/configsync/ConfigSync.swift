@@ -46,11 +46,13 @@ struct ConfigSync: AsyncParsableCommand {
     if CommandLine.arguments.dropFirst() == [JsonnetWorker.argument] { return JsonnetWorker.run() }
     do {
       var command = try parseAsRoot()
+      try EnvironmentProblems.check()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
+      try checkStandardOutput()
     } catch let failure as CommandFailure {
       if !failure.description.isEmpty { printError("configsync: \(failure.description)") }
       Foundation.exit(failure.kind.rawValue)
@@ -62,6 +64,3 @@ struct ConfigSync: AsyncParsableCommand {
     }
   }
 }
-
-/// Prints a line to standard error.
-func printError(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }

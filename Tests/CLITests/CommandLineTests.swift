@@ -82,6 +82,58 @@ struct CommandLineTests {
     #expect(try run("help", "apply").status == 0)
   }
 
+  /// By a shell, which gives the program its streams and environment.
+  private func shell(_ command: String) throws -> (status: Int32, output: String) {
+    try execute("sh", ["-c", command], environment: ["PROGRAM": configsyncProgram])
+  }
+
+  @Test func whatCantBeWrittenIsNoCrashAndNoAnswer() throws {
+    let git = try GitFixture()
+    try git.commit(["a.yaml": "x: 1\n"], "first")
+    #expect(try shell("$PROGRAM validate --repo /nope 2>/dev/full").status == 2)
+    #expect(try shell("$PROGRAM validate --repo /nope 2>&-").status == 2)
+    for command in ["build -o json", "validate -o sarif"] {
+      let lost = try shell("$PROGRAM \(command) --repo \(git.path) >/dev/full")
+      #expect(lost.status == 2 && lost.output.contains("No space left on device"), "\(command)")
+    }
+    #expect(try shell("$PROGRAM build --repo \(git.path)").status == 0)
+  }
+
+  @Test(arguments: [
+    "QUOTA_BACKEND_BYTES=8GiB", "ELECTION_TIMEOUT=5s", "MAX_TXN_OPS=10k", "LOG_FORMAT=xml",
+  ])
+  func anEnvironmentThatCantBeMeantIsRefused(setting: String) throws {
+    let folder = try TemporaryFolder()
+    let refused = try shell("CONFIGSYNC_\(setting) $PROGRAM server --data-dir \(folder.path)")
+    #expect(refused.status == 2 && refused.output.contains("CONFIGSYNC_\(setting.prefix(5))"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
+  @Test func noSecretIsPrintedBack() throws {
+    let git = try GitFixture()
+    let folder = try TemporaryFolder()
+    let file = folder.path + "/daemon.yaml"
+    let begin = "apiVersion: configsync/v1\nsources: [{name: a, url: "
+    for (index, text) in [
+      begin + "'https://h/x.git', credentials: {password: s3cr3t}}]\n",
+      begin + "'https://user:s3cr3t@h/x.git'}]\n", "s3cr3t\n",
+      begin + "/x}]\nstatuses: [{kind: github, token: s3cr3t}]\n",
+    ].enumerated() {
+      try text.write(toFile: file, atomically: true, encoding: .utf8)
+      let refused = try run("run", "--config", file)
+      #expect(refused.status == 2 && !refused.output.contains("s3cr3t"), "\(index)")
+    }
+    for arguments in [
+      ["validate", "--repo", "https://user:s3cr3t@h/x.git"],
+      ["rollback", "HEAD", "--repo", "https://user:s3cr3t@h/x.git"],
+      ["apply", "--repo", "user:s3cr3t@h:x.git"], ["apply", "--repo", "file://u:s3cr3t@h/x"],
+      ["get", "/a", "--endpoints", "http://user:s3cr3t@127.0.0.1:1"],
+    ] {
+      let refused = try execute(configsyncProgram, arguments, environment: ["HOME": git.path])
+      #expect(refused.status == 2 && !refused.output.contains("s3cr3t"), "\(arguments)")
+    }
+  }
+
   @Test func hostileFilesGetAnErrorAndNoHarm() throws {
     let git = try GitFixture()
     let bomb =

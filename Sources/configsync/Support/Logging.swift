@@ -11,7 +11,7 @@ struct LoggingOptions: ParsableArguments {
   var logLevel = environment("LOG_LEVEL", "info")
 
   @Option(help: "text or json.")
-  var logFormat = Format(rawValue: environment("LOG_FORMAT", "text")) ?? .text
+  var logFormat = environmentChoice("LOG_FORMAT", Format.text)
 
   func validate() throws {
     guard Logger.Level(rawValue: logLevel) != nil else {
@@ -33,7 +33,7 @@ struct LoggingOptions: ParsableArguments {
 
 /// Where log lines go: standard error, in one write each, so that lines of several threads do not
 /// mix.
-private func writeLine(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+private func writeLine(_ line: String) { writeToStandardError(line + "\n") }
 
 private func timestamp() -> String {
   Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))

@@ -134,7 +134,7 @@ struct ColorOptions: ParsableArguments {
   enum When: String, ExpressibleByArgument, CaseIterable { case auto, always, never }
 
   @Option(help: "auto, always or never. NO_COLOR turns auto off.")
-  var color = When(rawValue: environment("COLOR", "auto")) ?? .auto
+  var color = environmentChoice("COLOR", When.auto)
 
   func style(of descriptor: Int32 = STDOUT_FILENO) -> HumanRenderer.Style {
     switch color {

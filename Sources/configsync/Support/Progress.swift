@@ -19,12 +19,12 @@ final class ProgressLine {
     }
     lastShown = done
     let line = "\r\(label) \(done)/\(total) (\(done * 100 / total) %)"
-    FileHandle.standardError.write(Data(line.utf8))
+    writeToStandardError(line)
   }
 
   /// Clears the line, so that what is printed next stands alone.
   func clear() {
     guard isShown, lastShown > 0 else { return }
-    FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+    writeToStandardError("\r\u{1b}[K")
   }
 }

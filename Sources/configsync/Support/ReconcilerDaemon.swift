@@ -190,7 +190,8 @@ enum DaemonSettings {
     let (file, diagnostics) = DaemonFileReader.read(bytes, named: path)
     if !diagnostics.isEmpty {
       let style: HumanRenderer.Style = isatty(STDERR_FILENO) == 1 ? .colored : .plain
-      printError(HumanRenderer(style) { $0 == path ? bytes : nil }.render(diagnostics))
+      // Without the lines: a secret may stand in them by mistake, and this goes to the log.
+      printError(HumanRenderer(style) { _ in nil }.render(diagnostics))
     }
     guard let file else { throw CommandFailure(.unknown, "'\(path)' is invalid") }
     return file
