@@ -13,10 +13,13 @@ public struct ClientError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var kind: Kind
   public var description: String
+  /// The oldest revision that can still be read, if what was asked for is older.
+  public var compactRevision: Int64?
 
-  init(_ kind: Kind, _ description: String) {
+  init(_ kind: Kind, _ description: String, compactRevision: Int64? = nil) {
     self.kind = kind
     self.description = description
+    self.compactRevision = compactRevision
   }
 
   init(_ error: RPCError, endpoint: String) {

@@ -79,7 +79,8 @@ struct WatchCall: Sendable {
   private static func refusal(_ message: Etcdserverpb_WatchResponse) -> ClientError {
     message.compactRevision > 0
       ? ClientError(
-        .refused, "the history before revision \(message.compactRevision) has been compacted")
+        .refused, "the history before revision \(message.compactRevision) has been compacted",
+        compactRevision: message.compactRevision)
       : ClientError(.refused, "the watch was cancelled: \(reason(message))")
   }
 

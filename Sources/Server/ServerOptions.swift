@@ -117,9 +117,17 @@ extension ServerOptions {
     }
   }
 
+  /// Ten years: of what is a time.
+  private static let mostHours = 87_600
+  /// etcd's.
+  private static let mostElectionMilliseconds = 50_000
+
   private var autoCompaction: AutoCompaction? {
     get throws {
       let number = Int64(autoCompactionRetention)
+      guard ["revision", "periodic"].contains(autoCompactionMode) else {
+        throw OptionsError("--auto-compaction-mode is 'periodic' or 'revision'")
+      }
       if number == 0 || autoCompactionRetention.isEmpty { return nil }
       switch autoCompactionMode {
       case "revision":
@@ -127,14 +135,16 @@ extension ServerOptions {
           throw OptionsError("--auto-compaction-retention is a number of revisions")
         }
         return .revisions(number)
-      case "periodic":
-        let time = number.map { .seconds($0 * 3600) } ?? Duration(goText: autoCompactionRetention)
-        guard let time, time >= .seconds(1) else {
+      default:
+        let hours = number.flatMap { $0 <= ServerOptions.mostHours ? $0 : nil }
+        let time = hours.map { .seconds($0 * 3600) } ?? Duration(goText: autoCompactionRetention)
+        guard let time, (.seconds(1) ... .seconds(ServerOptions.mostHours * 3600)).contains(time)
+        else {
           throw OptionsError(
-            "--auto-compaction-retention is a time like 1h30m, or a number of hours")
+            "--auto-compaction-retention is a time like 1h30m, or a number of hours, at most "
+              + "\(ServerOptions.mostHours)")
         }
         return .periodic(time)
-      default: throw OptionsError("--auto-compaction-mode is 'periodic' or 'revision'")
       }
     }
   }
@@ -188,12 +198,19 @@ extension ServerOptions {
   /// What does not depend on who the members are.
   func complete(_ configuration: ClusterConfiguration) throws -> ClusterConfiguration {
     guard dataDirectory.isEmpty == false else { throw OptionsError("--data-dir is empty") }
-    guard heartbeatMilliseconds > 0, electionMilliseconds >= 5 * heartbeatMilliseconds else {
+    guard heartbeatMilliseconds > 0, electionMilliseconds / 5 >= heartbeatMilliseconds else {
       throw OptionsError(
         "--election-timeout (\(electionMilliseconds) ms) must be at least 5 times "
           + "--heartbeat-interval (\(heartbeatMilliseconds) ms)")
     }
-    guard authTokenTTL > 0 else { throw OptionsError("--auth-token-ttl is a number of seconds") }
+    guard electionMilliseconds <= ServerOptions.mostElectionMilliseconds else {
+      throw OptionsError(
+        "--election-timeout is at most \(ServerOptions.mostElectionMilliseconds) ms")
+    }
+    let mostSeconds = ServerOptions.mostHours * 3600
+    guard authTokenTTL > 0, authTokenTTL <= mostSeconds else {
+      throw OptionsError("--auth-token-ttl is a number of seconds, at most \(mostSeconds)")
+    }
     var configuration = configuration
     let most = ClusterLimits().commandBytes
     guard (1 << 10...most).contains(maxRequestBytes) else {

@@ -28,7 +28,14 @@ struct ServerOptionsTests {
     let changes: [(inout ServerOptions) -> Void] = [
       { $0.name = "c" }, { $0.initialCluster = "a" }, { $0.initialCluster = "a=ftp://x:1" },
       { $0.listenPeerURLs = ["http://127.0.0.1:7"] }, { $0.dataDirectory = "" },
-      { $0.electionMilliseconds = 100 },
+      { $0.electionMilliseconds = 100 }, { $0.electionMilliseconds = 50_001 },
+      {
+        $0.electionMilliseconds = .max
+        $0.heartbeatMilliseconds = .max
+      },
+      { $0.heartbeatMilliseconds = .max }, { $0.authTokenTTL = .max }, { $0.authTokenTTL = 0 },
+      { $0.autoCompactionRetention = "9223372036854775807" },
+      { $0.autoCompactionRetention = "100000h" }, { $0.autoCompactionMode = "foo" },
       { $0.initialCluster = "a=http://127.0.0.1:1,b=http://127.0.0.1:1" },
     ]
     for change in changes {

@@ -143,7 +143,7 @@ struct HistoryCommand: AsyncParsableCommand {
       printTable(
         rows.map { row in
           [String(row.change.revision)] + row.change.cells
-            + [row.value.map { printable($0.bytes) } ?? "(deleted)"]
+            + [row.value.map { printableLine($0.bytes) } ?? "(deleted)"]
         })
     }
   }
@@ -158,7 +158,15 @@ struct HistoryCommand: AsyncParsableCommand {
     // A watch from the first revision to the present is the history, deletions included.
     let marker = try await client.range(.key(key), at: now).items.first
     if marker == nil, now <= 1 { return [] }
-    try await client.history(of: .key(key), through: now) { collected.add($0.events) }
+    do {
+      try await client.history(of: .key(key), through: now) { collected.add($0.events) }
+    } catch let error as ClientError {
+      guard let oldest = error.compactRevision else { throw error }
+      printError("configsync: \(error.description): older values are not known")
+      try await client.history(of: .key(key), from: oldest, through: now) {
+        collected.add($0.events)
+      }
+    }
     return Array(collected.events.suffix(limit).reversed())
   }
 }
@@ -195,7 +203,7 @@ struct ShowCommand: AsyncParsableCommand {
       guard let revision = try await audit.revision(named: name) else {
         throw CommandFailure(.unknown, "name a revision or a commit")
       }
-      let commit = try await audit.commits().first { $0.revision == revision }
+      let commit = try await audit.commitsByRevision()[revision]
       let now = try await client.range(.key([0])).revision
       guard revision <= now, revision > 1 else {
         throw CommandFailure(.no, "there is no revision \(revision)")
@@ -226,10 +234,10 @@ struct ShowCommand: AsyncParsableCommand {
 
   private func show(_ event: ClientEvent) {
     let key = printableLine(event.key)
-    let old = event.previous.map(printable)
+    let (old, new) = (event.previous.map { printableLine($0) }, printableLine(event.value))
     switch (event.kind, old) {
-    case (.put, nil): print("  + \(key) = \(printable(event.value))")
-    case (.put, let old?): print("  ~ \(key) = \(old) -> \(printable(event.value))")
+    case (.put, nil): print("  + \(key) = \(new)")
+    case (.put, let old?): print("  ~ \(key) = \(old) -> \(new)")
     case (.delete, let old): print("  - \(key)\(old.map { " = \($0)" } ?? "")")
     }
   }

@@ -32,7 +32,8 @@ struct SnapshotCommand: AsyncParsableCommand {
       guard !FileManager.default.fileExists(atPath: path) else {
         throw CommandFailure(.unknown, "\(path) is there already")
       }
-      let partial = path + ".part"
+      // Nobody else's.
+      let partial = "\(path).\(UUID().uuidString).part"
       guard
         FileManager.default.createFile(
           atPath: partial, contents: nil, attributes: [.posixPermissions: 0o600]),

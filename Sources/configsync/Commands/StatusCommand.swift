@@ -136,14 +136,16 @@ struct StatusCommand: AsyncParsableCommand {
       [["SOURCE", "COMMIT", "REVISION", "STATE", "REFUSED", "DAEMON"]]
         + shown.sources.map {
           [
-            $0.name, String($0.commit.prefix(9)), String($0.revision), $0.state,
-            String($0.refused.count), printable(Array(($0.daemon ?? "-").utf8)),
+            printableLine($0.name), printableLine(String($0.commit.prefix(9))),
+            String($0.revision), $0.state, String($0.refused.count),
+            printableLine($0.daemon ?? "-"),
           ]
         })
     for source in shown.sources {
       guard let message = source.message else { continue }
+      Swift.print()
       Swift.print(
-        "\n\(source.name) is \(source.state) since \(source.since ?? ""): \(printableLine(message))"
+        printableLine("\(source.name) is \(source.state) since \(source.since ?? ""): \(message)")
       )
     }
     if !shown.events.isEmpty {
@@ -152,17 +154,15 @@ struct StatusCommand: AsyncParsableCommand {
         [["EVENT", "SOURCE", "REVISION", "TIME", "BY", "COMMIT", ""]]
           + shown.events.map { event in
             [
-              event.event, event.source, String(event.revision), event.time,
-              printable(Array((event.by ?? "-").utf8)),
-              event.commit.map { String($0.prefix(9)) } ?? "-",
-              printableLine(event.message),
-            ]
+              event.event, event.source, String(event.revision), event.time, event.by ?? "-",
+              event.commit.map { String($0.prefix(9)) } ?? "-", event.message,
+            ].map(printableLine)
           })
     }
     for refusal in shown.sources.flatMap(\.refused) {
       Swift.print(
-        "\nrefused \(refusal.commit.prefix(9)) by \(printable(Array(refusal.author.utf8))): "
-          + "\(printable(Array(refusal.subject.utf8)))\n  \(printable(Array(refusal.finding.utf8)))"
+        "\nrefused \(refusal.commit.prefix(9)) by \(printableLine(refusal.author)): "
+          + "\(printableLine(refusal.subject))\n  \(printableLine(refusal.finding))"
       )
     }
   }
