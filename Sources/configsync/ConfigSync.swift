@@ -46,7 +46,8 @@ struct ConfigSync: AsyncParsableCommand {
     if CommandLine.arguments.dropFirst() == [JsonnetWorker.argument] { return JsonnetWorker.run() }
     do {
       var command = try parseAsRoot()
-      try EnvironmentProblems.check()
+      // Whoever asks for help is told how else to say it.
+      if type(of: command).configuration.commandName != "help" { try EnvironmentProblems.check() }
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {

@@ -137,10 +137,13 @@ struct FileReader {
   /// The root `$schema` is not published.
   private mutating func withoutSchema(_ value: ConfigValue) -> ConfigValue? {
     guard case .map(let members) = value.content,
-      let schema = members.first(where: { $0.key == "$schema" }),
-      case .string(let target) = schema.value.content
+      let schema = members.first(where: { $0.key == "$schema" })
     else { return value }
-    result.schema = NamedSchema(target, from: file.path, at: schema.value.span)
+    if case .string(let target) = schema.value.content {
+      result.schema = NamedSchema(target, from: file.path, at: schema.value.span)
+    } else {
+      report(.schemaUnknown, schema.value.span, "'$schema' is a text that names a schema")
+    }
     let rest = members.filter { $0.key != "$schema" }
     return rest.isEmpty ? nil : ConfigValue(.map(rest), at: value.span)
   }

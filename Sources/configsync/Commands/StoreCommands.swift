@@ -125,6 +125,11 @@ struct WatchCommand: AsyncParsableCommand {
 
   @OptionGroup var cluster: ClusterOptions
 
+  func validate() throws {
+    guard fromRevision >= 0 else { throw ValidationError("--from-revision is 0 or a revision") }
+    guard count ?? 1 > 0 else { throw ValidationError("--count is at least 1") }
+  }
+
   func run() async throws {
     let bytes = Array(key.utf8)
     let range: ClientRange = prefix ? .prefix(bytes) : .key(bytes)

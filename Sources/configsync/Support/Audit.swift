@@ -152,7 +152,10 @@ struct Audit: Sendable {
   /// The revision that `name` means: a number, or a commit that the store has applied.
   func revision(named name: String?) async throws -> Int64? {
     guard let name else { return nil }
-    if name.count < 7 || CommitID(name) == nil, let revision = Int64(name) { return revision }
+    if name.count < 7 || CommitID(name) == nil, let revision = Int64(name) {
+      guard revision > 0 else { throw CommandFailure(.unknown, "revisions begin at 1") }
+      return revision
+    }
     return try await commit(named: name).revision
   }
 

@@ -7,11 +7,11 @@ func environment(_ name: String) -> String? {
   ProcessInfo.processInfo.environment["CONFIGSYNC_" + name]
 }
 
-/// The same, read as a number or another value that has a text form.
+/// The same, read as a number; or as a text, which is never wrong.
 func environment<Value: LosslessStringConvertible>(_ name: String, _ standard: Value) -> Value {
   guard let text = environment(name) else { return standard }
   if let value = Value(text) { return value }
-  EnvironmentProblems.add(name, "'\(printableLine(text))' is no \(Value.self)")
+  EnvironmentProblems.add(name, "'\(printableLine(text))' is no number")
   return standard
 }
 

@@ -225,19 +225,22 @@ func printableLine(_ bytes: [UInt8]) -> String {
   String(validating: bytes, as: UTF8.self).map(printableLine) ?? printable(bytes)
 }
 
+/// A cell that is wider pushes the rest of its own row aside, and not of all others.
+private let widestColumn = 64
+
 /// Columns of text, each as wide as its widest cell.
 func printTable(_ rows: [[String]]) {
   var widths: [Int] = []
   for row in rows {
     for (index, cell) in row.enumerated() {
       if index == widths.count { widths.append(0) }
-      widths[index] = max(widths[index], cell.count)
+      widths[index] = max(widths[index], min(cell.count, widestColumn))
     }
   }
   for row in rows {
     let cells = row.enumerated().map { index, cell in
       index == row.count - 1
-        ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
+        ? cell : cell + String(repeating: " ", count: max(0, widths[index] - cell.count))
     }
     let line = cells.joined(separator: "  ")
     print(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
