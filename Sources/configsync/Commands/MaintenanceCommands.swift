@@ -139,7 +139,10 @@ struct EndpointCommand: AsyncParsableCommand {
       let results = try await cluster.withClient { client in
         try await hashes(of: client, at: wanted)
       }
-      try report(results) { "\($0.hash) at the compaction of \($0.compactRevision)" }
+      try report(results) { result in
+        "\(result.hash)"
+          + (result.compactRevision > 0 ? " at the compaction of \(result.compactRevision)" : "")
+      }
       if try differ(results) { throw CommandFailure(.no, "the members differ") }
     }
   }
