@@ -109,7 +109,7 @@ targets += module(
   "PeerTransport", ["BinaryCoding", "Cluster", "Raft", logging, nioCore, nioPosix],
   testing: [nioEmbedded])
 targets += module(
-  "ConfigSyncClient", ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport])
+  "ConfigSyncClient", ["EtcdProtos", protobuf, grpcCore, grpcProtobuf, grpcTransport, nioCore])
 targets += module(
   "GitSource",
   [

@@ -119,11 +119,16 @@ public struct CommitRecord: Hashable, Sendable, Codable {
   /// The branch that was followed, where that is known.
   public var branch: String?
   public var counts: Counts
+  /// Revisions that it made when it was applied before, ascending; the newest of those.
+  public var earlier: [Int64]?
+  /// Of which so many are kept.
+  public static let earlierLimit = 100
 
   public init(
     facts: CommitFacts, prefix: String, signer: String? = nil, freezeOverride: Override? = nil,
-    branch: String? = nil, counts: Counts
+    branch: String? = nil, counts: Counts, earlier: [Int64]? = nil
   ) {
+    self.earlier = earlier
     self.facts = facts
     self.prefix = prefix
     self.signer = signer
@@ -137,7 +142,7 @@ public struct CommitRecord: Hashable, Sendable, Codable {
 
   private enum CodingKeys: String, CodingKey {
     case commit, parents, tree, author, committer, subject, prefix, signer, freezeOverride, branch,
-      counts
+      counts, earlier
   }
 
   public init(from decoder: any Decoder) throws {
@@ -148,6 +153,7 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     freezeOverride = try container.decodeIfPresent(Override.self, forKey: .freezeOverride)
     branch = try container.decodeIfPresent(String.self, forKey: .branch)
     counts = try container.decode(Counts.self, forKey: .counts)
+    earlier = try container.decodeIfPresent([Int64].self, forKey: .earlier)
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -158,6 +164,7 @@ public struct CommitRecord: Hashable, Sendable, Codable {
     try container.encodeIfPresent(freezeOverride, forKey: .freezeOverride)
     try container.encodeIfPresent(branch, forKey: .branch)
     try container.encode(counts, forKey: .counts)
+    try container.encodeIfPresent(earlier, forKey: .earlier)
   }
 }
 

@@ -3,6 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCProtobuf
+import NIOCore
 import Synchronization
 
 /// Runs `body` with a client of the cluster, and ends its connections afterwards.
@@ -41,8 +42,8 @@ typealias ConnectionTransport = HTTP2ClientTransport.Posix
 /// One endpoint and its connection.
 final class Connection: Sendable {
   /// The other side is asked whether it is there after this; etcd's servers take a question every five seconds.
-  private static let quietTime = Duration.seconds(10)
-  private static let answerTime = Duration.seconds(5)
+  private static let quietTime = Duration.seconds(30)
+  private static let answerTime = Duration.seconds(120)
 
   let endpoint: String
   let client: GRPCClient<ConnectionTransport>
@@ -67,11 +68,33 @@ final class Connection: Sendable {
       config: .defaults { config in
         config.backoff.initial = .milliseconds(100)
         config.backoff.max = .seconds(2)
-        // A watch sends nothing: without this it would never hear that the other side, or the way to it, is gone.
+        // A watch sends nothing: without these it would never hear that the way to the other side is gone, or that
+        // it answers no more. The answer to a ping comes behind all that is under way, which may take long.
+        config.channelDebuggingCallbacks.onCreateTCPConnection = { $0.probeWhenQuiet() }
         config.connection.keepalive = .init(
           time: Connection.quietTime, timeout: Connection.answerTime, allowWithoutCalls: false)
       })
     client = GRPCClient(transport: transport, interceptors: [TokenInterceptor(login: login)])
+  }
+}
+
+extension Channel {
+  /// Seconds after which a quiet connection is probed, and again; and after which one that acknowledges nothing, or
+  /// takes nothing, has ended (tcp(7)).
+  private static var probeSeconds: (first: Int, further: Int, silent: Int) { (10, 3, 15) }
+
+  /// Lets the system find out that the other side, or the way to it, is gone: whatever comes counts as life.
+  fileprivate func probeWhenQuiet() -> EventLoopFuture<Void> {
+    let seconds = Self.probeSeconds
+    let options: [(CInt, Int)] = [
+      (TCP_KEEPIDLE, seconds.first), (TCP_KEEPINTVL, seconds.further),
+      (TCP_USER_TIMEOUT, 1_000 * seconds.silent),
+    ]
+    return .andAllSucceed(
+      [setOption(.socketOption(.so_keepalive), value: 1)]
+        + options.map { name, value in
+          setOption(.tcpOption(NIOBSDSocket.Option(rawValue: name)), value: value)
+        }, on: eventLoop)
   }
 }
 

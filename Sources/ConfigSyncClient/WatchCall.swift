@@ -10,7 +10,7 @@ final class WatchCursor: Sendable {
   private let state: Mutex<Int64>
   init(_ start: Int64) { state = Mutex(start) }
   var next: Int64 { state.withLock { $0 } }
-  func delivered(_ revision: Int64) { state.withLock { $0 = revision + 1 } }
+  func delivered(_ revision: Int64) { state.withLock { $0 = max($0, revision + 1) } }
   /// A stream has begun when the store was at `revision`: what one that asks for what is new misses afterwards is
   /// not new to the next.
   func began(at revision: Int64) { state.withLock { if $0 == 0 { $0 = revision + 1 } } }
@@ -56,6 +56,7 @@ struct WatchCall: Sendable {
         }
         // The bookmark: everything up to its revision has come.
         if message.watchID == -1, message.header.revision >= last { return false }
+        if WatchCall.isProgress(message) { cursor.delivered(message.header.revision) }
         for batch in WatchCall.batches(message.events) {
           cursor.delivered(batch.revision)
           let goesOn = try await body(batch)
@@ -73,7 +74,14 @@ struct WatchCall: Sendable {
     request.createRequest.rangeEnd = Data(end)
     request.createRequest.startRevision = cursor.next
     request.createRequest.prevKv = true
+    // So that a watch of keys that rest does not begin behind a compaction when it goes on.
+    request.createRequest.progressNotify = true
     return request
+  }
+
+  /// Whether an answer tells that everything through its revision has come.
+  private static func isProgress(_ message: Etcdserverpb_WatchResponse) -> Bool {
+    message.events.isEmpty && !message.created && !message.canceled && message.watchID >= 0
   }
 
   private static func refusal(_ message: Etcdserverpb_WatchResponse) -> ClientError {

@@ -30,7 +30,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     services: GRPCServices, limits: GRPCLimits, budget: RequestBudget,
     executor: EventLoopExecutor? = nil
   ) {
-    share = RequestShare(of: budget, limit: limits.connectionRequestBytes)
+    share = RequestShare(of: budget, limits: limits)
     self.services = services
     self.executor = executor
     self.limits = limits
@@ -145,7 +145,11 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
 
   // MARK: - What the session tells
 
-  func began(stream: Int32) { streams[stream] = streams[stream] ?? GRPCStream(id: stream) }
+  func began(stream: Int32) {
+    // What came behind the end of the connection, with the same bytes, begins nothing.
+    guard context != nil else { return }
+    streams[stream] = streams[stream] ?? GRPCStream(id: stream)
+  }
 
   func received(
     name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>, stream: Int32
@@ -187,7 +191,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     guard let call = streams[stream], call.status == nil else { return }
     count(data.count, of: call)
     call.reader.append(data)
-    if let refusal = share.refusal { return finish(call, refusal) }
+    if let refusal = share.refusal(ofBytes: call.requestBytes) { return finish(call, refusal) }
     do {
       while let (message, wireBytes) = try call.reader.take(limit: limits.messageBytes) {
         count(message.count - wireBytes, of: call)
@@ -195,6 +199,17 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
       }
     } catch {
       finish(call, error)
+    }
+    if call.isStreaming { watchPatience(of: call) }
+  }
+
+  /// A message of a streaming call that has begun must become whole, too.
+  private func watchPatience(of call: GRPCStream) {
+    if call.reader.isEmpty {
+      call.patience?.cancel()
+      call.patience = nil
+    } else if call.patience == nil {
+      setPatience(of: call)
     }
   }
 

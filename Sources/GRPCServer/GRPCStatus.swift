@@ -47,7 +47,7 @@ package struct GRPCLimits: Hashable, Sendable {
   package var waitingRequestBytes = 8 << 20
   /// Bytes of requests that are not whole yet, or not answered, of one connection.
   package var connectionRequestBytes = 256 << 20
-  /// The same of all connections together.
+  /// The same of all connections together; twice as many for requests up to `lightRequestBytes`.
   package var requestBytes = 512 << 20
   /// Connections of a listener; more are closed at once.
   package var connections = 10_000
@@ -62,7 +62,7 @@ package struct GRPCLimits: Hashable, Sendable {
   /// A client of which nothing was heard for so long is pinged, and is gone if it does not answer; etcd's.
   package var keepAliveSeconds: Int64 = 7200
   package var keepAliveTimeoutSeconds: Int64 = 20
-  /// The request of a unary call must be whole after this, unless it brings its own deadline.
+  /// The request of a unary call, and each of a streaming one, must be whole after this.
   package var unaryRequestSeconds: Int64 = 300
   /// Unary requests up to this are handled on the thread of their connection if their method says so.
   package var lightRequestBytes = 64 << 10

@@ -23,7 +23,7 @@ final class HTTP1Connection: ChannelInboundHandler {
   private var isGoingAway = false
 
   init(handler: @escaping HTTPHandler, limits: GRPCLimits, budget: RequestBudget) {
-    share = RequestShare(of: budget, limit: limits.connectionRequestBytes)
+    share = RequestShare(of: budget, limits: limits)
     self.handler = handler
     self.limits = limits
   }
@@ -54,7 +54,9 @@ final class HTTP1Connection: ChannelInboundHandler {
         return refuse(.payloadTooLarge)
       }
       share.add(part.readableBytes)
-      if share.refusal != nil { return refuse(.tooManyRequests) }
+      if share.refusal(ofBytes: body.count + part.readableBytes) != nil {
+        return refuse(.tooManyRequests)
+      }
       body += part.readableBytesView
     case .end:
       guard let head else { return }

@@ -9,7 +9,10 @@ final class RequestBudget: Sendable {
   init(limit: Int) { self.limit = limit }
 
   fileprivate func add(_ bytes: Int) { used.add(bytes, ordering: .relaxed) }
-  fileprivate var isExceeded: Bool { used.load(ordering: .relaxed) > limit }
+  /// A small request is let in for twice as long: a few large ones that are never whole shall not keep all others out.
+  fileprivate func isExceeded(forSmall isSmall: Bool) -> Bool {
+    used.load(ordering: .relaxed) > (isSmall ? 2 * limit : limit)
+  }
   var usedBytes: Int { used.load(ordering: .relaxed) }
 }
 
@@ -17,12 +20,13 @@ final class RequestBudget: Sendable {
 struct RequestShare {
   private let budget: RequestBudget
   private let limit: Int
+  private let smallBytes: Int
   private var bytes = 0
 
-  /// - Parameter limit: bytes that the connection may have, whatever is left of the budget.
-  init(of budget: RequestBudget, limit: Int) {
+  init(of budget: RequestBudget, limits: GRPCLimits) {
     self.budget = budget
-    self.limit = limit
+    limit = limits.connectionRequestBytes
+    smallBytes = limits.lightRequestBytes
   }
 
   /// Fewer, if it is negative.
@@ -35,10 +39,12 @@ struct RequestShare {
   mutating func giveBack() { add(-bytes) }
 
   /// Why the request that was added last can't go on; nil if it can.
-  var refusal: GRPCStatus? {
+  ///
+  /// - Parameter requestBytes: what that one has.
+  func refusal(ofBytes requestBytes: Int) -> GRPCStatus? {
     if bytes > limit {
       GRPCStatus(.resourceExhausted, "too many bytes of requests wait on the connection")
-    } else if budget.isExceeded {
+    } else if budget.isExceeded(forSmall: requestBytes <= smallBytes) {
       // etcd's words.
       GRPCStatus(.resourceExhausted, "etcdserver: too many requests")
     } else {

@@ -24,7 +24,7 @@ public enum GitError: Error, Hashable, Sendable, CustomStringConvertible {
     case .remoteLacks(let name, let host): "there is no branch or tag '\(name)' on \(host)"
     case .notRepository(let path, let reason):
       "'\(GitError.shown(path))' is not a Git repository"
-        + (path.contains("@") ? "" : ": \(reason)")
+        + (GitError.shown(path) == path ? ": \(reason)" : "")
     case .unbornBranch(let name): "the branch '\(name)' has no commit yet"
     case .unknownRevision(let revision): "there is no commit '\(revision)' in the repository"
     case .missingParent(let commit): "\(commit) is the first commit: there is nothing before it"
@@ -42,7 +42,9 @@ public enum GitError: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// Without what may be a password.
   private static func shown(_ location: String) -> String {
-    guard let end = location.lastIndex(of: "@") else { return location }
+    guard let end = location.lastIndex(of: "@"), location[..<end].contains(":") else {
+      return location
+    }
     return "…" + location[end...]
   }
 

@@ -34,6 +34,8 @@ extension GitRepository {
     var kind: Kind
   }
 
+  private typealias TreeBudgets = (old: TreeBudget, new: TreeBudget)
+
   /// What may be met in one tree: one object may stand in it many times, so that a few small ones are without end.
   private struct TreeBudget {
     private let limits: TreeLimits
@@ -157,8 +159,9 @@ extension GitRepository {
   ) throws(GitError) -> [EntryChange] {
     let changes = try withRepository { repository throws(GitError) in
       var changes: [EntryChange] = []
-      var budget = TreeBudget(treeLimits)
-      try GitRepository.compare(old, new, under: "", depth: 0, in: repository, &budget, &changes)
+      // Each side by itself: what may be read may be compared.
+      var budgets = (old: TreeBudget(treeLimits), new: TreeBudget(treeLimits))
+      try GitRepository.compare(old, new, under: "", depth: 0, in: repository, &budgets, &changes)
       return changes
     }
     return changes.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
@@ -166,30 +169,30 @@ extension GitRepository {
 
   private static func compare(
     _ old: String?, _ new: String?, under folder: String, depth: Int,
-    in repository: OpaquePointer, _ budget: inout TreeBudget, _ changes: inout [EntryChange]
+    in repository: OpaquePointer, _ budgets: inout TreeBudgets, _ changes: inout [EntryChange]
   ) throws(GitError) {
     guard old != new else { return }
     try checkDepth(depth, folder)
     let before: [Entry] = if let old { try entries(of: old, in: repository) } else { [] }
     let after: [Entry] = if let new { try entries(of: new, in: repository) } else { [] }
-    try budget.take(before, under: folder)
-    try budget.take(after, under: folder)
+    try budgets.old.take(before, under: folder)
+    try budgets.new.take(after, under: folder)
     // By bytes: names that only look alike stay apart.
     var left = Dictionary(
       before.map { (ConfigPath(escaped: $0.name), $0) }, uniquingKeysWith: { first, _ in first })
     for entry in after {
       let previous = left.removeValue(forKey: ConfigPath(escaped: entry.name))
       if previous == entry { continue }
-      try report(previous, entry, under: folder, depth: depth, in: repository, &budget, &changes)
+      try report(previous, entry, under: folder, depth: depth, in: repository, &budgets, &changes)
     }
     for entry in left.values {
-      try report(entry, nil, under: folder, depth: depth, in: repository, &budget, &changes)
+      try report(entry, nil, under: folder, depth: depth, in: repository, &budgets, &changes)
     }
   }
 
   private static func report(
     _ old: Entry?, _ new: Entry?, under folder: String, depth: Int,
-    in repository: OpaquePointer, _ budget: inout TreeBudget, _ changes: inout [EntryChange]
+    in repository: OpaquePointer, _ budgets: inout TreeBudgets, _ changes: inout [EntryChange]
   ) throws(GitError) {
     guard let name = (new ?? old)?.name else { return }
     let path = folder + name
@@ -197,7 +200,7 @@ extension GitRepository {
     let newTree = new?.kind == .folder ? new?.id : nil
     if oldTree != nil || newTree != nil {
       try compare(
-        oldTree, newTree, under: path + "/", depth: depth + 1, in: repository, &budget, &changes)
+        oldTree, newTree, under: path + "/", depth: depth + 1, in: repository, &budgets, &changes)
     }
     let oldFile = old.flatMap { $0.kind == .folder ? nil : $0 }
     let newFile = new.flatMap { $0.kind == .folder ? nil : $0 }

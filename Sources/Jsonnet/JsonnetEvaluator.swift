@@ -86,8 +86,7 @@ public struct JsonnetEvaluator {
     let texts = program.variables.map(\.value) + [program.name]
     if texts.contains(where: UnreadableText.isIn) {
       return JsonnetFailure(
-        kind: .syntax, message: "its name, or a variable, has " + UnreadableText.explanation,
-        places: [])
+        kind: .syntax, message: UnreadableText.explanationOfName, places: [])
     }
     return UnreadableText.offset(in: program.source).map { offset in
       JsonnetFailure(

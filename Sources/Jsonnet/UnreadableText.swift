@@ -4,8 +4,11 @@
 /// - Precondition of all: the bytes are UTF-8, so that a byte from 0xf1 on begins such a character.
 enum UnreadableText {
   static let explanation =
-    "a character from U+40000 on, which the evaluator would take for another: in a string, write its "
-    + "escape, as \\udb40\\udd00"
+    "a character from U+40000 on, which the evaluator would take for another: write its escape in a "
+    + "string, as \\udb40\\udd00, and leave it out elsewhere"
+  static let explanationOfName =
+    "its name, or a variable, has a character from U+40000 on, which the evaluator would take for "
+    + "another: name it without"
 
   static func offset(in bytes: [UInt8]) -> Int? { bytes.firstIndex { $0 >= 0xf1 } }
 

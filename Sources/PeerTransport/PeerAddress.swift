@@ -29,7 +29,7 @@ package struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-  /// - Parameter silentSeconds: how long the other side may acknowledge nothing of what was sent; then the
+  /// - Parameter silentSeconds: how long the other side may acknowledge, or take, nothing of what was sent; then the
   ///   connection ends with an error (TCP_USER_TIMEOUT, RFC 5482).
   func connect(
     group: any EventLoopGroup, silentSeconds: Int? = nil,

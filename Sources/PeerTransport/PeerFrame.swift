@@ -20,7 +20,7 @@ package enum PeerLimits {
   package static let greetingBytes = 1 << 20
   /// Whoever opens a connection and takes this long to say who they are is disconnected.
   package static let greetingSeconds: Int64 = 10
-  /// A peer that acknowledges nothing for this long counts as unreachable, and is connected to anew: what is sent
+  /// A peer that acknowledges nothing, or takes nothing, for this long counts as unreachable, and is connected to anew: what is sent
   /// again on the old connection goes out after pauses that double, up to two minutes (RFC 6298). Of etcd's streams, too.
   package static let silentSeconds = 5
   /// Messages are put into one frame up to here; one larger message travels alone.

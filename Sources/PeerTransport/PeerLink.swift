@@ -53,7 +53,7 @@ final class PeerLink: Sendable {
     self.removed = removed
   }
 
-  private var channel: (any Channel)? { state.withLock(\.channel) }
+  var channel: (any Channel)? { state.withLock(\.channel) }
   var isConnected: Bool { channel != nil }
   var isResting: Bool {
     state.withLock { state in if case .resting = state.phase { true } else { false } }

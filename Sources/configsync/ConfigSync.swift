@@ -54,7 +54,12 @@ struct ConfigSync: AsyncParsableCommand {
         try command.run()
       }
       try checkStandardOutput()
-    } catch let failure as CommandFailure {
+    } catch var failure as CommandFailure {
+      // The report of what is wrong is an answer, too.
+      if case .no = failure.kind {
+        do { try checkStandardOutput() } catch let lost as CommandFailure { failure = lost } catch {
+        }
+      }
       if !failure.description.isEmpty { printError("configsync: \(failure.description)") }
       Foundation.exit(failure.kind.rawValue)
     } catch {

@@ -97,6 +97,11 @@ struct CommandLineTests {
       #expect(lost.status == 2 && lost.output.contains("No space left on device"), "\(command)")
     }
     #expect(try shell("$PROGRAM build --repo \(git.path)").status == 0)
+    try git.commit(["a.yaml": "x: [\n"], "second")
+    for format in ["human", "json", "sarif"] {
+      let command = "$PROGRAM validate -o \(format) --repo \(git.path)"
+      #expect(try shell(command + " >/dev/full").status == 2 && shell(command).status == 1)
+    }
   }
 
   @Test(arguments: [

@@ -86,6 +86,7 @@ struct GRPCListenerTests {
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
     var limits = GRPCLimits()
     (limits.connectionRequestBytes, limits.requestBytes) = (1_000, 1_500)
+    limits.lightRequestBytes = 250
     let listener = try await GRPCListenerTests.listener(limits: limits, gate: gate)
     var clients = try (0..<3).map { _ in try RawHTTP2(port: listener.ports[0]) }
     func call(_ method: String, _ bytes: Int, on client: Int, stream: UInt32) async -> Bool? {
@@ -108,12 +109,42 @@ struct GRPCListenerTests {
     try await listener.shutDown()
   }
 
+  /// What is never whole is not held for ever.
+  @Test(.timeLimit(.minutes(5))) func aMessageThatHasBegunMustBecomeWhole() async throws {
+    var limits = GRPCLimits()
+    limits.unaryRequestSeconds = 0
+    let listener = try await GRPCListenerTests.listener(limits: limits)
+    let client = try RawHTTP2(port: listener.ports[0])
+    client.call("/s/Endless", stream: 1)
+    client.send(RawHTTP2.Kind.data, stream: 1, [0, 0, 0, 0, 9, 1])
+    let frames = await client.frames { $0.stream == 1 && $0.endsStream }
+    #expect(frames.last?.stream == 1)
+    try await listener.shutDown()
+  }
+
+  /// A few large requests that are not whole keep small ones out no sooner than twice as many would.
+  @Test func smallRequestsHaveRoomOfTheirOwn() {
+    var limits = GRPCLimits()
+    (limits.requestBytes, limits.lightRequestBytes) = (1_000, 10)
+    let budget = RequestBudget(limit: limits.requestBytes)
+    var share = RequestShare(of: budget, limits: limits)
+    share.add(1_001)
+    #expect(share.refusal(ofBytes: 11) != nil && share.refusal(ofBytes: 10) == nil)
+    share.add(1_000)
+    #expect(share.refusal(ofBytes: 10) != nil)
+    share.giveBack()
+    #expect(share.refusal(ofBytes: 11) == nil && budget.usedBytes == 0)
+  }
+
   @Test func bodiesOverHTTP1CountToo() throws {
     let budget = RequestBudget(limit: 1_500)
+    var limits = GRPCLimits()
+    limits.lightRequestBytes = 100
+    let chosen = limits
     func connection() throws -> EmbeddedChannel {
       let channel = EmbeddedChannel()
       try channel.pipeline.syncOperations.addHandler(
-        HTTP1Connection(handler: { _, _ in }, limits: GRPCLimits(), budget: budget))
+        HTTP1Connection(handler: { _, _ in }, limits: chosen, budget: budget))
       return channel
     }
     func send(_ bytes: Int, to channel: EmbeddedChannel) throws {

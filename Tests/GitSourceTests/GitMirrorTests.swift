@@ -265,6 +265,14 @@ struct GitMirrorTests {
   @Test func aMirrorThatWasRemovedBeginsAnew() async throws {
     let origin = try Origin()
     let remote = try GitServers.daemon(origin.folder.path, scratch: origin.scratch.path)
+    // What the repository has open of the removed one is not in the new one.
+    let commit = try origin.git.run("rev-parse", "HEAD")
+    let fixed = try origin.mirror(remote.url, commit, folder: "f")
+    for _ in 0..<2 {
+      #expect(try await fixed.fetch().text == commit)
+      #expect(try execute("git", ["-C", fixed.repository.path, "fsck", "--full"]).status == 0)
+      try FileManager.default.removeItem(atPath: origin.scratch.path + "/mirrors/f")
+    }
     let mirror = try origin.mirror(remote.url, folder: "m")
     _ = try await mirror.fetch()
     try FileManager.default.removeItem(atPath: origin.scratch.path + "/mirrors")

@@ -41,6 +41,11 @@ struct GitRepositoryTests {
     #expect(throws: GitError.self) { try repository.changes(from: first, to: commit) }
     #expect(try repository.tree(of: first).files.map(\.path) == ["a.yaml"])
     #expect(throws: GitError.self) { try repository.tree(of: commit) }
+    // Each side of a comparison by itself.
+    try git.run("mv", "a.yaml", "b.yaml")
+    let second = try #require(CommitID(try git.commit([:], "second")))
+    let exact = try GitRepository(git.path, treeLimits: TreeLimits(entries: 1))
+    #expect(try exact.changes(from: first, to: second).count == 2)
     let narrow = try GitRepository(git.path, treeLimits: TreeLimits(pathBytes: 5))
     #expect(throws: GitError.self) { try narrow.tree(of: first) }
   }

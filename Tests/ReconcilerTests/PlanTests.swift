@@ -53,12 +53,23 @@ struct PlanTests {
     _ = try await reconciler(source, target).run(ReconcileOptions())
     source.head = first
     _ = try await reconciler(source, target).run(ReconcileOptions(acceptsRewrite: true))
-    target.put("/a/x", "by hand")
-    _ = source.commit(["a.yaml": "y: 1\n"])
-    let plan = try await reconciler(source, target).plan(ReconcileOptions())
-    #expect(plan.changes == [change("/a/x", "by hand", nil)])
+    // A third time: y is made anew at the second.
+    let other = source.commit(["a.yaml": "x: 1\n"])
     _ = try await reconciler(source, target).run(ReconcileOptions())
-    #expect(target.content == ["/a/y": "1"])
+    for head in [first, other, first] {
+      source.head = head
+      _ = try await reconciler(source, target).run(ReconcileOptions(acceptsRewrite: true))
+    }
+    target.put("/a/x", "by hand")
+    target.put("/a/y", "by hand")
+    _ = source.commit(["a.yaml": "z: 1\n"])
+    let plan = try await reconciler(source, target).plan(ReconcileOptions())
+    #expect(
+      plan.changes == [
+        change("/a/x", "by hand", nil), change("/a/y", "by hand", nil), change("/a/z", nil, "1"),
+      ])
+    _ = try await reconciler(source, target).run(ReconcileOptions())
+    #expect(target.content == ["/a/z": "1"])
   }
 
   /// The newest commit is refused, though a later one was applied between.

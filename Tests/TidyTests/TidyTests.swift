@@ -36,7 +36,7 @@ struct TidyTests {
     ],
     "Reconciler": ["Compiler", "ConfigModel"],
     "ConfigSyncClient": [
-      "EtcdProtos", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf",
+      "EtcdProtos", "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf", "NIOCore",
       "SwiftProtobuf",
     ],
     "Server": [

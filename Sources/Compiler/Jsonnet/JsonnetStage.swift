@@ -116,7 +116,8 @@ final class JsonnetStage {
     case .success(let json) where SourceText.contains(Array("\u{fffd}".utf8), in: json):
       let finding = Diagnostic(
         .jsonnetRuntime, at: SourceSpan(file: program.name),
-        "it gives U+FFFD, which stands for a character that could not be read")
+        "it gives U+FFFD, which stands for a character that could not be read, and is not published",
+        hint: "where that character itself is meant, put it into a YAML or JSON file")
       return JsonnetValue(diagnostics: [finding])
     case .success(let json): return JsonnetOutput.read(json, file: program.name)
     case .failure(let failure):

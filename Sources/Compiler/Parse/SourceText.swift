@@ -98,10 +98,14 @@ struct SourceText {
     SourceSpan(file: file, start: position(start), end: position(end))
   }
 
-  /// Whether a `%TAG` directive before a place has another `%`.
+  /// Whether a `%TAG` directive before a place has another `%`. Lines end at more than a line feed there, so that any
+  /// `%TAG` counts, up to a comment.
   func hasEscapedDirective(before position: SourcePosition) -> Bool {
-    bytes[..<offset(position)].split(separator: UInt8(ascii: "\n")).contains { line in
-      line.starts(with: "%TAG".utf8) && line.dropFirst().contains(UInt8(ascii: "%"))
+    let head = bytes[..<offset(position)]
+    return head.ranges(of: Array("%TAG".utf8)).contains { range in
+      let line = head[range.upperBound...].prefix { $0 >= 0x20 || $0 == UInt8(ascii: "\t") }
+      let comment = line.firstRange(of: Array(" #".utf8))
+      return line[..<(comment?.lowerBound ?? line.endIndex)].contains(UInt8(ascii: "%"))
     }
   }
 

@@ -92,20 +92,27 @@ public actor GitMirror {
   }
 
   /// Begins the mirror anew where somebody has removed it, as whoever clears caches does.
-  private func restoreFolder() throws(GitError) {
+  ///
+  /// - Returns: whether it was; what the repository still has open of the former is not in the new one.
+  /// - Throws: also if another process has made it meanwhile.
+  private func restoreFolder() throws(GitError) -> Bool {
     let files = FileManager.default
-    guard !files.fileExists(atPath: repository.path + "/HEAD") else { return }
+    guard
+      !lock.isAt(folder + "/configsync.lock")
+        || !files.fileExists(atPath: repository.path + "/HEAD")
+    else { return false }
     do {
       try files.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     } catch {
       throw .failed(operation: "make '\(folder)'", reason: error.localizedDescription)
     }
-    if !files.fileExists(atPath: folder + "/configsync.lock") {
+    if !lock.isAt(folder + "/configsync.lock") {
       lock = try FolderLock(folder + "/configsync.lock")
     }
     _ = try GitRepository.bare(at: repository.path)
     (moves, deepened, space) = (0, nil, nil)
+    return true
   }
 
   private static func parse(_ text: String) throws(GitError) -> Revision {
@@ -133,8 +140,8 @@ public actor GitMirror {
   /// - Throws: `GitError`, and then nothing has changed; `CancellationError`.
   public func fetch() async throws -> CommitID {
     defer { if moves >= GitMirror.movesBetweenTidying { tidyWhenQuiet() } }
-    try restoreFolder()
-    if case .commit(let commit) = revision, try repository.holds(commit) {
+    let isNew = try restoreFolder()
+    if case .commit(let commit) = revision, !isNew, try repository.holds(commit) {
       try repository.setReference(GitMirror.tracked, to: commit)
       return commit
     }
@@ -348,6 +355,13 @@ final class FolderLock: Sendable {
       close(descriptor)
       throw .failed(operation: "use '\(path)'", reason: reason)
     }
+  }
+
+  /// Whether the file that is held is the one that stands at a path now.
+  func isAt(_ path: String) -> Bool {
+    var (held, there) = (stat(), stat())
+    return fstat(descriptor, &held) == 0 && stat(path, &there) == 0
+      && held.st_ino == there.st_ino && held.st_dev == there.st_dev
   }
 
   /// Closing alone would not do: a program that another thread is about to start has a copy of the descriptor

@@ -79,11 +79,14 @@ struct StateReader {
       actual.state = try? decode(item)
       actual.stateRevision = item.modRevision
     case ("commits", 2):
-      actual.revisions[item.modRevision] = CommitID(parts[1])
-      // One that was applied again has one record: what it wrote at first is the source's all the same.
-      if actual.revisions[item.createRevision] == nil {
-        actual.revisions[item.createRevision] = CommitID(parts[1])
+      // One that was applied again has one record: what it wrote before is the source's all the same. Only such a
+      // record need be looked into.
+      var revisions = [item.modRevision, item.createRevision]
+      if item.modRevision != item.createRevision {
+        let record: CommitRecord? = try? decode(item)
+        revisions += record?.earlier ?? []
       }
+      for revision in revisions { actual.revisions[revision] = CommitID(parts[1]) }
     case ("refused", 2):
       if let commit = CommitID(parts[1]) { actual.refusals[commit] = item.modRevision }
     case ("rejected", 2):

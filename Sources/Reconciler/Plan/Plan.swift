@@ -65,10 +65,13 @@ extension Plan {
     branch: String? = nil, prefix: ConfigPath, on actual: ActualState
   ) throws -> TargetTransaction {
     let source = actual.source
+    let earlier = actual.revisions.filter { $0.value == commit }.keys.sorted()
+      .suffix(CommitRecord.earlierLimit)
     let record = CommitRecord(
       facts: facts, prefix: prefix.text.isEmpty ? "/" : prefix.text, signer: signer?.name,
       freezeOverride: freeze, branch: branch,
-      counts: .init(keys: keyCount, puts: puts.count, deletes: deletes.count))
+      counts: .init(keys: keyCount, puts: puts.count, deletes: deletes.count),
+      earlier: earlier.isEmpty ? nil : Array(earlier))
     let head = Array(ReservedKeys.head(of: source).utf8)
     var allPuts = puts.map { (key: Array($0.path.text.utf8), value: $0.value) }
     allPuts.append((head, Array(commit.text.utf8)))

@@ -32,8 +32,11 @@ struct SnapshotCommand: AsyncParsableCommand {
       guard !FileManager.default.fileExists(atPath: path) else {
         throw CommandFailure(.unknown, "\(path) is there already")
       }
-      // Nobody else's.
-      let partial = "\(path).\(UUID().uuidString).part"
+      let partial = path + ".part"
+      guard !FileManager.default.fileExists(atPath: partial) else {
+        throw CommandFailure(
+          .unknown, "\(partial) is there already: another one is saved, or was cut off; remove it")
+      }
       guard
         FileManager.default.createFile(
           atPath: partial, contents: nil, attributes: [.posixPermissions: 0o600]),

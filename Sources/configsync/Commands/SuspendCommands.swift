@@ -76,13 +76,9 @@ extension OperatorOptions {
   fileprivate func setSuspended(_ isSuspended: Bool, _ cluster: ClusterOptions) async throws {
     let (source, who, reason) = (source, name(cluster), reason)
     try await cluster.withClient { client in
-      // Of a store that has no source yet any may be meant.
-      let known = try await Audit(client).sources()
-      guard known.isEmpty || known.contains(source) else {
-        throw CommandFailure(
-          .no,
-          "the store has no source '\(source)'; it has "
-            + printableLine(known.prefix(10).joined(separator: ", ")))
+      // It may be about to be applied for the first time.
+      if try await !Audit(client).knows(source) {
+        printError("configsync: the store knows no source '\(source)' so far: see 'status'")
       }
       try await SourceOperator(EtcdConfigTarget(client), calendar: .system)
         .setSuspended(isSuspended, of: source, by: who, reason: reason)

@@ -38,8 +38,9 @@ struct Audit: Sendable {
   func commitsByRevision() async throws -> [Int64: AppliedCommit] {
     let commits = try await commits()
     var found = Dictionary(commits.map { ($0.revision, $0) }) { first, _ in first }
-    for commit in commits where found[commit.firstRevision] == nil {
-      found[commit.firstRevision] = commit
+    for commit in commits {
+      for revision in [commit.firstRevision] + (commit.record.earlier ?? [])
+      where found[revision] == nil { found[revision] = commit }
     }
     let corrections = try await records(in: "corrections") { source, item in
       (source, item.modRevision, try ReservedKeys.decode(CorrectionRecord.self, from: item.value))
@@ -52,13 +53,10 @@ struct Audit: Sendable {
     return found
   }
 
-  /// The names of all sources of which anything is recorded, in their order.
-  func sources() async throws -> [String] {
-    let prefix = ReservedKeys.sources
-    let names = try await client.range(.prefix(Array(prefix.utf8))).items.compactMap { item in
-      String(decoding: item.key, as: UTF8.self).dropFirst(prefix.count).split(separator: "/").first
-    }
-    return Set(names.map(String.init)).sorted()
+  /// Whether anything is recorded of a source.
+  func knows(_ source: String) async throws -> Bool {
+    let folder = Array(ReservedKeys.source(source).utf8)
+    return try await !client.range(.prefix(folder), limit: 1).items.isEmpty
   }
 
   /// What each source is stopped by, by its name; nothing of those that go on.
