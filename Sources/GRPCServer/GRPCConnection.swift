@@ -194,23 +194,21 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     if let refusal = share.refusal(ofBytes: call.requestBytes) { return finish(call, refusal) }
     do {
       while let (message, wireBytes) = try call.reader.take(limit: limits.messageBytes) {
+        // What follows has a time of its own.
+        if call.isStreaming { endPatience(of: call) }
         count(message.count - wireBytes, of: call)
         try take(message, call)
       }
     } catch {
       finish(call, error)
     }
-    if call.isStreaming { watchPatience(of: call) }
+    // A message of a streaming call that has begun must become whole, too.
+    if call.isStreaming, !call.reader.isEmpty, call.patience == nil { setPatience(of: call) }
   }
 
-  /// A message of a streaming call that has begun must become whole, too.
-  private func watchPatience(of call: GRPCStream) {
-    if call.reader.isEmpty {
-      call.patience?.cancel()
-      call.patience = nil
-    } else if call.patience == nil {
-      setPatience(of: call)
-    }
+  private func endPatience(of call: GRPCStream) {
+    call.patience?.cancel()
+    call.patience = nil
   }
 
   /// Whatever more comes of it is not read.
@@ -242,11 +240,11 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     streams[stream]?.hasEnded = true
     guard let call = streams[stream], call.status == nil else { return }
     call.requests?.finish()
-    call.patience?.cancel()
+    endPatience(of: call)
+    let cut = GRPCStatus(.internalError, "the request ends before its message does")
+    guard call.reader.isEmpty else { return finish(call, cut) }
     guard case .unary(let body, let place) = call.method else { return }
-    guard let request = call.unaryRequest, call.reader.isEmpty else {
-      return finish(call, GRPCStatus(.internalError, "the request ends before its message does"))
-    }
+    guard let request = call.unaryRequest else { return finish(call, cut) }
     let isLight = place == .onEventLoop && request.count <= limits.lightRequestBytes
     // What runs has it from now on.
     call.unaryRequest = nil

@@ -119,6 +119,11 @@ struct GRPCListenerTests {
     client.send(RawHTTP2.Kind.data, stream: 1, [0, 0, 0, 0, 9, 1])
     let frames = await client.frames { $0.stream == 1 && $0.endsStream }
     #expect(frames.last?.stream == 1)
+    // Nor is it waited for when no more will come.
+    client.call("/s/Endless", stream: 3)
+    client.send(RawHTTP2.Kind.data, flags: 1, stream: 3, [0, 0, 0, 0, 9, 1])
+    let more = await client.frames { $0.stream == 3 && $0.endsStream }
+    #expect(more.last?.stream == 3)
     try await listener.shutDown()
   }
 

@@ -273,6 +273,13 @@ struct GitMirrorTests {
       #expect(try execute("git", ["-C", fixed.repository.path, "fsck", "--full"]).status == 0)
       try FileManager.default.removeItem(atPath: origin.scratch.path + "/mirrors/f")
     }
+    // Nor after a fetch that has failed in between.
+    let (served, away) = (origin.folder.path + "/repository.git", origin.folder.path + "/away")
+    try FileManager.default.moveItem(atPath: served, toPath: away)
+    await #expect(throws: GitError.self) { try await fixed.fetch() }
+    try FileManager.default.moveItem(atPath: away, toPath: served)
+    #expect(try await fixed.fetch().text == commit)
+    #expect(try execute("git", ["-C", fixed.repository.path, "fsck", "--full"]).status == 0)
     let mirror = try origin.mirror(remote.url, folder: "m")
     _ = try await mirror.fetch()
     try FileManager.default.removeItem(atPath: origin.scratch.path + "/mirrors")

@@ -98,15 +98,25 @@ struct SourceText {
     SourceSpan(file: file, start: position(start), end: position(end))
   }
 
-  /// Whether a `%TAG` directive before a place has another `%`. Lines end at more than a line feed there, so that any
-  /// `%TAG` counts, up to a comment.
+  /// Whether a `%TAG` directive before a place has another `%`.
   func hasEscapedDirective(before position: SourcePosition) -> Bool {
     let head = bytes[..<offset(position)]
     return head.ranges(of: Array("%TAG".utf8)).contains { range in
+      let before = head[..<range.lowerBound]
+      guard before.isEmpty || SourceText.lineEnds.contains(where: before.hasSuffix) else {
+        return false
+      }
       let line = head[range.upperBound...].prefix { $0 >= 0x20 || $0 == UInt8(ascii: "\t") }
-      let comment = line.firstRange(of: Array(" #".utf8))
-      return line[..<(comment?.lowerBound ?? line.endIndex)].contains(UInt8(ascii: "%"))
+      let comment = line.indices.dropFirst().first { at in
+        line[at] == UInt8(ascii: "#") && line[at - 1] <= 0x20
+      }
+      return line[..<(comment ?? line.endIndex)].contains(UInt8(ascii: "%"))
     }
+  }
+
+  /// Where a line ends for libyaml: YAML 1.1, section 4.1.4.
+  private static let lineEnds = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}"].map {
+    Array($0.utf8)
   }
 
   /// Whether nothing but white space follows a place.
@@ -171,4 +181,8 @@ struct SourceText {
       }
     }
   }
+}
+
+extension ArraySlice<UInt8> {
+  fileprivate func hasSuffix(_ end: [UInt8]) -> Bool { suffix(end.count).elementsEqual(end) }
 }

@@ -42,6 +42,8 @@ public actor GitMirror {
   /// Moves of what is served since the mirror was tidied.
   private var moves = 0
   private var tidying: Task<Void, Never>?
+  /// The folder was removed, and nothing fetched since: what the repository still has open is not in the new one.
+  private var isAnew = false
   private var isTidying = false
   /// The commit whose whole history was asked for last.
   private var deepened: CommitID?
@@ -93,14 +95,13 @@ public actor GitMirror {
 
   /// Begins the mirror anew where somebody has removed it, as whoever clears caches does.
   ///
-  /// - Returns: whether it was; what the repository still has open of the former is not in the new one.
   /// - Throws: also if another process has made it meanwhile.
-  private func restoreFolder() throws(GitError) -> Bool {
+  private func restoreFolder() throws(GitError) {
     let files = FileManager.default
     guard
       !lock.isAt(folder + "/configsync.lock")
         || !files.fileExists(atPath: repository.path + "/HEAD")
-    else { return false }
+    else { return }
     do {
       try files.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -111,8 +112,7 @@ public actor GitMirror {
       lock = try FolderLock(folder + "/configsync.lock")
     }
     _ = try GitRepository.bare(at: repository.path)
-    (moves, deepened, space) = (0, nil, nil)
-    return true
+    (moves, deepened, space, isAnew) = (0, nil, nil, true)
   }
 
   private static func parse(_ text: String) throws(GitError) -> Revision {
@@ -140,8 +140,8 @@ public actor GitMirror {
   /// - Throws: `GitError`, and then nothing has changed; `CancellationError`.
   public func fetch() async throws -> CommitID {
     defer { if moves >= GitMirror.movesBetweenTidying { tidyWhenQuiet() } }
-    let isNew = try restoreFolder()
-    if case .commit(let commit) = revision, !isNew, try repository.holds(commit) {
+    try restoreFolder()
+    if case .commit(let commit) = revision, !isAnew, try repository.holds(commit) {
       try repository.setReference(GitMirror.tracked, to: commit)
       return commit
     }
@@ -156,6 +156,7 @@ public actor GitMirror {
     } else {
       tip = try await fetch(with: [])
     }
+    isAnew = false
     if try self.tip() != tip {
       try repository.setReference(GitMirror.tracked, to: tip)
       moves += 1

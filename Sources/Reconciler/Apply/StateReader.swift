@@ -96,6 +96,7 @@ struct StateReader {
     case ("corrections", 2):
       let record: CorrectionRecord = try decode(item)
       actual.revisions[item.modRevision] = record.commit
+      actual.corrected.insert(item.modRevision)
       actual.corrections.append(record)
     default: break
     }

@@ -93,6 +93,7 @@ extension SourceReconciler {
         throw ReconcileError.fenced(source: actual.source)
       }
       actual.revisions[revision] = head
+      actual.corrected.insert(revision)
       actual.corrections.append(record)
       for key in keys {
         guard let item = desired[key.path] else { continue }

@@ -9,6 +9,8 @@ public struct ActualState: Sendable {
   public var headRevision: Int64 = 0
   /// The revisions that this source's commits made: what they wrote is the source's own.
   public var revisions: [Int64: CommitID] = [:]
+  /// Those of them that put back what others had changed.
+  var corrected: Set<Int64> = []
   /// Commits that were refused, and at which revision that was recorded last.
   public var refusals: [CommitID: Int64] = [:]
   /// The branch that the source follows, where that is known.

@@ -65,8 +65,8 @@ extension Plan {
     branch: String? = nil, prefix: ConfigPath, on actual: ActualState
   ) throws -> TargetTransaction {
     let source = actual.source
-    let earlier = actual.revisions.filter { $0.value == commit }.keys.sorted()
-      .suffix(CommitRecord.earlierLimit)
+    let earlier = actual.revisions.filter { $1 == commit && !actual.corrected.contains($0) }.keys
+      .sorted().suffix(CommitRecord.earlierLimit)
     let record = CommitRecord(
       facts: facts, prefix: prefix.text.isEmpty ? "/" : prefix.text, signer: signer?.name,
       freezeOverride: freeze, branch: branch,
