@@ -155,16 +155,9 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>, stream: Int32
   ) {
     guard let call = streams[stream] else { return }
-    call.headerBytes += name.count + value.count
-    guard call.headerBytes <= limits.headerBytes else {
+    if !call.take(name, value, limit: limits.headerBytes) {
       session?.reset(stream: stream, error: NGHTTP2_ENHANCE_YOUR_CALM)
-      return
     }
-    guard let key = GRPCCall.knownFields.first(where: { $0.utf8.elementsEqual(name) }) else {
-      return
-    }
-    let text = String(decoding: value, as: UTF8.self)
-    if key == ":path" { call.path = text } else { call.metadata[key] = text }
   }
 
   func receivedHeaders(stream: Int32) {
@@ -195,7 +188,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     do {
       while let (message, wireBytes) = try call.reader.take(limit: limits.messageBytes) {
         // What follows has a time of its own.
-        if call.isStreaming { endPatience(of: call) }
+        if call.isStreaming { call.endPatience() }
         count(message.count - wireBytes, of: call)
         try take(message, call)
       }
@@ -206,17 +199,8 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     if call.isStreaming, !call.reader.isEmpty, call.patience == nil { setPatience(of: call) }
   }
 
-  private func endPatience(of call: GRPCStream) {
-    call.patience?.cancel()
-    call.patience = nil
-  }
-
   /// Whatever more comes of it is not read.
-  private func dropRequest(of call: GRPCStream) {
-    count(-call.requestBytes, of: call)
-    call.unaryRequest = nil
-    call.reader = GRPCMessageReader()
-  }
+  private func dropRequest(of call: GRPCStream) { share.add(-call.dropRequest()) }
 
   private func count(_ bytes: Int, of call: GRPCStream) {
     call.requestBytes += bytes
@@ -240,7 +224,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     streams[stream]?.hasEnded = true
     guard let call = streams[stream], call.status == nil else { return }
     call.requests?.finish()
-    endPatience(of: call)
+    call.endPatience()
     let cut = GRPCStatus(.internalError, "the request ends before its message does")
     guard call.reader.isEmpty else { return finish(call, cut) }
     guard case .unary(let body, let place) = call.method else { return }
@@ -268,7 +252,7 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   ) -> HTTP2Provided {
     guard let call = streams[stream] else { return .wait }
     let count = call.take(into: target, capacity: capacity)
-    if call.outputBytes < limits.streamBufferBytes { resumeWriters(of: call) }
+    if call.outputBytes < limits.streamBufferBytes { call.resumeWriters() }
     if call.outputBytes == 0, let status = call.status {
       return .last(count, trailers: GRPCFields.trailers(status))
     }
@@ -282,29 +266,27 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
   // MARK: - Calls
 
   private func setDeadline(of call: GRPCStream) {
-    guard let context, let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else {
-      return
-    }
-    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-    let id = call.id
-    let (seconds, attoseconds) = timeout.components
-    let amount = TimeAmount.nanoseconds(
-      min(seconds, 1 << 32) * 1_000_000_000 + attoseconds / 1_000_000_000)
-    call.deadline = context.eventLoop.scheduleTask(in: amount) {
-      guard let call = bound.value.streams[id] else { return }
-      bound.value.finish(call, GRPCStatus(.deadlineExceeded, "context deadline exceeded"))
-      bound.value.flush()
-    }
+    guard let timeout = call.metadata["grpc-timeout"].flatMap(parseTimeout) else { return }
+    let late = GRPCStatus(.deadlineExceeded, "context deadline exceeded")
+    call.deadline = finish(call, late, in: TimeAmount(bounding: timeout))
   }
 
   private func setPatience(of call: GRPCStream) {
-    guard let context, call.status == nil else { return }
-    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-    let (id, seconds) = (call.id, limits.unaryRequestSeconds)
-    call.patience = context.eventLoop.scheduleTask(in: .seconds(seconds)) {
+    guard call.status == nil else { return }
+    let time = limits.unaryRequestSeconds
+    let late = GRPCStatus(.deadlineExceeded, "the request was not whole after \(time) s")
+    call.patience = finish(call, late, in: .seconds(time))
+  }
+
+  /// Ends the call after a while, unless that is cancelled.
+  private func finish(
+    _ call: GRPCStream, _ status: GRPCStatus, in time: TimeAmount
+  ) -> Scheduled<Void>? {
+    guard let context else { return nil }
+    let (bound, id) = (NIOLoopBound(self, eventLoop: context.eventLoop), call.id)
+    return context.eventLoop.scheduleTask(in: time) {
       guard let call = bound.value.streams[id] else { return }
-      let late = GRPCStatus(.deadlineExceeded, "the request was not whole after \(seconds) s")
-      bound.value.finish(call, late)
+      bound.value.finish(call, status)
       bound.value.flush()
     }
   }
@@ -372,12 +354,6 @@ final class GRPCConnection: ChannelInboundHandler, HTTP2SessionDelegate {
     } else {
       call.writers.append(continuation)
     }
-  }
-
-  private func resumeWriters(of call: GRPCStream) {
-    let waiting = call.writers
-    call.writers = []
-    for writer in waiting { writer.resume() }
   }
 
   func pinged() {

@@ -56,6 +56,38 @@ final class GRPCStream {
     return copied
   }
 
+  /// Takes a header field, if it is one that is known; false if all of them are too long.
+  func take(
+    _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, limit: Int
+  ) -> Bool {
+    headerBytes += name.count + value.count
+    guard headerBytes <= limit else { return false }
+    if let key = GRPCCall.knownFields.first(where: { $0.utf8.elementsEqual(name) }) {
+      let text = String(decoding: value, as: UTF8.self)
+      if key == ":path" { path = text } else { metadata[key] = text }
+    }
+    return true
+  }
+
+  /// Gives up what has come of the request.
+  ///
+  /// - Returns: how many bytes that was.
+  func dropRequest() -> Int {
+    defer { (requestBytes, unaryRequest, reader) = (0, nil, GRPCMessageReader()) }
+    return requestBytes
+  }
+
+  func endPatience() {
+    patience?.cancel()
+    patience = nil
+  }
+
+  func resumeWriters() {
+    let waiting = writers
+    writers = []
+    for writer in waiting { writer.resume() }
+  }
+
   func end(_ error: any Error) {
     deadline?.cancel()
     patience?.cancel()
@@ -64,6 +96,14 @@ final class GRPCStream {
     let waiting = writers
     writers = []
     for writer in waiting { writer.resume(throwing: error) }
+  }
+}
+
+extension TimeAmount {
+  /// A time of a client's, which may be longer than this type can tell.
+  init(bounding time: Duration) {
+    let (seconds, attoseconds) = time.components
+    self = .nanoseconds(min(seconds, 1 << 32) * 1_000_000_000 + attoseconds / 1_000_000_000)
   }
 }
 

@@ -83,6 +83,7 @@ struct StateReader {
       // record need be looked into.
       var revisions = [item.modRevision, item.createRevision]
       if item.modRevision != item.createRevision {
+        // One that is damaged tells those two alone: that no later commit can be applied would be worse.
         let record: CommitRecord? = try? decode(item)
         revisions += record?.earlier ?? []
       }
